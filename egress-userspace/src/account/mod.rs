@@ -1,0 +1,1 @@
+//! What is remembered of a connection: metrics and the access log.

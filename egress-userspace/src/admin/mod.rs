@@ -1,0 +1,1 @@
+//! What an operator's tools talk to: metrics and health over HTTP.

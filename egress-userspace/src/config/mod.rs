@@ -1,0 +1,1 @@
+//! The configuration file: text → spanned values → parsed types that cannot be wrong.

@@ -1,0 +1,1 @@
+//! From a permit to a connected socket: resolve, guard the answer, connect.

@@ -1,0 +1,1 @@
+//! The kernel side: the only module that knows aya and `egress-common`.

@@ -1,0 +1,22 @@
+//! A transparent L4 egress gateway.
+//!
+//! The kernel hands outbound connections of governed processes to this crate; it reads which name
+//! each one is for, asks the registry, and joins it to its destination or refuses it.
+//!
+//! Modules depend one way only; `cargo xtask tidy` checks it:
+//!
+//! ```text
+//! types ← { sniff, policy, net, config } ← { kernel, dial, account } ← relay ← conn ← { admin, cli } ← app
+//! ```
+
+pub mod account;
+pub mod admin;
+pub mod config;
+pub mod conn;
+pub mod dial;
+pub mod kernel;
+pub mod net;
+pub mod policy;
+pub mod relay;
+pub mod sniff;
+pub mod types;

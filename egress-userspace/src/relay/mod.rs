@@ -1,0 +1,1 @@
+//! Joins two sockets until both directions have ended.

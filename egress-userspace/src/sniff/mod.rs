@@ -1,0 +1,1 @@
+//! From a client's first bytes to the name it asks for. Knows only bytes.

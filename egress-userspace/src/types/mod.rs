@@ -1,0 +1,19 @@
+//! Words that every module speaks: addresses, names, ids, claims, reasons, services.
+
+mod addr;
+mod caller;
+mod claim;
+mod host;
+mod ids;
+mod reason;
+mod service;
+
+pub use addr::{ClientAddr, OriginalDst, UpstreamAddr};
+pub use caller::Caller;
+pub use claim::{Claim, Tls};
+pub use host::{HostName, HostNameError, HostPattern, HostPatternError};
+pub use ids::{CgroupId, ConnId, Generation};
+pub use reason::DenyReason;
+pub use service::{
+    Endpoint, EndpointAddress, Location, Port, Protocol, Resolution, Service, ServiceName,
+};

@@ -1,0 +1,129 @@
+//! An entry of the registry: what Istio calls a `ServiceEntry`.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::{HostName, HostPattern};
+
+/// A service's name: unique in the registry, a bounded metric label, cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServiceName(Arc<str>);
+
+impl ServiceName {
+    /// Takes a name; the configuration has checked it.
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// The name's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ServiceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A service outside, or inside, the mesh. The configuration makes only consistent ones.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Unique name.
+    pub name: ServiceName,
+    /// Names that admit a connection; empty: the service is found by address or port alone.
+    pub hosts: Vec<HostPattern>,
+    /// Where the client must have been going; empty: anywhere. Also the addresses that the guard
+    /// lets an answer have although they are not public.
+    pub addresses: Vec<IpNet>,
+    /// At least one.
+    pub ports: Vec<Port>,
+    /// Inside or outside.
+    pub location: Location,
+    /// How the gateway finds the address to dial.
+    pub resolution: Resolution,
+    /// For `STATIC`, and for `DNS` where the dialled names differ from `hosts`.
+    pub endpoints: Vec<Endpoint>,
+    /// The line of the file where the entry begins, from 1.
+    pub line: usize,
+}
+
+/// A port of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// The port the client asked for, 1 to 65535.
+    pub number: u16,
+    /// What is spoken on it.
+    pub protocol: Protocol,
+    /// The port to dial, where it differs.
+    pub target_port: Option<u16>,
+    /// A name that endpoints use to map it.
+    pub name: Option<String>,
+}
+
+/// What is spoken on a port, and so where the name is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Protocol {
+    /// TLS: the name is the SNI.
+    Tls,
+    /// HTTP in TLS: the same as `TLS` for a gateway that does not terminate it.
+    Https,
+    /// HTTP/1 in the clear, or HTTP/2 by prior knowledge: the name is `Host` or `:authority`.
+    Http,
+    /// HTTP/2 in the clear, by prior knowledge: the name is `:authority`.
+    Http2,
+    /// gRPC in the clear: the same as `HTTP2`.
+    Grpc,
+    /// Anything: no name, only address and port.
+    Tcp,
+}
+
+/// Where a service is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Location {
+    /// Outside the mesh.
+    #[default]
+    MeshExternal,
+    /// Inside the mesh.
+    MeshInternal,
+}
+
+/// How the address to dial is found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Resolution {
+    /// The client's own address; where `hosts` are set it must be one of the name's, else the
+    /// name's own is dialled.
+    #[default]
+    None,
+    /// One of `endpoints`.
+    Static,
+    /// The service's host (or `endpoints` that are names) resolved by the gateway.
+    Dns,
+    /// The name that the client sent, resolved by the gateway.
+    DynamicDns,
+}
+
+/// Where a service is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Address or name.
+    pub address: EndpointAddress,
+    /// Port to dial for a service port's name, where it differs.
+    pub ports: Vec<(String, u16)>,
+}
+
+/// An endpoint's address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndpointAddress {
+    /// An address, dialled as it is.
+    Ip(IpAddr),
+    /// A name, resolved by the gateway.
+    Name(HostName),
+}
