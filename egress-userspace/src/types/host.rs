@@ -81,10 +81,16 @@ impl fmt::Display for HostName {
 }
 
 fn as_address(text: &str) -> Option<IpAddr> {
-    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
-    bare.parse()
-        .ok()
-        .or_else(|| bare.strip_suffix('.')?.parse::<Ipv4Addr>().ok().map(IpAddr::V4))
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|t| t.strip_suffix(']'))
+        .unwrap_or(text);
+    bare.parse().ok().or_else(|| {
+        bare.strip_suffix('.')?
+            .parse::<Ipv4Addr>()
+            .ok()
+            .map(IpAddr::V4)
+    })
 }
 
 fn check_label(label: &str) -> Result<(), HostNameError> {
@@ -142,9 +148,15 @@ impl FromStr for HostPattern {
         let name: HostName = if name.is_ascii() {
             name.parse()?
         } else {
-            idna::domain_to_ascii(name).map_err(|_| HostPatternError::International)?.parse()?
+            idna::domain_to_ascii(name)
+                .map_err(|_| HostPatternError::International)?
+                .parse()?
         };
-        Ok(if suffix { Self::Suffix(name) } else { Self::Exact(name) })
+        Ok(if suffix {
+            Self::Suffix(name)
+        } else {
+            Self::Exact(name)
+        })
     }
 }
 
@@ -168,13 +180,19 @@ mod tests {
     #[test]
     fn case_and_one_trailing_dot_do_not_matter() {
         assert_eq!(name("WWW.Example.COM."), Ok("www.example.com".into()));
-        assert_eq!(name("www.example.com.."), Err(HostNameError::LabelLength(0)));
+        assert_eq!(
+            name("www.example.com.."),
+            Err(HostNameError::LabelLength(0))
+        );
     }
 
     #[test]
     fn an_address_in_any_spelling_is_not_a_name() {
         for text in ["192.0.2.1", "192.0.2.1.", "::1", "[2001:db8::1]"] {
-            assert!(matches!(name(text), Err(HostNameError::Address(_))), "{text}");
+            assert!(
+                matches!(name(text), Err(HostNameError::Address(_))),
+                "{text}"
+            );
         }
         for text in ["127.1", "2130706433", "0177.0.0.1"] {
             assert!(name(text).is_err(), "{text}");
@@ -188,8 +206,20 @@ mod tests {
         assert!(name(&"a".repeat(63)).is_ok());
         assert_eq!(name(&"a".repeat(64)), Err(HostNameError::LabelLength(64)));
         assert!(name(&format!("{}a", "a.".repeat(126))).is_ok());
-        assert_eq!(name(&format!("{}ab", "a.".repeat(126))), Err(HostNameError::TooLong(254)));
-        for text in ["a b", "-a.example", "a-.example", "a\0b", "a/b", "ü.example", "a..b", ".a"] {
+        assert_eq!(
+            name(&format!("{}ab", "a.".repeat(126))),
+            Err(HostNameError::TooLong(254))
+        );
+        for text in [
+            "a b",
+            "-a.example",
+            "a-.example",
+            "a\0b",
+            "a/b",
+            "ü.example",
+            "a..b",
+            ".a",
+        ] {
             assert!(name(text).is_err(), "{text:?}");
         }
         assert!(name("_acme.example").is_ok());
@@ -199,7 +229,10 @@ mod tests {
     fn patterns_are_exact_or_a_whole_first_label() {
         let pattern = |text: &str| text.parse::<HostPattern>().map(|p| p.to_string());
         assert_eq!(pattern("*.Example.com"), Ok("*.example.com".into()));
-        assert_eq!(pattern("bücher.example"), Ok("xn--bcher-kva.example".into()));
+        assert_eq!(
+            pattern("bücher.example"),
+            Ok("xn--bcher-kva.example".into())
+        );
         assert_eq!(pattern("*"), Err(HostPatternError::BareStar));
         for text in ["a.*.example", "*a.example", "**.example", "*.*.example"] {
             assert_eq!(pattern(text), Err(HostPatternError::InnerStar), "{text}");

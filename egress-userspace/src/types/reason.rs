@@ -60,6 +60,16 @@ reasons! {
     AmbiguousName => "ambiguous_name", "two different names were sent";
     /// The name resolves to an address that is refused unless a service lists it.
     ResolvedAddressRefused => "resolved_address_refused", "the name resolves to an address that is not public";
+    /// In the kernel: the programs have no settings of their version.
+    KernelUnconfigured => "kernel_unconfigured", "the kernel programs are not configured";
+    /// In the kernel: no listener in the socket's network namespace.
+    ForeignNamespace => "foreign_namespace", "the gateway has no listener in this network namespace";
+    /// In the kernel: a connection to the gateway's own listener.
+    OwnListener => "own_listener", "the gateway's listener is not a destination";
+    /// In the kernel: an IPv6 link-local destination, whose scope is not visible there.
+    LinkLocal => "link_local", "link-local addresses are not judged";
+    /// In the kernel: no memory for the connection's record.
+    KernelMemory => "kernel_memory", "the kernel has no memory for the connection";
     /// The kernel has no record of the connection: it did not come by way of the programs.
     UnknownOrigin => "unknown_origin", "the connection has no original destination";
     /// The gateway has as many connections as it may.
@@ -86,6 +96,10 @@ mod tests {
         labels.sort_unstable();
         labels.dedup();
         assert_eq!(labels.len(), DenyReason::ALL.len());
-        assert!(labels.iter().all(|l| l.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
+        assert!(
+            labels
+                .iter()
+                .all(|l| l.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+        );
     }
 }

@@ -1,0 +1,41 @@
+//! Why the kernel programs refused a connection.
+
+macro_rules! denied {
+    ($($(#[$doc:meta])* $name:ident = $value:literal;)*) => {
+        /// Why the kernel programs refused a connection. Lies in an [`Event`](crate::Event) as its number.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u32)]
+        pub enum Denied {
+            $($(#[$doc])* $name = $value,)*
+        }
+
+        impl Denied {
+            /// The reason of a number; `None`: no reason that this version knows.
+            pub const fn from_code(code: u32) -> Option<Self> {
+                match code {
+                    $($value => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+
+            /// The number.
+            #[inline(always)]
+            pub const fn code(self) -> u32 {
+                self as u32
+            }
+        }
+    };
+}
+
+denied! {
+    /// The settings are not there or not of this version: nothing can be judged.
+    Unconfigured = 1;
+    /// The socket is in a network namespace that has no listener.
+    ForeignNamespace = 2;
+    /// The destination is the gateway's own listener.
+    OwnListener = 3;
+    /// The destination is an IPv6 link-local address, whose scope the hook cannot see.
+    LinkLocal = 4;
+    /// No memory for the socket's record.
+    NoMemory = 5;
+}

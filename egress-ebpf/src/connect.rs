@@ -1,0 +1,123 @@
+//! `connect()`: pass, redirect, or refuse.
+
+use aya_ebpf::EbpfContext;
+use aya_ebpf::helpers::generated::bpf_get_netns_cookie;
+use aya_ebpf::maps::lpm_trie::Key;
+use aya_ebpf::programs::SockAddrContext;
+use egress_common::{Address, Counter, Denied, Origin, Settings};
+
+use crate::maps::{EXEMPT, INTERNAL, ORIG, count, settings};
+use crate::sock_addr::{self, Family};
+use crate::{PROCEED, REFUSE, report, scope, task};
+
+const IPPROTO_TCP: u32 = 6;
+const IPPROTO_MPTCP: u32 = 262;
+
+/// What is done with a connection that is not refused.
+enum Verdict {
+    /// Not the gateway's business: another protocol, another task, or the gateway itself.
+    Ungoverned,
+    /// Goes where it was going.
+    Pass(Counter),
+    /// Goes to the gateway.
+    Redirect,
+}
+
+/// Judges one `connect()`.
+#[inline(always)]
+pub(crate) fn judge<F: Family>(ctx: &SockAddrContext) -> i32 {
+    let address = F::address(ctx);
+    let port = sock_addr::port(ctx);
+    match try_judge::<F>(ctx, address, port) {
+        Ok(Verdict::Ungoverned) => PROCEED,
+        Ok(Verdict::Pass(counter)) => {
+            count(counter);
+            PROCEED
+        }
+        Ok(Verdict::Redirect) => {
+            count(Counter::Redirected);
+            PROCEED
+        }
+        Err(reason) => {
+            report::denied(
+                reason,
+                Origin::new(address, port, netns(ctx), task::current()),
+            );
+            REFUSE
+        }
+    }
+}
+
+#[inline(always)]
+fn try_judge<F: Family>(
+    ctx: &SockAddrContext,
+    address: Address,
+    port: [u8; 2],
+) -> Result<Verdict, Denied> {
+    if !matches!(sock_addr::protocol(ctx), IPPROTO_TCP | IPPROTO_MPTCP) {
+        return Ok(Verdict::Ungoverned);
+    }
+    let settings = settings().ok_or(Denied::Unconfigured)?;
+    if !scope::governs(&settings) || is_exempt(ctx) {
+        return Ok(forget(ctx, Verdict::Ungoverned));
+    }
+    if address.is_local() {
+        if port == settings.listener_port() {
+            return Err(Denied::OwnListener);
+        }
+        return Ok(forget(ctx, Verdict::Pass(Counter::PassedLocal)));
+    }
+    if INTERNAL.get(&Key::new(Address::BITS, address)).is_some() {
+        return Ok(forget(ctx, Verdict::Pass(Counter::PassedInternal)));
+    }
+    if address.is_v6_link_local() {
+        return Err(Denied::LinkLocal);
+    }
+    redirect::<F>(ctx, &settings, address, port)
+}
+
+/// Writes down where the client was going, then turns it to the gateway.
+#[inline(always)]
+fn redirect<F: Family>(
+    ctx: &SockAddrContext,
+    settings: &Settings,
+    address: Address,
+    port: [u8; 2],
+) -> Result<Verdict, Denied> {
+    let netns = netns(ctx);
+    if netns != settings.netns() {
+        return Err(Denied::ForeignNamespace);
+    }
+    let mut origin = Origin::new(address, port, netns, task::current());
+    // SAFETY: the hook's socket is a full socket; the value outlives the call.
+    let record = unsafe { ORIG.get_or_insert_ptr_mut(ctx, Some(&mut origin)) };
+    if record.is_null() {
+        return Err(Denied::NoMemory);
+    }
+    // A socket that connects again has a record already, which the helper leaves as it was.
+    // SAFETY: not null, and the storage lives as long as the socket, which the hook holds.
+    unsafe { *record = origin };
+    F::set_address(ctx, address.listener());
+    sock_addr::set_port(ctx, settings.listener_port());
+    Ok(Verdict::Redirect)
+}
+
+/// Drops what is left of an earlier redirection of the same socket, or `getpeername()` would lie.
+#[inline(always)]
+fn forget(ctx: &SockAddrContext, verdict: Verdict) -> Verdict {
+    // SAFETY: the hook's socket is a full socket. There being nothing to delete is the usual case.
+    let _ = unsafe { ORIG.delete(sock_addr::socket(ctx)) };
+    verdict
+}
+
+#[inline(always)]
+fn is_exempt(ctx: &SockAddrContext) -> bool {
+    // SAFETY: the hook's socket is a full socket, and the value is not read.
+    !unsafe { EXEMPT.get_ptr_mut(ctx) }.is_null()
+}
+
+#[inline(always)]
+fn netns(ctx: &SockAddrContext) -> u64 {
+    // SAFETY: the helper takes this hook's context.
+    unsafe { bpf_get_netns_cookie(ctx.as_ptr()) }
+}

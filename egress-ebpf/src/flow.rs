@@ -1,0 +1,171 @@
+//! From the client's socket to the gateway's: the record crosses in one loopback handshake.
+//!
+//! The client's side reaches ESTABLISHED first, before its last ACK is sent, and leaves the record
+//! under the connection's name; the gateway's side, reached by that ACK, moves it to the accepted
+//! socket. So it is there before `accept()` can return the socket, and a client that never completes a
+//! handshake leaves nothing behind.
+
+use core::ptr::{addr_of, null_mut, read_volatile};
+
+use aya_ebpf::EbpfContext;
+use aya_ebpf::bindings::{
+    BPF_SK_STORAGE_GET_F_CREATE, BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB,
+    BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB, BPF_SOCK_OPS_STATE_CB, BPF_SOCK_OPS_STATE_CB_FLAG,
+    BPF_TCP_CLOSE, bpf_sock,
+};
+use aya_ebpf::helpers::generated::{bpf_get_netns_cookie, bpf_sk_storage_get};
+use aya_ebpf::programs::SockOpsContext;
+use egress_common::{Address, Counter, FlowKey, Origin};
+
+use crate::maps::{ACC, FLOWS, ORIG, count, settings};
+
+/// What a sockops program returns when it has nothing to say about the operation.
+const DONE: u32 = 1;
+const AF_INET: u32 = 2;
+
+/// Takes a connection's record one step on.
+#[inline(always)]
+pub(crate) fn advance(ctx: &SockOpsContext) -> u32 {
+    match ctx.op() {
+        BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB => offer(ctx),
+        BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB => take(ctx),
+        BPF_SOCK_OPS_STATE_CB if ctx.arg(1) == BPF_TCP_CLOSE => withdraw(ctx),
+        _ => {}
+    }
+    DONE
+}
+
+/// The client's socket is connected: leave its record for the other end.
+#[inline(always)]
+fn offer(ctx: &SockOpsContext) {
+    let Some(origin) = stored(ctx) else { return };
+    let (local, remote) = ends(ctx);
+    if FLOWS
+        .insert(FlowKey::new(origin.netns(), local, remote), origin, 0)
+        .is_err()
+    {
+        count(Counter::FlowLost);
+    }
+    // Where the other end never comes (its backlog is full), the entry goes when this socket does.
+    // Other programs' flags stay.
+    let flags = ctx.cb_flags() | BPF_SOCK_OPS_STATE_CB_FLAG;
+    let _ = ctx.set_cb_flags(flags.cast_signed());
+}
+
+/// The gateway's socket is connected: take the record.
+#[inline(always)]
+fn take(ctx: &SockOpsContext) {
+    let (local, remote) = ends(ctx);
+    let is_listener = settings().is_some_and(|s| s.listener_port() == local.1);
+    if !is_listener {
+        return;
+    }
+    // SAFETY: the helper takes this hook's context.
+    let netns = unsafe { bpf_get_netns_cookie(ctx.as_ptr()) };
+    let key = FlowKey::new(netns, remote, local);
+    let Some(record) = FLOWS.get_ptr(key) else {
+        count(Counter::FlowMissing);
+        return;
+    };
+    // SAFETY: the entry is this connection's own: nobody else writes or deletes it meanwhile.
+    let mut origin = unsafe { *record };
+    // SAFETY: `socket` is null or a full socket, the helper takes either; the value outlives the call.
+    let moved = unsafe {
+        bpf_sk_storage_get(
+            (&raw const ACC).cast_mut().cast(),
+            socket(ctx).cast(),
+            (&raw mut origin).cast(),
+            BPF_SK_STORAGE_GET_F_CREATE.into(),
+        )
+    };
+    if moved.is_null() {
+        count(Counter::FlowLost);
+    }
+    let _ = FLOWS.remove(key);
+}
+
+/// The client's socket is closed: nobody will take its record any more.
+#[inline(always)]
+fn withdraw(ctx: &SockOpsContext) {
+    let Some(origin) = stored(ctx) else { return };
+    let (local, remote) = ends(ctx);
+    let _ = FLOWS.remove(FlowKey::new(origin.netns(), local, remote));
+}
+
+/// A copy of the record on a client's socket.
+#[inline(always)]
+fn stored(ctx: &SockOpsContext) -> Option<Origin> {
+    let socket = socket(ctx);
+    if socket.is_null() {
+        return None;
+    }
+    // SAFETY: not null, and a sockops program's socket is a full socket in these callbacks.
+    let record = unsafe {
+        bpf_sk_storage_get(
+            (&raw const ORIG).cast_mut().cast(),
+            socket.cast(),
+            null_mut(),
+            0,
+        )
+    };
+    // SAFETY: null, or the storage of a socket that the callback holds locked.
+    unsafe { record.cast::<Origin>().as_ref() }.copied()
+}
+
+#[inline(always)]
+fn socket(ctx: &SockOpsContext) -> *mut bpf_sock {
+    // SAFETY: the union has one member, and the context is valid.
+    unsafe { (*ctx.ops).__bindgen_anon_2.sk }
+}
+
+type End = (Address, [u8; 2]);
+
+macro_rules! read {
+    ($ctx:expr, $($field:tt)+) => {
+        // SAFETY: the kernel passes a valid context with these fields readable.
+        unsafe { read_volatile(addr_of!((*($ctx).ops).$($field)+)) }
+    };
+}
+
+/// Address and port of the socket and of its peer.
+///
+/// All fields are read before any branch, for the reason given in `sock_addr`.
+#[inline(always)]
+fn ends(ctx: &SockOpsContext) -> (End, End) {
+    let family = read!(ctx, family);
+    let (local4, remote4) = (read!(ctx, local_ip4), read!(ctx, remote_ip4));
+    let local6 = [
+        read!(ctx, local_ip6[0]),
+        read!(ctx, local_ip6[1]),
+        read!(ctx, local_ip6[2]),
+        read!(ctx, local_ip6[3]),
+    ];
+    let remote6 = [
+        read!(ctx, remote_ip6[0]),
+        read!(ctx, remote_ip6[1]),
+        read!(ctx, remote_ip6[2]),
+        read!(ctx, remote_ip6[3]),
+    ];
+    let local_port = local_port(read!(ctx, local_port));
+    let remote_port = remote_port(read!(ctx, remote_port));
+    let (local, remote) = if family == AF_INET {
+        (Address::from_word(local4), Address::from_word(remote4))
+    } else {
+        (Address::from_words(local6), Address::from_words(remote6))
+    };
+    ((local, local_port), (remote, remote_port))
+}
+
+/// `local_port` is a number in the machine's order.
+#[inline(always)]
+const fn local_port(field: u32) -> [u8; 2] {
+    let [.., high, low] = field.to_be_bytes();
+    [high, low]
+}
+
+/// `remote_port` is in network order, in the last two of four bytes.
+#[inline(always)]
+const fn remote_port(field: u32) -> [u8; 2] {
+    let [.., high, low] = field.to_ne_bytes();
+    [high, low]
+}
