@@ -10,7 +10,7 @@ macro_rules! pod {
     ($($name:ty),*) => {
         $(
             // SAFETY: `repr(C)` (or transparent) over integers and arrays of integers, without
-            // implicit padding (their sizes are asserted): any bytes of this size are a value.
+            // implicit padding (their sizes are asserted): any bytes of the size are a value.
             unsafe impl aya::Pod for $name {}
         )*
     };
@@ -27,17 +27,19 @@ impl Event {
 
 impl From<IpAddr> for Address {
     fn from(ip: IpAddr) -> Self {
-        Self::new(match ip {
+        let octets = match ip {
             IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
             IpAddr::V6(v6) => v6.octets(),
-        })
+        };
+        Self::from_words(zerocopy::transmute!(octets))
     }
 }
 
 impl From<Address> for IpAddr {
     /// An IPv4-mapped address becomes an IPv4 address.
     fn from(address: Address) -> Self {
-        Self::V6(Ipv6Addr::from(address.octets())).to_canonical()
+        let octets: [u8; 16] = zerocopy::transmute!(address.words());
+        Self::V6(Ipv6Addr::from(octets)).to_canonical()
     }
 }
 

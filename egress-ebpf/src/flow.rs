@@ -11,8 +11,9 @@ use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::{
     BPF_SK_STORAGE_GET_F_CREATE, BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB,
     BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB, BPF_SOCK_OPS_STATE_CB, BPF_SOCK_OPS_STATE_CB_FLAG,
-    BPF_TCP_CLOSE, bpf_sock,
+    BPF_TCP_CLOSE,
 };
+use aya_ebpf::btf_maps::SkStorage;
 use aya_ebpf::helpers::generated::{bpf_get_netns_cookie, bpf_sk_storage_get};
 use aya_ebpf::programs::SockOpsContext;
 use egress_common::{Address, Counter, FlowKey, Origin};
@@ -69,16 +70,7 @@ fn take(ctx: &SockOpsContext) {
     };
     // SAFETY: the entry is this connection's own: nobody else writes or deletes it meanwhile.
     let mut origin = unsafe { *record };
-    // SAFETY: `socket` is null or a full socket, the helper takes either; the value outlives the call.
-    let moved = unsafe {
-        bpf_sk_storage_get(
-            (&raw const ACC).cast_mut().cast(),
-            socket(ctx).cast(),
-            (&raw mut origin).cast(),
-            BPF_SK_STORAGE_GET_F_CREATE.into(),
-        )
-    };
-    if moved.is_null() {
+    if storage(&raw const ACC, ctx, &raw mut origin).is_null() {
         count(Counter::FlowLost);
     }
     let _ = FLOWS.remove(key);
@@ -95,27 +87,36 @@ fn withdraw(ctx: &SockOpsContext) {
 /// A copy of the record on a client's socket.
 #[inline(always)]
 fn stored(ctx: &SockOpsContext) -> Option<Origin> {
-    let socket = socket(ctx);
-    if socket.is_null() {
-        return None;
-    }
-    // SAFETY: not null, and a sockops program's socket is a full socket in these callbacks.
-    let record = unsafe {
-        bpf_sk_storage_get(
-            (&raw const ORIG).cast_mut().cast(),
-            socket.cast(),
-            null_mut(),
-            0,
-        )
-    };
+    let record = storage(&raw const ORIG, ctx, null_mut());
     // SAFETY: null, or the storage of a socket that the callback holds locked.
-    unsafe { record.cast::<Origin>().as_ref() }.copied()
+    unsafe { record.as_ref() }.copied()
 }
 
+/// The socket's storage, made from `value` unless that is null; null: there is none.
 #[inline(always)]
-fn socket(ctx: &SockOpsContext) -> *mut bpf_sock {
-    // SAFETY: the union has one member, and the context is valid.
-    unsafe { (*ctx.ops).__bindgen_anon_2.sk }
+fn storage(map: *const SkStorage<Origin>, ctx: &SockOpsContext, value: *mut Origin) -> *mut Origin {
+    // SAFETY: the kernel passes a valid context.
+    let ops = unsafe { &*ctx.ops };
+    // SAFETY: the union has one member.
+    let socket = unsafe { ops.__bindgen_anon_2.sk };
+    if socket.is_null() {
+        return null_mut();
+    }
+    let flags = if value.is_null() {
+        0
+    } else {
+        BPF_SK_STORAGE_GET_F_CREATE
+    };
+    // SAFETY: not null, and a full socket in these callbacks; the value outlives the call.
+    unsafe {
+        bpf_sk_storage_get(
+            map.cast_mut().cast(),
+            socket.cast(),
+            value.cast(),
+            flags.into(),
+        )
+        .cast()
+    }
 }
 
 type End = (Address, [u8; 2]);

@@ -93,6 +93,8 @@ pub(crate) fn protocol(ctx: &SockAddrContext) -> u32 {
 /// The socket.
 #[inline(always)]
 pub(crate) fn socket(ctx: &SockAddrContext) -> *mut bpf_sock {
-    // SAFETY: the union has one member, and the context is valid.
-    unsafe { (*ctx.sock_addr).__bindgen_anon_1.sk }
+    // SAFETY: the kernel passes a valid context.
+    let addr = unsafe { &*ctx.sock_addr };
+    // SAFETY: the union has one member.
+    unsafe { addr.__bindgen_anon_1.sk }
 }

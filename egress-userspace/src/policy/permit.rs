@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::types::{DenyReason, HostName, OriginalDst, ServiceName};
+use crate::types::{DenyReason, HostName, ServiceName};
 
 /// The outcome of [`decide`](super::Policy::decide).
 #[derive(Clone, Debug)]

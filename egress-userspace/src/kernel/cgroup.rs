@@ -1,0 +1,183 @@
+//! The cgroup v2 hierarchy: directories, ids, and the way back from an id to a path.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::net;
+use crate::types::CgroupId;
+
+use super::KernelError;
+
+/// Paths remembered by id. One is some 100 bytes; a node has far fewer cgroups that connect. When it
+/// is full it starts anew, so that cgroups long gone do not stay.
+const CACHED_PATHS: usize = 16_384;
+
+/// A mounted cgroup v2 hierarchy.
+#[derive(Debug)]
+pub struct Hierarchy {
+    mount: PathBuf,
+    root: File,
+    paths: Mutex<HashMap<CgroupId, Arc<str>>>,
+}
+
+impl Hierarchy {
+    /// Finds where the hierarchy is mounted, from `/proc/self/mountinfo`.
+    pub fn find() -> Result<Self, KernelError> {
+        let mounts =
+            fs::read_to_string("/proc/self/mountinfo").map_err(|source| KernelError::Cgroup {
+                path: "/proc/self/mountinfo".into(),
+                source,
+            })?;
+        let mount = cgroup2_mount(&mounts).ok_or(KernelError::NoHierarchy)?;
+        let root = File::open(&mount).map_err(|source| KernelError::Cgroup {
+            path: mount.clone(),
+            source,
+        })?;
+        Ok(Self {
+            mount,
+            root,
+            paths: Mutex::default(),
+        })
+    }
+
+    /// The directory it is mounted on.
+    pub fn mount(&self) -> &Path {
+        &self.mount
+    }
+
+    /// The id of the cgroup at `path` below the mount.
+    pub(super) fn id(&self, path: &Path) -> Result<CgroupId, KernelError> {
+        let directory = self.mount.join(path.strip_prefix("/").unwrap_or(path));
+        match fs::metadata(&directory) {
+            Ok(metadata) if metadata.is_dir() => Ok(CgroupId(metadata.ino())),
+            Ok(_) => Err(io::Error::from(io::ErrorKind::NotADirectory)),
+            Err(error) => Err(error),
+        }
+        .map_err(|source| KernelError::Cgroup {
+            path: directory,
+            source,
+        })
+    }
+
+    /// Whether `path` is the cgroup `id`.
+    pub(super) fn is(&self, path: &Path, id: CgroupId) -> bool {
+        self.id(path).is_ok_and(|found| found == id)
+    }
+
+    /// The cgroup that this process is in.
+    pub(super) fn own(&self) -> Result<CgroupId, KernelError> {
+        let file = Path::new("/proc/self/cgroup");
+        let text = fs::read_to_string(file).map_err(|source| KernelError::Cgroup {
+            path: file.into(),
+            source,
+        })?;
+        let path = own_path(&text).ok_or(KernelError::NoHierarchy)?;
+        self.id(path)
+    }
+
+    /// The path of a cgroup, for messages: its id where the cgroup is gone.
+    pub(super) fn path_of(&self, id: CgroupId) -> String {
+        self.path(id)
+            .map_or_else(|| format!("cgroup {id}"), |path| path.to_string())
+    }
+
+    /// The path of a cgroup below the mount, starting with `/`; `None`: it is gone.
+    pub(super) fn path(&self, id: CgroupId) -> Option<Arc<str>> {
+        let mut paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(path) = paths.get(&id) {
+            return Some(Arc::clone(path));
+        }
+        let path: Arc<str> = self.look_up(id).ok()?.into();
+        if paths.len() == CACHED_PATHS {
+            paths.clear();
+        }
+        paths.insert(id, Arc::clone(&path));
+        Some(path)
+    }
+
+    fn look_up(&self, id: CgroupId) -> io::Result<String> {
+        let directory = net::open_by_id(self.root.as_fd(), id.0)?;
+        let path = fs::read_link(format!("/proc/self/fd/{}", directory.as_raw_fd()))?;
+        let below = path.strip_prefix(&self.mount).map_err(io::Error::other)?;
+        Ok(format!("/{}", below.display()))
+    }
+}
+
+/// The mount point of the first cgroup2 file system in a mountinfo file (proc(5)).
+fn cgroup2_mount(mountinfo: &str) -> Option<PathBuf> {
+    mountinfo.lines().find_map(|line| {
+        let (fields, rest) = line.split_once(" - ")?;
+        rest.starts_with("cgroup2 ")
+            .then(|| fields.split(' ').nth(4).map(unescape))?
+    })
+}
+
+/// Mount points have space, tab, newline and backslash as octal escapes.
+fn unescape(field: &str) -> PathBuf {
+    let escapes = [
+        ("\\040", " "),
+        ("\\011", "\t"),
+        ("\\012", "\n"),
+        ("\\134", "\\"),
+    ];
+    escapes
+        .iter()
+        .fold(field.to_owned(), |text, (code, plain)| {
+            text.replace(code, plain)
+        })
+        .into()
+}
+
+/// The v2 line of a `/proc/PID/cgroup` file.
+fn own_path(cgroups: &str) -> Option<&Path> {
+    cgroups
+        .lines()
+        .find_map(|line| line.strip_prefix("0::"))
+        .map(Path::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mount_is_found_beside_v1_hierarchies() {
+        let mountinfo = "\
+            24 30 0:22 / /sys/fs/cgroup rw shared:4 - tmpfs tmpfs rw\n\
+            25 24 0:23 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n\
+            26 24 0:24 / /sys/fs/cgroup/uni\\040fied rw shared:6 - cgroup2 cgroup2 rw\n";
+        assert_eq!(
+            cgroup2_mount(mountinfo),
+            Some("/sys/fs/cgroup/uni fied".into())
+        );
+        assert_eq!(
+            cgroup2_mount("24 30 0:22 / / rw - ext4 /dev/vda rw\n"),
+            None
+        );
+    }
+
+    #[test]
+    fn the_v2_line_is_the_one_without_a_controller() {
+        let cgroups = "12:cpu:/a\n1:name=systemd:/b\n0::/system.slice/egress.service\n";
+        assert_eq!(
+            own_path(cgroups),
+            Some(Path::new("/system.slice/egress.service"))
+        );
+        assert_eq!(own_path("1:cpu:/a\n"), None);
+    }
+
+    #[test]
+    fn an_id_leads_back_to_its_path() {
+        let hierarchy = Hierarchy::find().expect("a cgroup v2 hierarchy");
+        let own = hierarchy.own().expect("own cgroup");
+        let path = hierarchy.path(own).expect("a path");
+        assert!(hierarchy.is(Path::new(&*path), own), "{path}");
+        assert_eq!(hierarchy.path(CgroupId(u64::MAX)), None);
+    }
+}
