@@ -1,0 +1,56 @@
+//! The copy engine: one read and one write through a buffer that all relays of a thread share.
+
+use std::cell::RefCell;
+
+use bytes::Bytes;
+
+use super::direction::{Batch, Direction};
+use super::end::Cut;
+
+/// Copying gains nothing from a larger buffer, and this much still fits a core's second-level cache.
+pub(super) const SCRATCH: usize = 64 * 1024;
+
+thread_local! {
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
+}
+
+/// What a read and a write did.
+enum Copied {
+    /// All was written but `rest`, which the destination had no room for.
+    Read {
+        bytes: usize,
+        rest: Bytes,
+    },
+    Dry,
+    Eof,
+}
+
+impl Direction<'_> {
+    /// Moves what one read gives. Only while the destination is full does a relay hold a buffer of
+    /// its own: for what it has read and cannot write yet, at most [`SCRATCH`].
+    pub(super) async fn copy(&self) -> Result<Batch, Cut> {
+        match BUFFER.with_borrow_mut(|buffer| self.copy_by(buffer))? {
+            Copied::Read { bytes, rest } => {
+                self.write_all(rest).await?;
+                Ok(Batch::Moved(bytes))
+            }
+            Copied::Dry => Ok(Batch::Dry),
+            Copied::Eof => Ok(Batch::Eof),
+        }
+    }
+
+    fn copy_by(&self, buffer: &mut [u8]) -> Result<Copied, Cut> {
+        let bytes = match self.from.attempt(self.from.stream.try_read(buffer))? {
+            None => return Ok(Copied::Dry),
+            Some(0) => return Ok(Copied::Eof),
+            Some(bytes) => bytes,
+        };
+        let (read, _) = buffer.split_at(bytes);
+        let taken = self.written(self.to.stream.try_write(read))?.unwrap_or(0);
+        let (_, rest) = read.split_at(taken);
+        Ok(Copied::Read {
+            bytes,
+            rest: Bytes::copy_from_slice(rest),
+        })
+    }
+}

@@ -1,0 +1,191 @@
+//! One direction of a relay: reads from one socket and writes to the other, until the end.
+
+use std::io::{self, ErrorKind};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::{Buf, Bytes};
+use tokio::task;
+
+use super::activity::Activity;
+use super::end::{Cut, End};
+use super::gear::Gear;
+use super::pair::Peer;
+
+/// A direction gives way to other tasks after this many bytes: about a third of a millisecond of
+/// work, which nobody notices as delay, and against which the cost of yielding is nothing.
+const TURN: usize = 1024 * 1024;
+
+/// What both directions know of each other.
+pub(super) struct Shared {
+    pub(super) activity: Activity,
+    cut: OnceLock<Cut>,
+}
+
+impl Shared {
+    pub(super) fn new() -> Self {
+        Self {
+            activity: Activity::new(),
+            cut: OnceLock::new(),
+        }
+    }
+
+    /// The first cut that a direction met.
+    pub(super) fn cut(&self) -> Option<Cut> {
+        self.cut.get().copied()
+    }
+}
+
+/// One direction.
+pub(super) struct Direction<'a> {
+    pub(super) from: Peer<'a>,
+    pub(super) to: Peer<'a>,
+    pub(super) shared: &'a Shared,
+    written: &'a AtomicU64,
+    end: OnceLock<End>,
+}
+
+/// The outcome of one attempt to move bytes. All that was read has been written.
+pub(super) enum Batch {
+    /// This many bytes were moved.
+    Moved(usize),
+    /// There is nothing to read now.
+    Dry,
+    /// The sender's end of stream.
+    Eof,
+}
+
+impl<'a> Direction<'a> {
+    pub(super) fn new(
+        from: Peer<'a>,
+        to: Peer<'a>,
+        written: &'a AtomicU64,
+        shared: &'a Shared,
+    ) -> Self {
+        Self {
+            from,
+            to,
+            shared,
+            written,
+            end: OnceLock::new(),
+        }
+    }
+
+    /// How the direction ended, if it did.
+    pub(super) fn end(&self) -> Option<End> {
+        self.end.get().copied()
+    }
+
+    /// Moves bytes until the direction ends. An error ends the other direction at once, too.
+    ///
+    /// A destination that was reset is not such an error: what it sent before the reset is still
+    /// there to be read, and belongs to the other side.
+    pub(super) async fn run(&self, prefix: Bytes, gear: Gear) -> Result<(), Cut> {
+        let moved = self.carry(prefix, gear).await;
+        let end = moved.and_then(|()| self.pass_eof_on());
+        self.end
+            .get_or_init(|| end.map_or_else(End::Cut, |()| End::Eof));
+        let Err(cut) = end else { return Ok(()) };
+        self.shared.cut.get_or_init(|| cut);
+        if cut == (Cut::Reset { by: self.to.side }) {
+            Ok(())
+        } else {
+            Err(cut)
+        }
+    }
+
+    async fn carry(&self, prefix: Bytes, mut gear: Gear) -> Result<(), Cut> {
+        self.write_all(prefix).await?;
+        let mut turn = 0;
+        loop {
+            let batch = match gear.pipe() {
+                Some(pipe) => self.splice(pipe).await?,
+                None => self.copy().await?,
+            };
+            match batch {
+                Batch::Moved(bytes) => {
+                    gear.moved(bytes);
+                    turn = give_way(turn + bytes).await;
+                }
+                Batch::Dry => {
+                    gear.dry();
+                    self.from.readable().await?;
+                }
+                Batch::Eof => return Ok(()),
+            }
+        }
+    }
+
+    /// Once the other direction has met a reset on writing, the kernel has told of it, and all that
+    /// is read here is an end of stream: it must not be passed on as one.
+    fn pass_eof_on(&self) -> Result<(), Cut> {
+        match self.shared.cut() {
+            Some(cut) if cut == (Cut::Reset { by: self.from.side }) => Err(cut),
+            _ => self.to.shutdown(),
+        }
+    }
+
+    /// Writes all of `bytes`, which were read before and are nowhere else.
+    pub(super) async fn write_all(&self, mut bytes: Bytes) -> Result<(), Cut> {
+        while !bytes.is_empty() {
+            match self.written(self.to.stream.try_write(&bytes))? {
+                Some(count) => bytes.advance(count),
+                None => self.to.writable().await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what an attempt to write has written; `None`: it would have blocked.
+    pub(super) fn written(&self, result: io::Result<usize>) -> Result<Option<usize>, Cut> {
+        let taken = self.to.attempt(match result {
+            // There was something to write: without this it would be tried for ever.
+            Ok(0) => Err(ErrorKind::WriteZero.into()),
+            other => other,
+        })?;
+        if let Some(count) = taken {
+            self.written.fetch_add(count as u64, Ordering::Relaxed);
+            self.shared.activity.note();
+        }
+        Ok(taken)
+    }
+}
+
+/// Lets other tasks run: at once when the turn is used up, else when tokio finds that this task has
+/// done enough, so that many small batches do not hold the worker either. Returns what the turn is now.
+async fn give_way(turn: usize) -> usize {
+    if turn < TURN {
+        task::consume_budget().await;
+        return turn;
+    }
+    task::yield_now().await;
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    fn yields(turn: usize) -> bool {
+        pin!(give_way(turn))
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_pending()
+    }
+
+    #[tokio::test]
+    async fn a_direction_gives_way_after_its_turn() {
+        assert!(!yields(TURN - 1));
+        assert!(yields(TURN));
+        assert_eq!(give_way(TURN).await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_direction_gives_way_after_many_small_batches() {
+        // Tokio's budget is 128 operations.
+        assert!((0..1000).any(|_| yields(1)));
+    }
+}

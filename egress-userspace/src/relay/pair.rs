@@ -1,0 +1,123 @@
+//! The two sockets of a relay, and what is asked of each.
+
+use std::io::{self, ErrorKind};
+use std::net::Shutdown;
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+use super::end::{Cut, Side};
+
+/// Both sockets. Dropped before [`close`](Self::close), they are reset: a stream that was cut short,
+/// by an error or because the task was dropped, must not look complete to anyone.
+pub(super) struct Pair {
+    client: TcpStream,
+    upstream: TcpStream,
+    finished: bool,
+}
+
+impl Pair {
+    pub(super) fn new(client: TcpStream, upstream: TcpStream) -> Self {
+        Self {
+            client,
+            upstream,
+            finished: false,
+        }
+    }
+
+    pub(super) fn client(&self) -> Peer<'_> {
+        Peer {
+            side: Side::Client,
+            stream: &self.client,
+        }
+    }
+
+    pub(super) fn upstream(&self) -> Peer<'_> {
+        Peer {
+            side: Side::Upstream,
+            stream: &self.upstream,
+        }
+    }
+
+    /// Closes both in the normal way: each has sent its end of stream and was sent the other's.
+    pub(super) fn close(mut self) {
+        self.finished = true;
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        if self.finished {
+            return;
+        }
+        for stream in [&self.client, &self.upstream] {
+            // It fails on no TCP socket; if it did, all that is lost is the peer's knowledge of why.
+            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
+    }
+}
+
+/// One socket, and whose it is.
+#[derive(Clone, Copy)]
+pub(super) struct Peer<'a> {
+    pub(super) side: Side,
+    pub(super) stream: &'a TcpStream,
+}
+
+impl Peer<'_> {
+    pub(super) async fn readable(&self) -> Result<(), Cut> {
+        self.stream
+            .readable()
+            .await
+            .map_err(|error| self.cut(&error))
+    }
+
+    pub(super) async fn writable(&self) -> Result<(), Cut> {
+        self.stream
+            .writable()
+            .await
+            .map_err(|error| self.cut(&error))
+    }
+
+    /// Waits until the socket fails. Neither data nor an end of stream is a failure.
+    pub(super) async fn failure(&self) -> Cut {
+        match self.stream.ready(Interest::ERROR).await {
+            Ok(_) => self.cause(),
+            Err(error) => self.cut(&error),
+        }
+    }
+
+    /// Sends the end of stream.
+    pub(super) fn shutdown(&self) -> Result<(), Cut> {
+        SockRef::from(self.stream)
+            .shutdown(Shutdown::Write)
+            .map_err(|error| match error.kind() {
+                ErrorKind::NotConnected => self.cause(),
+                _ => self.cut(&error),
+            })
+    }
+
+    /// The outcome of an attempt on this socket; `None`: it would have blocked.
+    pub(super) fn attempt<T>(&self, result: io::Result<T>) -> Result<Option<T>, Cut> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(self.cut(&error)),
+        }
+    }
+
+    fn cut(&self, error: &io::Error) -> Cut {
+        Cut::by_error(self.side, error)
+    }
+
+    /// Why the connection is gone. The kernel tells the reason once; if it is told already, a
+    /// connection that went by itself was reset.
+    fn cause(&self) -> Cut {
+        match self.stream.take_error() {
+            Ok(Some(error)) | Err(error) => self.cut(&error),
+            Ok(None) => Cut::Reset { by: self.side },
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What a relay may hold: memory, pipes, descriptors.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hasher};
+
+use super::pool::pooled_here;
+use super::*;
+
+/// More than the largest batch, and no multiple of any buffer.
+const BULK: usize = 1_000_003;
+
+/// Sends `bytes` up, and sees them arrive.
+async fn upload(rig: &mut Rig, bytes: &[u8]) {
+    let (sent, read) = tokio::join!(
+        rig.client.write_all(bytes),
+        read_exactly(&mut rig.upstream, bytes.len())
+    );
+    sent.expect("write");
+    assert!(read == bytes, "the bytes came out changed");
+}
+
+#[tokio::test]
+async fn a_slow_reader_holds_the_writer_back() {
+    /// Bytes of the transfer.
+    const TOTAL: usize = 8 * 1024 * 1024;
+    /// Buffers on the client's side: a batch fills a pipe. The kernel doubles each.
+    const NEAR: u32 = 256 * 1024;
+    /// Buffers on the upstream's side: a batch is far more than fits.
+    const FAR: u32 = 16 * 1024;
+    /// A buffer to send and one to receive on either side, and one full pipe.
+    const HELD: usize = 4 * NEAR as usize + 4 * FAR as usize + pipe::CAPACITY;
+
+    for mode in MODES {
+        let (near, far) = (connected(Some(NEAR)).await, connected(Some(FAR)).await);
+        let Rig {
+            mut client,
+            mut upstream,
+            relay,
+            ..
+        } = Rig::between(near, far, options(mode), Bytes::new());
+        let data = pattern(3, TOTAL);
+        let (mut expected, mut got) = (DefaultHasher::new(), DefaultHasher::new());
+        expected.write(&data);
+
+        // The writer is as fast as it can be, and the reader takes a little when the writer waits.
+        let (mut sent, mut read, mut chunk) = (0, 0, vec![0; 4096]);
+        while read < TOTAL {
+            let (_, rest) = data.split_at(sent);
+            select! {
+                biased;
+                count = client.write(rest), if sent < TOTAL => sent += count.expect("write"),
+                count = upstream.read(&mut chunk) => {
+                    let count = count.expect("read");
+                    got.write(chunk.split_at(count).0);
+                    read += count;
+                }
+            }
+            assert!(
+                sent - read <= HELD,
+                "{mode:?}: {} bytes on the way",
+                sent - read
+            );
+        }
+        assert_eq!(
+            got.finish(),
+            expected.finish(),
+            "{mode:?}: the bytes came out changed"
+        );
+        assert!(!relay.is_finished());
+    }
+}
+
+#[tokio::test]
+async fn an_idle_relay_holds_no_pipe_and_gives_it_to_the_next() {
+    let mut rig = Rig::new(Mode::Splice).await;
+    upload(&mut rig, &pattern(4, BULK)).await;
+    let mut next = Rig::new(Mode::Splice).await;
+    upload(&mut next, &pattern(5, BULK)).await;
+    // They and both of their other directions have shared one.
+    assert_eq!(pooled_here(), 1);
+}
+
+#[tokio::test]
+async fn auto_takes_a_pipe_for_bulk_only() {
+    let mut rig = Rig::new(Mode::Auto).await;
+    upload(&mut rig, b"a question").await;
+    assert_eq!(pooled_here(), 0);
+    upload(&mut rig, &pattern(6, BULK)).await;
+    assert_eq!(pooled_here(), 1);
+}
+
+#[tokio::test]
+async fn copy_takes_no_pipe() {
+    let mut rig = Rig::new(Mode::Copy).await;
+    upload(&mut rig, &pattern(6, BULK)).await;
+    assert_eq!(pooled_here(), 0);
+}
+
+#[tokio::test]
+async fn without_a_pipe_to_be_had_the_relay_copies_and_counts_it() {
+    let before = stats().fallbacks;
+    let options = Options {
+        max_pipes: 0,
+        ..options(Mode::Splice)
+    };
+    let mut rig = Rig::with(options, Bytes::new()).await;
+    upload(&mut rig, &pattern(7, BULK)).await;
+    assert_eq!(pooled_here(), 0);
+    assert!(stats().fallbacks >= before + 2, "one for each direction");
+}
+
+#[tokio::test]
+async fn a_pipe_that_holds_bytes_is_not_given_to_another() {
+    let (client, accepted) = connected(None).await;
+    let mut client = client;
+    write(&mut client, b"somebody's").await;
+    accepted.readable().await.expect("readable");
+    let mut pipe = pool::Lease::take(usize::MAX).expect("a pipe");
+    assert_eq!(pipe.fill(&accepted).expect("fill"), 10);
+    pipe.put_back();
+    assert_eq!(pooled_here(), 0);
+}
+
+/// Descriptors of this process.
+fn descriptors() -> usize {
+    fs::read_dir("/proc/self/fd").expect("/proc").count()
+}
+
+#[tokio::test]
+async fn no_end_leaks_a_descriptor() {
+    /// Relays of each kind; one descriptor lost by each is well above `NOISE`.
+    const ROUNDS: usize = 60;
+    /// Tests that run beside this one in the same process open and close some, too.
+    const NOISE: usize = 100;
+
+    let before = descriptors();
+    for mode in MODES {
+        for round in 0..ROUNDS {
+            let rig = Rig::new(mode).await;
+            // Nobody reads, so that the ends come in the middle of a batch.
+            flood(&rig.client).await;
+            match round % 3 {
+                0 => rig.cancel.cancel(),
+                1 => reset(rig.upstream),
+                _ => {
+                    rig.relay.abort();
+                    drop((rig.client, rig.upstream));
+                    continue;
+                }
+            }
+            rig.relay.await.expect("the relay");
+        }
+    }
+    let after = descriptors();
+    assert!(
+        after < before + NOISE,
+        "{before} descriptors became {after}"
+    );
+}
