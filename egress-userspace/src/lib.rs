@@ -11,12 +11,17 @@
 
 pub mod account;
 pub mod admin;
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod conn;
 pub mod dial;
+pub mod drain;
 pub mod kernel;
 pub mod net;
 pub mod policy;
 pub mod relay;
+pub mod reload;
+mod settings;
 pub mod sniff;
 pub mod types;

@@ -1,1 +1,37 @@
-//! x
+//! A small network on one machine, for the demo and the end-to-end tests.
+//!
+//! A [`Testbed`] is two network namespaces joined by a veth pair: a *node*, where the gateway and its
+//! clients run, each in a cgroup of its own, and an *inet*, where real servers stand in for the
+//! internet. Nothing outside of them is touched, and all of it goes when the testbed is dropped, when
+//! the process is told to end, or, after a kill, when the next testbed is made.
+//!
+//! It needs root, and the programs that [`NEEDED`] names. It knows nothing of how the gateway works:
+//! it starts the binary and reads what an operator would read.
+
+mod access_log;
+mod bed;
+mod cgroups;
+mod client;
+pub mod command;
+mod config;
+mod gateway;
+mod id;
+mod needed;
+mod net;
+mod place;
+mod process;
+mod server;
+mod signals;
+mod sweep;
+mod wait;
+
+pub use access_log::{AccessLog, Line};
+pub use bed::Testbed;
+pub use client::{Client, Outcome};
+pub use gateway::Gateway;
+pub use needed::{NEEDED, Needed};
+pub use net::Net;
+pub use place::Place;
+pub use process::Process;
+pub use server::hosts;
+pub use wait::wait_until;

@@ -1,1 +1,58 @@
-fn main() {}
+//! Build, test, demonstrate: one file a subcommand, the same by hand and in CI.
+
+mod build_ebpf;
+mod demo;
+mod gateway;
+mod install;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask demo                 see the gateway govern real clients on this machine
+  cargo xtask test                 every test; installs what is missing
+  cargo xtask test -- policy::     only the tests whose name has `policy::`
+  cargo xtask test --unit          without root: all but the end-to-end tests
+  cargo xtask build-ebpf           only the kernel programs
+  cargo xtask tidy                 the rules that no compiler checks
+
+`demo` and `test` each run on a fresh machine with no step before them.";
+
+/// Build, test, demonstrate.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Build the kernel programs to target/bpf/egress.o
+    BuildEbpf(build_ebpf::Args),
+    /// Build everything and run every test
+    Test(test::Args),
+    /// Let real clients try real servers through the gateway, and print what came of it
+    Demo,
+    /// Check what no compiler checks: file sizes, module order, where unsafe may be
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::BuildEbpf(args) => build_ebpf::main(&args),
+        Task::Test(args) => test::main(&args),
+        Task::Demo => demo::main(),
+        Task::Tidy => tidy::main(),
+    };
+    if let Err(error) = done {
+        eprintln!("xtask: error: {error:#}");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}

@@ -1,1 +1,51 @@
 //! What is remembered of a connection: metrics and the access log.
+//!
+//! [`Account::open`] begins a [`Record`] when a connection is accepted; the record gathers facts on
+//! the way and tells both when it is over, exactly once.
+
+mod access_log;
+mod metrics;
+mod record;
+
+use std::sync::Arc;
+
+pub use access_log::{AccessLog, LogDestination, LogWriter, Unflushed};
+pub use metrics::Metrics;
+pub use record::{Outcome, Record, Traffic};
+
+use crate::types::{Caller, ClientAddr, ConnId, DenyReason, OriginalDst};
+
+/// Where records go. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Account {
+    metrics: Arc<Metrics>,
+    log: AccessLog,
+}
+
+impl Account {
+    /// Records go to `metrics` and `log`.
+    pub fn new(metrics: Arc<Metrics>, log: AccessLog) -> Self {
+        Self { metrics, log }
+    }
+
+    /// Begins the record of a connection that was just accepted.
+    pub fn open(&self, conn: ConnId, client: ClientAddr) -> Record {
+        Record::new(self.clone(), conn, Some(client))
+    }
+
+    /// Records a connection that the kernel refused before it reached the gateway.
+    pub fn refused_in_kernel(
+        &self,
+        conn: ConnId,
+        dst: OriginalDst,
+        caller: Caller,
+        reason: DenyReason,
+    ) {
+        let mut record = Record::new(self.clone(), conn, None);
+        record.origin(dst, caller);
+        record.finish(&Outcome::Denied {
+            reason,
+            service: None,
+        });
+    }
+}

@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aya::maps::{Array, MapData, RingBuf, SkStorage};
+use aya::maps::{Array, MapData};
 use aya::{Ebpf, EbpfLoader};
 use egress_common::Settings;
 use ipnet::IpNet;
@@ -60,7 +60,14 @@ pub struct Kernel {
     hierarchy: Arc<Hierarchy>,
     tables: Tables,
     // Holds the programs, whose links detach when it goes.
-    _programs: Ebpf,
+    programs: Ebpf,
+}
+
+/// The programs, loaded and configured, but not attached: nothing has changed for anyone yet.
+#[derive(Debug)]
+pub struct Loaded {
+    kernel: Kernel,
+    attach: PathBuf,
 }
 
 /// What a running gateway takes from the kernel side.
@@ -76,8 +83,8 @@ pub struct Parts {
 }
 
 impl Kernel {
-    /// Loads the programs, which hold the maps from then on, writes their settings and tables, and only then attaches them.
-    pub fn start(setup: &Setup) -> Result<(Self, Parts), KernelError> {
+    /// Loads the programs, which hold the maps from then on, and writes their settings and tables.
+    pub fn load(setup: &Setup) -> Result<(Loaded, Parts), KernelError> {
         let hierarchy = Arc::new(Hierarchy::find()?);
         let object = EmbeddedObject::get()?;
         let mut ebpf = EbpfLoader::new()
@@ -99,24 +106,23 @@ impl Kernel {
         let mut tables = Tables::new(&mut ebpf)?;
         tables.set(&hierarchy, &setup.reach)?;
         let parts = Parts {
-            origins: Origins::new(
-                take::<SkStorage<_, _>>(&mut ebpf, "ACC")?,
-                Arc::clone(&hierarchy),
-            ),
-            exempt: Exempt::new(take::<SkStorage<_, _>>(&mut ebpf, "EXEMPT")?),
-            events: Events::new(
-                take::<RingBuf<_>>(&mut ebpf, "EVENTS")?,
-                Arc::clone(&hierarchy),
-            ),
+            origins: Origins::new(take(&mut ebpf, "ACC")?, Arc::clone(&hierarchy)),
+            exempt: Exempt::new(take(&mut ebpf, "EXEMPT")?),
+            events: Events::new(take(&mut ebpf, "EVENTS")?, Arc::clone(&hierarchy)),
             counters: Counters::new(take(&mut ebpf, "COUNTERS")?),
         };
-        let directory = setup.attach.as_deref().unwrap_or_else(|| hierarchy.mount());
-        programs::attach(&mut ebpf, directory)?;
+        let attach = setup
+            .attach
+            .clone()
+            .unwrap_or_else(|| hierarchy.mount().to_owned());
         Ok((
-            Self {
-                hierarchy,
-                tables,
-                _programs: ebpf,
+            Loaded {
+                kernel: Self {
+                    hierarchy,
+                    tables,
+                    programs: ebpf,
+                },
+                attach,
             },
             parts,
         ))
@@ -126,6 +132,14 @@ impl Kernel {
     /// and what was governed before still is.
     pub fn set_reach(&mut self, reach: &Reach) -> Result<(), KernelError> {
         self.tables.set(&self.hierarchy, reach)
+    }
+}
+
+impl Loaded {
+    /// Attaches the programs: from here on connections come to the listeners.
+    pub fn attach(mut self) -> Result<Kernel, KernelError> {
+        programs::attach(&mut self.kernel.programs, &self.attach)?;
+        Ok(self.kernel)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::types::{DenyReason, HostName, ServiceName};
+use crate::types::{DenyReason, HostName, Mode, OriginalDst, ServiceName};
 
 /// The outcome of [`decide`](super::Policy::decide).
 #[derive(Clone, Debug)]
@@ -32,6 +32,7 @@ pub struct Permit {
     target: Target,
     listed: Arc<[IpNet]>,
     would_deny: Option<Denial>,
+    mode: Mode,
 }
 
 /// Where a permit leads.
@@ -62,6 +63,60 @@ pub enum EndpointTarget {
 }
 
 impl Permit {
+    /// A permit that no policy gave, for the tests of what takes permits.
+    #[cfg(test)]
+    pub(crate) fn for_test(target: Target, listed: &[IpNet]) -> Self {
+        let (mode, listed) = (Mode::Enforce, listed.into());
+        Self {
+            service: None,
+            target,
+            listed,
+            would_deny: None,
+            mode,
+        }
+    }
+
+    /// For a connection that `service` admits; `listed` are the service's addresses.
+    pub(super) fn admitted(
+        service: ServiceName,
+        target: Target,
+        listed: Arc<[IpNet]>,
+        mode: Mode,
+    ) -> Self {
+        Self {
+            service: Some(service),
+            target,
+            listed,
+            would_deny: None,
+            mode,
+        }
+    }
+
+    /// For a connection that no service admits, to where the client wanted to go.
+    pub(super) fn passed(dst: OriginalDst, would_deny: Option<Denial>, mode: Mode) -> Self {
+        let target = Target::Address(dst.socket_addr());
+        Self {
+            service: None,
+            target,
+            listed: Arc::default(),
+            would_deny,
+            mode,
+        }
+    }
+
+    /// Takes the permit back because of what dialling found, such as an answer that is refused.
+    /// In audit mode the connection goes where the client wanted to go instead.
+    pub fn refuse(self, reason: DenyReason, dst: OriginalDst) -> Verdict {
+        let denial = Denial {
+            reason,
+            service: self.service,
+        };
+        match self.mode {
+            Mode::Enforce => Verdict::Deny(denial),
+            Mode::Audit => Verdict::Permit(Self::passed(dst, Some(denial), self.mode)),
+        }
+    }
+
     /// The service that admitted the connection; `None`: passed through unregistered.
     pub fn service(&self) -> Option<&ServiceName> {
         self.service.as_ref()

@@ -3,9 +3,11 @@
 use std::io::{self, ErrorKind};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use tokio::task;
+use tokio::time::sleep;
+use tokio::{select, task};
 
 use super::activity::Activity;
 use super::end::{Cut, End};
@@ -15,6 +17,10 @@ use super::pair::Peer;
 /// A direction gives way to other tasks after this many bytes: about a third of a millisecond of
 /// work, which nobody notices as delay, and against which the cost of yielding is nothing.
 const TURN: usize = 1024 * 1024;
+
+/// After a reset, the other side has this long to take what was sent before it. A peer that reads
+/// at all takes one batch in far less; one that does not must learn of the reset all the same.
+pub(super) const LAST_BYTES: Duration = Duration::from_secs(1);
 
 /// What both directions know of each other.
 pub(super) struct Shared {
@@ -33,6 +39,11 @@ impl Shared {
     /// The first cut that a direction met.
     pub(super) fn cut(&self) -> Option<Cut> {
         self.cut.get().copied()
+    }
+
+    /// Notes a cut, as soon as the kernel tells of it: it tells once.
+    fn note_cut(&self, cut: Cut) {
+        self.cut.get_or_init(|| cut);
     }
 }
 
@@ -86,7 +97,7 @@ impl<'a> Direction<'a> {
         self.end
             .get_or_init(|| end.map_or_else(End::Cut, |()| End::Eof));
         let Err(cut) = end else { return Ok(()) };
-        self.shared.cut.get_or_init(|| cut);
+        self.shared.note_cut(cut);
         if cut == (Cut::Reset { by: self.to.side }) {
             Ok(())
         } else {
@@ -116,13 +127,10 @@ impl<'a> Direction<'a> {
         }
     }
 
-    /// Once the other direction has met a reset on writing, the kernel has told of it, and all that
-    /// is read here is an end of stream: it must not be passed on as one.
+    /// Once the kernel has told of the source's failure, to whoever wrote to it or watched it, all that
+    /// a read finds is an end of stream: after a cut, none is passed on.
     fn pass_eof_on(&self) -> Result<(), Cut> {
-        match self.shared.cut() {
-            Some(cut) if cut == (Cut::Reset { by: self.from.side }) => Err(cut),
-            _ => self.to.shutdown(),
-        }
+        self.shared.cut().map_or_else(|| self.to.shutdown(), Err)
     }
 
     /// Writes all of `bytes`, which were read before and are nowhere else.
@@ -130,10 +138,28 @@ impl<'a> Direction<'a> {
         while !bytes.is_empty() {
             match self.written(self.to.stream.try_write(&bytes))? {
                 Some(count) => bytes.advance(count),
-                None => self.to.writable().await?,
+                None => self.room().await?,
             }
         }
         Ok(())
+    }
+
+    /// Waits until the destination takes more. Meanwhile nobody reads from the source, so a reset
+    /// of it has to be watched for.
+    pub(super) async fn room(&self) -> Result<(), Cut> {
+        select! {
+            biased;
+            ready = self.to.writable() => ready,
+            cut = self.source_gone() => Err(cut),
+        }
+    }
+
+    /// Ends a while after the source has failed.
+    async fn source_gone(&self) -> Cut {
+        let cut = self.from.failure().await;
+        self.shared.note_cut(cut);
+        sleep(LAST_BYTES).await;
+        cut
     }
 
     /// Counts what an attempt to write has written; `None`: it would have blocked.

@@ -33,13 +33,9 @@ pub use gear::Mode;
 pub use pool::{Stats, stats};
 
 use activity::Activity;
-use direction::{Direction, Shared};
+use direction::{Direction, LAST_BYTES, Shared};
 use gear::Gear;
 use pair::Pair;
-
-/// After a reset, the other side has this long to take what was sent before it. A peer that reads
-/// at all takes one batch in far less; one that does not must learn of the reset all the same.
-const LAST_BYTES: Duration = Duration::from_secs(1);
 
 /// How a relay works.
 #[derive(Clone, Debug)]

@@ -35,13 +35,13 @@ impl Direction<'_> {
         }
     }
 
-    /// Writes all that the pipe holds. As it holds something, `EAGAIN` is the socket's.
+    /// Writes all that the pipe holds, which may be nothing. While it holds something, `EAGAIN` is the socket's.
     async fn drain(&self, pipe: &mut Lease) -> Result<(), Cut> {
         let stream = self.to.stream;
         while pipe.held() > 0 {
             let drained = stream.try_io(Interest::WRITABLE, || pipe.drain(stream));
             if self.written(drained)?.is_none() {
-                self.to.writable().await?;
+                self.room().await?;
             }
         }
         Ok(())

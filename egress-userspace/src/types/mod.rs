@@ -3,16 +3,20 @@
 mod addr;
 mod caller;
 mod claim;
+mod flag;
 mod host;
 mod ids;
+mod mode;
 mod reason;
 mod service;
 
 pub use addr::{ClientAddr, OriginalDst, UpstreamAddr};
 pub use caller::Caller;
 pub use claim::{Claim, Tls};
+pub use flag::ResponseFlag;
 pub use host::{HostName, HostNameError, HostPattern, HostPatternError};
 pub use ids::{CgroupId, ConnId, Generation};
+pub use mode::{Mode, OutboundTrafficPolicy};
 pub use reason::DenyReason;
 pub use service::{
     Endpoint, EndpointAddress, Location, Port, Protocol, Resolution, Service, ServiceName,

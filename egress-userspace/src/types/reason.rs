@@ -40,8 +40,8 @@ reasons! {
     NoName => "no_name", "no name was sent, and no service admits this address";
     /// The port's services list addresses, and this is none of them.
     AddressNotInRegistry => "address_not_in_registry", "no service admits this address";
-    /// The name is registered on this port, but for another protocol.
-    ProtocolMismatch => "protocol_mismatch", "this name is registered for another protocol";
+    /// The name, or the address, is registered on this port, but for another protocol.
+    ProtocolMismatch => "protocol_mismatch", "this destination is registered for another protocol";
     /// The name is registered, but on other ports.
     PortMismatch => "port_mismatch", "this name is registered for other ports";
     /// The name is registered, but the client's destination is outside the service's `addresses`.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::{HostName, HostPattern};
+use super::{Claim, HostName, HostPattern};
 
 /// A service's name: unique in the registry, a bounded metric label, cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,8 +66,7 @@ pub struct Port {
 }
 
 /// What is spoken on a port, and so where the name is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// TLS: the name is the SNI.
     Tls,
@@ -83,9 +82,38 @@ pub enum Protocol {
     Tcp,
 }
 
+impl Protocol {
+    /// Whether a client that speaks it sends the name of the host it wants.
+    pub fn sends_name(self) -> bool {
+        match self {
+            Self::Tls | Self::Https | Self::Http | Self::Http2 | Self::Grpc => true,
+            Self::Tcp => false,
+        }
+    }
+
+    /// Whether a client that began with `claim` speaks it.
+    pub fn is_spoken_by(self, claim: &Claim) -> bool {
+        match self {
+            Self::Tls | Self::Https => matches!(claim, Claim::Tls(_)),
+            Self::Http => matches!(claim, Claim::Http1 { .. } | Claim::Http2 { .. }),
+            Self::Http2 | Self::Grpc => matches!(claim, Claim::Http2 { .. }),
+            Self::Tcp => true,
+        }
+    }
+
+    /// The word for what a client says on the wire: a connection may belong to any protocol of one
+    /// family.
+    pub fn family(self) -> &'static str {
+        match self {
+            Self::Tls | Self::Https => "tls",
+            Self::Http | Self::Http2 | Self::Grpc => "http",
+            Self::Tcp => "tcp",
+        }
+    }
+}
+
 /// Where a service is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Location {
     /// Outside the mesh.
     #[default]
@@ -95,8 +123,7 @@ pub enum Location {
 }
 
 /// How the address to dial is found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Resolution {
     /// The client's own address; where `hosts` are set it must be one of the name's, else the
     /// name's own is dialled.

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod bytes;
+mod deaf;
 mod ends;
 mod resets;
 

@@ -199,39 +199,3 @@ async fn an_upstream_that_closed_before_the_prefix_resets_the_client_after_its_e
         assert_eq!(rig.counters.sent(), 5, "{mode:?}");
     }
 }
-
-#[tokio::test]
-async fn a_reset_reaches_a_peer_that_does_not_read() {
-    // Together, because each waits for as long as a deaf peer is given.
-    let [auto, splice, copy] = MODES.map(reset_before_a_deaf_upstream);
-    tokio::join!(auto, splice, copy);
-}
-
-async fn reset_before_a_deaf_upstream(mode: Mode) {
-    /// Small on the way up, so that a batch of either engine is more than fits.
-    const BUFFER: u32 = 8 * 1024;
-    /// What the relay's send buffer holds at most: the kernel doubles it.
-    const UNSENT: u64 = 2 * BUFFER as u64;
-
-    let small = connected(Some(BUFFER)).await;
-    let Rig {
-        client,
-        mut upstream,
-        counters,
-        relay,
-        ..
-    } = Rig::between(connected(None).await, small, options(mode), Bytes::new());
-    flood(&client).await;
-    flood(&upstream).await;
-    reset(client);
-    let ended = relay.await.expect("the relay");
-    assert_eq!(ended.by, CloseReason::Cut(BY_CLIENT), "{mode:?}");
-    assert_eq!(ended.client_to_upstream, End::Cut(BY_CLIENT), "{mode:?}");
-    let (read, error) = drain(&mut upstream).await;
-    assert_eq!(error, RESET, "{mode:?}");
-    let unsent = counters.sent() - read.len() as u64;
-    assert!(
-        unsent <= UNSENT,
-        "{mode:?}: {unsent} bytes counted and not written"
-    );
-}

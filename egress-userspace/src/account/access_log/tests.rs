@@ -1,0 +1,209 @@
+//! The log's way from a line to its destination.
+
+use std::os::unix::fs::PermissionsExt;
+use std::sync::mpsc as blocking;
+use std::sync::{Arc, Mutex};
+
+use super::*;
+
+/// A sink whose content can be looked at, and whose writes can be held up or fail.
+#[derive(Clone, Default)]
+struct Sink {
+    written: Arc<Mutex<Vec<u8>>>,
+    gate: Option<Arc<Mutex<blocking::Receiver<()>>>>,
+    broken: bool,
+}
+
+impl Sink {
+    fn lines(&self) -> Vec<serde_json::Value> {
+        let written = self.written.lock().expect("the lock").clone();
+        let text = String::from_utf8(written).expect("text");
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect()
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(gate) = &self.gate {
+            // An error means that the gate stands open for good.
+            let _ = gate.lock().expect("the lock").recv();
+        }
+        if self.broken {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.written
+            .lock()
+            .expect("the lock")
+            .extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn line(conn_id: u64) -> Line<'static> {
+    Line {
+        time: std::time::UNIX_EPOCH.into(),
+        conn_id,
+        src_addr: Some("192.0.2.1:1000".parse().expect("an address")),
+        src_pid: None,
+        src_exe: None,
+        src_uid: None,
+        src_cgroup: None,
+        dst_addr: None,
+        upstream_addr: None,
+        requested_server_name: None,
+        protocol: None,
+        service: None,
+        verdict: None,
+        reason: None,
+        policy_generation: None,
+        bytes_sent: 0,
+        bytes_received: 0,
+        duration_ms: std::time::Duration::from_micros(1_500).into(),
+        sniff_ms: None,
+        resolve_ms: None,
+        connect_ms: None,
+        close_reason: "client_closed",
+        response_flags: "-",
+    }
+}
+
+/// Lines that may wait.
+const QUEUE: usize = 5_000;
+
+fn start(sink: &Sink) -> (AccessLog, LogWriter, Counter) {
+    let dropped = Counter::default();
+    let (log, writer) = AccessLog::start(sink.clone(), QUEUE, dropped.clone()).expect("a thread");
+    (log, writer, dropped)
+}
+
+#[tokio::test]
+async fn no_line_is_lost_at_an_orderly_end() {
+    let sink = Sink::default();
+    let (log, writer, dropped) = start(&sink);
+    for conn in 0..5_000 {
+        log.write(&line(conn));
+    }
+    writer.finish().await.expect("all is written");
+    let written: Vec<_> = sink
+        .lines()
+        .iter()
+        .map(|line| line["conn_id"].as_u64())
+        .collect();
+    assert_eq!(written, (0..5_000).map(Some).collect::<Vec<_>>());
+    assert_eq!(dropped.get(), 0);
+}
+
+#[tokio::test]
+async fn a_stuck_reader_costs_lines_but_holds_up_nobody() {
+    let (open, gate) = blocking::channel();
+    let sink = Sink {
+        gate: Some(Arc::new(Mutex::new(gate))),
+        ..Sink::default()
+    };
+    let (log, writer, dropped) = start(&sink);
+    let sent = u64::try_from(QUEUE).expect("a count") * 2;
+    for conn in 0..sent {
+        log.write(&line(conn));
+    }
+    assert!(dropped.get() > 0);
+    drop(open);
+    writer.finish().await.expect("all is written");
+    let written = u64::try_from(sink.lines().len()).expect("a count");
+    assert_eq!(
+        written + dropped.get(),
+        sent,
+        "a line is written or counted"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_does_not_wait_for_a_stuck_reader_for_ever() {
+    let (_shut, gate) = blocking::channel();
+    let sink = Sink {
+        gate: Some(Arc::new(Mutex::new(gate))),
+        ..Sink::default()
+    };
+    let (log, writer, _) = start(&sink);
+    log.write(&line(1));
+    let ended = tokio::time::timeout(writer::FLUSH_DEADLINE * 2, writer.finish()).await;
+    assert!(matches!(ended, Ok(Err(Unflushed))), "{ended:?}");
+}
+
+#[tokio::test]
+async fn lines_that_cannot_be_written_are_counted() {
+    let (log, writer, dropped) = start(&Sink {
+        broken: true,
+        ..Sink::default()
+    });
+    for conn in 0..3 {
+        log.write(&line(conn));
+    }
+    writer.finish().await.expect("ends");
+    log.write(&line(4));
+    assert_eq!(dropped.get(), 4);
+}
+
+#[tokio::test]
+async fn a_file_is_appended_to_and_not_for_others_to_read() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("access.log");
+    let destination = LogDestination::File(path.clone());
+    for conn in 1..=2 {
+        let (log, writer) =
+            AccessLog::open(&destination, QUEUE, &Metrics::new()).expect("opens the file");
+        log.write(&line(conn));
+        writer.finish().await.expect("all is written");
+    }
+    let text = std::fs::read_to_string(&path).expect("the log");
+    assert_eq!(text.lines().count(), 2);
+    let mode = std::fs::metadata(&path)
+        .expect("the file")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o007, 0, "{mode:o}");
+}
+
+#[test]
+fn what_a_process_chose_cannot_forge_a_line_or_a_field() {
+    let hostile = "a\",\"verdict\":\"allow\"}\n{\"conn_id\":7,\u{1b}[2J\u{0}";
+    let hostile = Line {
+        src_exe: Some(hostile.into()),
+        src_cgroup: Some(hostile.into()),
+        ..line(1)
+    };
+    let encoded = hostile.encode().expect("a line");
+    assert_eq!(
+        encoded
+            .iter()
+            .filter(|byte| byte.is_ascii_control())
+            .count(),
+        1,
+        "the newline"
+    );
+    let parsed: serde_json::Value = serde_json::from_slice(&encoded).expect("one object");
+    assert_eq!(
+        parsed.get("src.exe").and_then(|exe| exe.as_str()),
+        hostile.src_exe.as_deref()
+    );
+    assert!(parsed.get("verdict").is_none());
+}
+
+#[test]
+fn what_is_not_known_is_left_out() {
+    let encoded = String::from_utf8(line(7).encode().expect("a line")).expect("text");
+    assert_eq!(
+        encoded,
+        concat!(
+            r#"{"time":"1970-01-01T00:00:00.000Z","conn_id":7,"src.addr":"192.0.2.1:1000","#,
+            r#""bytes_sent":0,"bytes_received":0,"duration_ms":1.5,"#,
+            r#""close_reason":"client_closed","response_flags":"-"}"#,
+            "\n"
+        )
+    );
+}

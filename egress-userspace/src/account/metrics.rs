@@ -1,0 +1,228 @@
+//! Prometheus metrics. Every label value is a configured service's name or one of a fixed few.
+
+mod labels;
+
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Metric, Registry};
+
+use super::record::Traffic;
+use crate::types::{DenyReason, Generation};
+
+use labels::{DecisionLabels, OutcomeLabel, ReasonLabel, SniffLabels};
+pub(super) use labels::{Destination, TcpLabels};
+
+/// Seconds. From what a cached answer and a neighbour take to the connect timeout's default.
+const LATENCY_BUCKETS: [f64; 16] = [
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0,
+];
+
+/// All metrics of the gateway.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    opened: Family<TcpLabels, Counter>,
+    closed: Family<TcpLabels, Counter>,
+    failed: Family<TcpLabels, Counter>,
+    sent_bytes: Family<TcpLabels, Counter>,
+    received_bytes: Family<TcpLabels, Counter>,
+    connections: Gauge,
+    decisions: Family<DecisionLabels, Counter>,
+    sniffs: Family<SniffLabels, Counter>,
+    sniff_seconds: Histogram,
+    resolve_seconds: Histogram,
+    connect_seconds: Histogram,
+    redials: Counter,
+    dial_failures: Family<ReasonLabel, Counter>,
+    policy_generation: Gauge<u64, AtomicU64>,
+    reloads: Family<OutcomeLabel, Counter>,
+    access_log_dropped: Counter,
+}
+
+impl Metrics {
+    /// All metrics, at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::default();
+        let mut add = Adder(&mut registry);
+        Self {
+            opened: add.family(
+                "istio_tcp_connections_opened",
+                "Connections to an upstream made",
+            ),
+            closed: add.family(
+                "istio_tcp_connections_closed",
+                "Connections to an upstream ended",
+            ),
+            failed: add.family(
+                "istio_tcp_connections_failed",
+                "Connections that were denied or could not be made",
+            ),
+            sent_bytes: add.family(
+                "istio_tcp_sent_bytes",
+                "Bytes of responses, from the upstream to the client",
+            ),
+            received_bytes: add.family(
+                "istio_tcp_received_bytes",
+                "Bytes of requests, from the client to the upstream",
+            ),
+            connections: add.metric(
+                "egress_connections",
+                "Connections held now",
+                Gauge::default(),
+            ),
+            decisions: add.family("egress_decisions", "Decisions by verdict and reason"),
+            sniffs: add.family("egress_sniff", "First messages read, by what was found"),
+            sniff_seconds: add.latency("egress_sniff_seconds", "Time until the name was known"),
+            resolve_seconds: add.latency("egress_resolve_seconds", "Time to resolve a name"),
+            connect_seconds: add.latency("egress_connect_seconds", "Time to connect upstream"),
+            redials: add.metric(
+                "egress_redials",
+                "Connections whose own address is not one of the name's, dialled to one that is",
+                Counter::default(),
+            ),
+            dial_failures: add.family("egress_dial_failures", "Connections not made, by reason"),
+            policy_generation: add.metric(
+                "egress_policy_generation",
+                "Number of the policy in effect, counted from 1",
+                Gauge::default(),
+            ),
+            reloads: add.family("egress_reloads", "Reloads of the configuration by outcome"),
+            access_log_dropped: add.metric(
+                "egress_access_log_dropped",
+                "Access-log lines lost because the log could not be written fast enough, or at all",
+                Counter::default(),
+            ),
+            registry,
+        }
+    }
+
+    /// Adds metrics that another module keeps, read at each scrape.
+    pub fn register(&mut self, collector: impl Collector) {
+        self.registry.register_collector(Box::new(collector));
+    }
+
+    /// All metrics as text, in the `OpenMetrics` format.
+    pub fn encode(&self) -> Result<String, fmt::Error> {
+        let mut body = String::new();
+        text::encode(&mut body, &self.registry)?;
+        Ok(body)
+    }
+
+    /// A policy took effect.
+    pub fn reloaded(&self, generation: Generation) {
+        self.policy_generation.set(generation.0);
+        self.reloads
+            .get_or_create(&OutcomeLabel { outcome: "applied" })
+            .inc();
+    }
+
+    /// A configuration was refused; the policy before it stays.
+    pub fn reload_refused(&self) {
+        self.reloads
+            .get_or_create(&OutcomeLabel { outcome: "refused" })
+            .inc();
+    }
+
+    pub(super) fn access_log_dropped(&self) -> Counter {
+        self.access_log_dropped.clone()
+    }
+
+    pub(super) fn connection_accepted(&self) {
+        self.connections.inc();
+    }
+
+    pub(super) fn connection_over(&self) {
+        self.connections.dec();
+    }
+
+    pub(super) fn sniffed(&self, protocol: &'static str, outcome: &'static str, took: Duration) {
+        self.sniffs
+            .get_or_create(&SniffLabels { protocol, outcome })
+            .inc();
+        self.sniff_seconds.observe(took.as_secs_f64());
+    }
+
+    pub(super) fn decided(&self, verdict: &'static str, reason: Option<DenyReason>) {
+        let reason = reason.map_or("none", DenyReason::label);
+        self.decisions
+            .get_or_create(&DecisionLabels { verdict, reason })
+            .inc();
+    }
+
+    pub(super) fn connected(
+        &self,
+        labels: &TcpLabels,
+        resolve: Option<Duration>,
+        connect: Duration,
+    ) {
+        self.opened.get_or_create(labels).inc();
+        if let Some(took) = resolve {
+            self.resolve_seconds.observe(took.as_secs_f64());
+        }
+        self.connect_seconds.observe(connect.as_secs_f64());
+    }
+
+    pub(super) fn redialled(&self) {
+        self.redials.inc();
+    }
+
+    pub(super) fn dial_failed(&self, reason: &'static str) {
+        self.dial_failures
+            .get_or_create(&ReasonLabel { reason })
+            .inc();
+    }
+
+    pub(super) fn failed(&self, labels: &TcpLabels) {
+        self.failed.get_or_create(labels).inc();
+    }
+
+    pub(super) fn closed(&self, labels: &TcpLabels, traffic: Traffic) {
+        self.closed.get_or_create(labels).inc();
+        self.sent_bytes
+            .get_or_create(labels)
+            .inc_by(traffic.from_upstream);
+        self.received_bytes
+            .get_or_create(labels)
+            .inc_by(traffic.from_client);
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Registers metrics one by one. The registry adds `_total` to the names of counters, and a full stop
+/// to each text.
+struct Adder<'a>(&'a mut Registry);
+
+impl Adder<'_> {
+    fn metric<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
+        self.0.register(name, help, metric.clone());
+        metric
+    }
+
+    fn family<L>(&mut self, name: &str, help: &str) -> Family<L, Counter>
+    where
+        Family<L, Counter>: Metric + Default,
+    {
+        self.metric(name, help, Family::default())
+    }
+
+    fn latency(&mut self, name: &str, help: &str) -> Histogram {
+        self.metric(name, help, Histogram::new(LATENCY_BUCKETS))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! Label sets. Istio's names, and values that no client can choose.
+
+use std::fmt;
+
+use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder};
+
+use crate::types::{ResponseFlag, ServiceName};
+
+/// What Istio writes where a value is missing.
+const UNKNOWN: &str = "unknown";
+
+/// The labels of Istio's TCP metrics.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::account) struct TcpLabels {
+    pub(in crate::account) destination: Destination,
+    pub(in crate::account) flag: ResponseFlag,
+}
+
+/// Where a connection went.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::account) enum Destination {
+    /// To a service of the registry.
+    Service(ServiceName),
+    /// Nowhere: it was denied.
+    BlackHole,
+    /// To where the client wanted, without a service.
+    Passthrough,
+    /// It ended before this was known.
+    Unknown,
+}
+
+impl Destination {
+    fn service(&self) -> &str {
+        match self {
+            Self::Service(name) => name.as_str(),
+            Self::BlackHole | Self::Passthrough | Self::Unknown => UNKNOWN,
+        }
+    }
+
+    fn service_name(&self) -> &str {
+        match self {
+            Self::Service(name) => name.as_str(),
+            Self::BlackHole => "BlackHoleCluster",
+            Self::Passthrough => "PassthroughCluster",
+            Self::Unknown => UNKNOWN,
+        }
+    }
+}
+
+impl EncodeLabelSet for TcpLabels {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        [
+            // The gateway stands on the client's side and reports for it.
+            ("reporter", "source"),
+            ("source_workload", UNKNOWN),
+            ("source_workload_namespace", UNKNOWN),
+            ("destination_service", self.destination.service()),
+            ("destination_service_name", self.destination.service_name()),
+            ("request_protocol", "tcp"),
+            ("response_flags", self.flag.letters()),
+            // What Istio writes on the source's side; a TLS client's own layer is not looked into.
+            ("connection_security_policy", UNKNOWN),
+        ]
+        .encode(encoder)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct DecisionLabels {
+    pub(super) verdict: &'static str,
+    pub(super) reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct SniffLabels {
+    pub(super) protocol: &'static str,
+    pub(super) outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OutcomeLabel {
+    pub(super) outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ReasonLabel {
+    pub(super) reason: &'static str,
+}

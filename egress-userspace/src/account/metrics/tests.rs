@@ -1,0 +1,103 @@
+//! Names and texts as a scraper sees them.
+
+use super::*;
+use crate::types::{ResponseFlag, ServiceName};
+
+fn labels() -> TcpLabels {
+    TcpLabels {
+        destination: Destination::Service(ServiceName::new("api")),
+        flag: ResponseFlag::None,
+    }
+}
+
+#[test]
+fn istios_metrics_have_istios_names_labels_and_directions() {
+    let metrics = Metrics::new();
+    metrics.connected(&labels(), None, Duration::ZERO);
+    metrics.closed(
+        &labels(),
+        Traffic {
+            from_client: 3,
+            from_upstream: 5,
+        },
+    );
+    metrics.failed(&TcpLabels {
+        destination: Destination::BlackHole,
+        flag: ResponseFlag::UnauthorizedExternalService,
+    });
+    let text = metrics.encode().expect("encodes");
+    let rest = r#"request_protocol="tcp",response_flags="-",connection_security_policy="unknown"}"#;
+    let all = format!(
+        "{{reporter=\"source\",source_workload=\"unknown\",source_workload_namespace=\"unknown\",\
+         destination_service=\"api\",destination_service_name=\"api\",{rest}"
+    );
+    for line in [
+        format!("istio_tcp_connections_opened_total{all} 1"),
+        format!("istio_tcp_connections_closed_total{all} 1"),
+        format!("istio_tcp_sent_bytes_total{all} 5"),
+        format!("istio_tcp_received_bytes_total{all} 3"),
+    ] {
+        assert!(text.contains(&line), "{line}\nis not in\n{text}");
+    }
+    let help = "# HELP istio_tcp_sent_bytes Bytes of responses, from the upstream to the client.";
+    assert!(text.contains(help), "{text}");
+    assert!(text.contains(r#"destination_service_name="BlackHoleCluster""#));
+    assert!(text.contains(r#"response_flags="UAEX""#));
+}
+
+#[test]
+fn the_gateways_own_metrics_are_there_from_the_start() {
+    let metrics = Metrics::new();
+    metrics.reloaded(Generation(3));
+    metrics.reload_refused();
+    metrics.decided("deny", Some(DenyReason::NoName));
+    metrics.decided("allow", None);
+    metrics.sniffed("tls", "name", Duration::from_millis(2));
+    metrics.dial_failed("connect_refused");
+    metrics.redialled();
+    let text = metrics.encode().expect("encodes");
+    for line in [
+        "egress_policy_generation 3",
+        "egress_reloads_total{outcome=\"applied\"} 1",
+        "egress_reloads_total{outcome=\"refused\"} 1",
+        "egress_decisions_total{verdict=\"deny\",reason=\"no_name\"} 1",
+        "egress_decisions_total{verdict=\"allow\",reason=\"none\"} 1",
+        "egress_sniff_total{protocol=\"tls\",outcome=\"name\"} 1",
+        "egress_sniff_seconds_bucket{le=\"0.0025\"} 1",
+        "egress_resolve_seconds_count 0",
+        "egress_connect_seconds_count 0",
+        "egress_dial_failures_total{reason=\"connect_refused\"} 1",
+        "egress_redials_total 1",
+        "egress_connections 0",
+        "egress_access_log_dropped_total 0",
+    ] {
+        assert!(text.contains(line), "{line}\nis not in\n{text}");
+    }
+    assert!(text.ends_with("# EOF\n"));
+}
+
+#[test]
+fn another_modules_metrics_are_read_at_each_scrape() {
+    #[derive(Debug)]
+    struct Pipes;
+    impl Collector for Pipes {
+        fn encode(
+            &self,
+            mut encoder: prometheus_client::encoding::DescriptorEncoder<'_>,
+        ) -> fmt::Result {
+            use prometheus_client::encoding::EncodeMetric;
+            use prometheus_client::metrics::{MetricType, gauge::ConstGauge};
+            let gauge =
+                encoder.encode_descriptor("egress_pipes", "Pipes", None, MetricType::Gauge)?;
+            ConstGauge::new(4u64).encode(gauge)
+        }
+    }
+    let mut metrics = Metrics::new();
+    metrics.register(Pipes);
+    assert!(
+        metrics
+            .encode()
+            .expect("encodes")
+            .contains("egress_pipes 4")
+    );
+}

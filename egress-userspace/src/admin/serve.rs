@@ -1,0 +1,72 @@
+//! Accepts and bounds the connections of the admin servers.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::Site;
+
+/// Connections at once. A scraper and a prober use one each; the rest wait in the kernel's queue.
+const MAX_CONNECTIONS: usize = 32;
+
+/// For a whole connection, which is one request and its answer: Prometheus' default for a scrape.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// For the request's head.
+const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Bytes of the request's head; a scraper's has some hundreds. Hyper takes no less than 8 KiB.
+const MAX_HEAD: usize = 8 * 1024;
+
+/// Pause after a failed accept. When descriptors have run out, the next accept fails too, at once.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves `site`; dropped, it gives up the requests that are under way.
+pub async fn serve(listener: TcpListener, site: Site) {
+    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    // The semaphore is never closed, so the loop does not end by itself.
+    while let Ok(place) = Arc::clone(&room).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let site = site.clone();
+                connections.spawn(async move {
+                    one_request(stream, site).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept an admin connection");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn one_request(stream: TcpStream, site: Site) {
+    let service =
+        service_fn(move |request| std::future::ready(Ok::<_, Infallible>(site.respond(&request))));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_DEADLINE)
+        .max_buf_size(MAX_HEAD)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    match timeout(DEADLINE, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "an admin request failed"),
+        Err(_elapsed) => tracing::debug!("an admin request took too long"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+//! The running gateway: puts the parts together, follows the configuration, and ends in order.
+
+mod build;
+mod observe;
+mod start;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use crate::account::{LogWriter, Metrics};
+use crate::admin::Readiness;
+use crate::config::Config;
+use crate::conn::Gateway;
+use crate::dial::Dialer;
+use crate::drain::Drain;
+use crate::kernel::Kernel;
+use crate::net::Mark;
+use crate::reload::{Trigger, Watch};
+use crate::settings;
+use crate::types::Generation;
+
+/// What outlives connections.
+struct App {
+    path: PathBuf,
+    config: Config,
+    generation: Generation,
+    kernel: Kernel,
+    gateway: Arc<Gateway>,
+    metrics: Arc<Metrics>,
+    mark: Arc<dyn Mark>,
+    readiness: watch::Sender<Readiness>,
+    drain: Drain,
+    log: LogWriter,
+}
+
+/// Runs the gateway until SIGTERM or SIGINT.
+pub fn run(path: PathBuf, config: Config) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")?
+        .block_on(async { App::start(path, config).await?.until_told_to_stop().await })
+}
+
+impl App {
+    /// Follows the configuration until a signal, then drains. Connections that come meanwhile are
+    /// refused; the programs are detached last.
+    async fn until_told_to_stop(mut self) -> anyhow::Result<()> {
+        let mut watch = Watch::new(&self.path).context("watching the configuration")?;
+        let mut terminate = signal(SignalKind::terminate()).context("waiting for SIGTERM")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("waiting for SIGINT")?;
+        // Ready is what a supervisor waits for before it sends signals.
+        self.readiness.send_replace(Readiness::Ready);
+        info!(services = self.config.services.len(), "ready");
+        loop {
+            tokio::select! {
+                trigger = watch.next() => self.reload(trigger).await,
+                () = told_to_stop(&mut terminate, &mut interrupt) => break,
+            }
+        }
+        self.readiness.send_replace(Readiness::Draining);
+        tokio::select! {
+            () = self.drain.run(self.config.gateway.drain) => {}
+            () = told_to_stop(&mut terminate, &mut interrupt) => warn!("told twice: ending now"),
+        }
+        self.log
+            .finish()
+            .await
+            .context("writing the last lines of the access log")?;
+        info!("ended");
+        Ok(())
+    }
+
+    /// Reads the file again. Whatever is wrong with it, all stays as it was.
+    async fn reload(&mut self, trigger: Trigger) {
+        match self.try_reload().await {
+            Ok(()) => {
+                self.metrics.reloaded(self.generation);
+                let services = self.config.services.len();
+                info!(
+                    ?trigger,
+                    generation = self.generation.0,
+                    services,
+                    "configuration reloaded"
+                );
+            }
+            Err(error) => {
+                self.metrics.reload_refused();
+                error!(
+                    ?trigger,
+                    "configuration refused, the last one stays in force: {error:#}"
+                );
+            }
+        }
+    }
+
+    async fn try_reload(&mut self) -> anyhow::Result<()> {
+        let config = Config::read(&self.path)?;
+        let generation = Generation(self.generation.0 + 1);
+        let dialer = self.dialer_for(&config)?;
+        let live = build::live(&config, generation, dialer).await?;
+        self.kernel.set_reach(&settings::reach(&config))?;
+        self.gateway.live.store(Arc::new(live));
+        if settings::need_restart(&self.config, &config) {
+            warn!(
+                "what changed in [gateway] listen_port or attach, [limits], [admin] or [access_log] takes effect at the next start"
+            );
+        }
+        self.config = config;
+        self.generation = generation;
+        Ok(())
+    }
+
+    /// The dialer that there is, with its cache of names, unless its settings have changed.
+    fn dialer_for(&self, config: &Config) -> anyhow::Result<Arc<Dialer>> {
+        if config.dns == self.config.dns && config.dial == self.config.dial {
+            return Ok(Arc::clone(&self.gateway.live.load().dialer));
+        }
+        build::dialer(config, Arc::clone(&self.mark))
+    }
+}
+
+async fn told_to_stop(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

@@ -1,0 +1,126 @@
+//! Addresses, networks and names.
+
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+use serde_spanned::Spanned;
+use toml::de::DeValue;
+
+use super::problem::Problem;
+use super::value::{Reject, Value, string};
+use crate::types::{EndpointAddress, HostPattern, HostPatternError};
+
+/// Where DNS servers listen (RFC 1035 section 4.2).
+const DNS_PORT: u16 = 53;
+
+/// An address is the network of itself alone. Host bits are refused: they say that one address was
+/// meant, or a mistyped prefix.
+impl Value for IpNet {
+    fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
+        string(
+            value,
+            problems,
+            "an address or a CIDR such as \"192.0.2.0/24\"",
+            |text| {
+                let net = match text.parse::<IpAddr>() {
+                    Ok(ip) => Self::from(ip),
+                    Err(_) => text
+                        .parse()
+                        .map_err(|_| Reject::new(format!("{text:?} is neither")))?,
+                };
+                if net.addr() != net.network() {
+                    let (ip, net) = (net.addr(), net.trunc());
+                    return Err(Reject::new("the CIDR has bits set after its prefix").help(
+                        format!("for the network write \"{net}\", for one address \"{ip}\""),
+                    ));
+                }
+                match net {
+                    Self::V6(v6) if v6.addr().to_ipv4_mapped().is_some() => {
+                        let v4 = v6.addr().to_canonical();
+                        Err(Reject::new(
+                            "an IPv4-mapped address never matches: IPv4 is judged as IPv4",
+                        )
+                        .help(format!("write the IPv4 form, as in \"{v4}\"")))
+                    }
+                    net => Ok(net),
+                }
+            },
+        )
+    }
+}
+
+/// A DNS server: an address, and a port unless it is the usual one.
+impl Value for SocketAddr {
+    fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
+        string(
+            value,
+            problems,
+            "\"192.0.2.53\", \"192.0.2.53:5353\" or \"[2001:db8::53]:53\"",
+            |text| {
+                let alone = text.parse::<IpAddr>().map(|ip| Self::new(ip, DNS_PORT));
+                alone
+                    .or_else(|_| text.parse())
+                    .map_err(|_| Reject::new(format!("{text:?} is not a server's address")))
+            },
+        )
+    }
+}
+
+/// An address to listen on, or none.
+impl Value for Option<SocketAddr> {
+    fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
+        string(
+            value,
+            problems,
+            "an address with a port, or \"off\"",
+            |text| {
+                if text == "off" {
+                    return Ok(None);
+                }
+                let address = text.parse().map(Some);
+                address.map_err(|_| Reject::new(format!("{text:?} is no address to listen on")))
+            },
+        )
+    }
+}
+
+impl Value for HostPattern {
+    fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
+        string(value, problems, "a name, or `*.` and a name", |text| {
+            text.parse().map_err(|error| {
+                let help = match &error {
+                    HostPatternError::BareStar => Some(
+                        "to let everything through, set gateway.outbound_traffic_policy".into(),
+                    ),
+                    HostPatternError::Name(crate::types::HostNameError::Address(_)) => {
+                        Some("put it in `addresses`".into())
+                    }
+                    _ => None,
+                };
+                Reject::new(error).maybe_help(help)
+            })
+        })
+    }
+}
+
+impl Value for EndpointAddress {
+    fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
+        string(
+            value,
+            problems,
+            "an address or a name, without a port",
+            |text| {
+                if let Ok(ip) = text.parse() {
+                    return Ok(Self::Ip(ip));
+                }
+                text.parse().map(Self::Name).map_err(|error| {
+                    let reject = Reject::new(error);
+                    match text.parse::<SocketAddr>() {
+                        Ok(_) => reject.help("the port belongs in the endpoint's `ports`"),
+                        Err(_) => reject,
+                    }
+                })
+            },
+        )
+    }
+}

@@ -1,0 +1,112 @@
+//! Paths of files and of cgroups.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde_spanned::Spanned;
+use toml::de::DeValue;
+
+use super::problem::Problem;
+use super::value::{Reject, Value, string};
+
+/// Where cgroup v2 is mounted on nearly every system; only to give advice.
+const USUAL_MOUNT: &str = "/sys/fs/cgroup";
+
+/// A cgroup's path below the cgroup v2 mount: begins with `/`, has no `.`, `..` or empty part.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CgroupPath(String);
+
+impl CgroupPath {
+    /// The path's text, as `/proc/PID/cgroup` has it after `0::`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The directory, in a cgroup v2 hierarchy mounted at `mount`.
+    pub fn below(&self, mount: &Path) -> PathBuf {
+        mount.join(self.0.trim_start_matches('/'))
+    }
+}
+
+impl fmt::Display for CgroupPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Value for CgroupPath {
+    fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
+        string(
+            value,
+            problems,
+            "a path below the cgroup v2 mount, such as \"/kubepods.slice\"",
+            |text| {
+                if let Some(below) = text
+                    .strip_prefix(USUAL_MOUNT)
+                    .filter(|b| b.starts_with('/'))
+                {
+                    return Err(Reject::new("the path has the mount in it")
+                        .help(format!("write \"{below}\"")));
+                }
+                let normal = normal(text);
+                if normal == text {
+                    return Ok(Self(normal));
+                }
+                Err(Reject::new(format!(
+                    "{text:?} is not an absolute path in its shortest form"
+                ))
+                .maybe_help((!text.contains("..")).then(|| format!("write {normal:?}"))))
+            },
+        )
+    }
+}
+
+/// `text` as an absolute path without `.`, `..` and empty parts.
+fn normal(text: &str) -> String {
+    let parts = text
+        .split('/')
+        .filter(|part| !matches!(*part, "" | "." | ".."));
+    format!("/{}", parts.collect::<Vec<_>>().join("/"))
+}
+
+/// Where the access log goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LogPath {
+    /// `"-"`.
+    #[default]
+    Stdout,
+    /// An absolute path.
+    File(PathBuf),
+}
+
+impl Value for LogPath {
+    fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
+        string(
+            value,
+            problems,
+            "an absolute path, or \"-\" for standard output",
+            |text| match text {
+                "-" => Ok(Self::Stdout),
+                path => absolute(path).map(Self::File),
+            },
+        )
+    }
+}
+
+/// A directory that is looked for if it is not named.
+impl Value for Option<PathBuf> {
+    fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
+        string(value, problems, "an absolute path", |text| {
+            absolute(text).map(Some)
+        })
+    }
+}
+
+fn absolute(text: &str) -> Result<PathBuf, Reject> {
+    let path = PathBuf::from(text);
+    if path.is_absolute() && !text.contains('\0') {
+        Ok(path)
+    } else {
+        Err(Reject::new(format!("{text:?} is not an absolute path")))
+    }
+}

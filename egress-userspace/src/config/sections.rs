@@ -1,0 +1,121 @@
+//! The sections of the file, other than the registry: every key with its default and its range.
+//!
+//! `config/README.md` has a line for each key; a test compares the two.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::paths::LogPath;
+use super::section::section;
+use super::units::ByteSize;
+use super::words::RelayMode;
+use crate::types::{Mode, OutboundTrafficPolicy};
+
+section! {
+    /// `[gateway]`: what it does, and where it stands.
+    pub Gateway = "gateway" {
+        /// Whether denials take effect.
+        mode: Mode = Mode::Enforce;
+        /// What happens to what no service admits.
+        outbound_traffic_policy: OutboundTrafficPolicy = OutboundTrafficPolicy::RegistryOnly;
+        /// Destinations inside the mesh: they pass untouched.
+        internal: Vec<IpNet> = Vec::new();
+        /// The cgroup v2 directory that the programs attach to; `None`: the cgroup v2 mount.
+        attach: Option<PathBuf> = None;
+        /// Where redirected connections arrive: Istio's port for it.
+        listen_port: u16 = 15001, within 1..=u16::MAX;
+        /// How long SIGTERM waits for live connections; Istio's default.
+        drain: Duration = Duration::from_secs(5), within Duration::ZERO..=Duration::from_hours(1);
+    }
+}
+
+section! {
+    /// `[dns]`: who is asked for addresses.
+    pub Dns = "dns" {
+        /// Servers; empty: those of the system's resolv.conf.
+        servers: Vec<SocketAddr> = Vec::new();
+        /// How long a lookup may take, with all its attempts.
+        timeout: Duration = Duration::from_secs(2),
+            within Duration::from_millis(10)..=Duration::from_mins(1);
+        /// How often a lookup is tried; resolv.conf's default.
+        attempts: u8 = 2, within 1..=10;
+        /// Answers kept in the cache.
+        cache_size: u64 = 8192, within 1..=1_000_000;
+        /// Longest time an answer is kept, whatever its TTL says.
+        max_ttl: Duration = Duration::from_hours(1),
+            within Duration::from_secs(1)..=Duration::from_hours(24);
+    }
+}
+
+section! {
+    /// `[sniff]`: how long and how far a first message is read.
+    pub Sniff = "sniff" {
+        /// On a port whose services want a name.
+        timeout: Duration = Duration::from_secs(5),
+            within Duration::from_millis(10)..=Duration::from_mins(1);
+        /// On a port that no service has: only the log is better for a name.
+        detect_timeout: Duration = Duration::from_millis(200),
+            within Duration::from_millis(1)..=Duration::from_secs(10);
+        /// Longest first message: a `ClientHello` fits in one TLS record of 2^14 bytes.
+        max_bytes: ByteSize = ByteSize::kib(16), within ByteSize::kib(1)..=ByteSize::kib(64);
+    }
+}
+
+section! {
+    /// `[dial]`: how upstream connections are made.
+    pub Dial = "dial" {
+        /// How long all attempts together may take; Istio's default.
+        connect_timeout: Duration = Duration::from_secs(10),
+            within Duration::from_millis(10)..=Duration::from_mins(5);
+        /// When the next address is tried beside one that has not answered: RFC 8305 section 8,
+        /// which also gives the range.
+        attempt_delay: Duration = Duration::from_millis(250),
+            within Duration::from_millis(10)..=Duration::from_secs(2);
+    }
+}
+
+section! {
+    /// `[relay]`: how bytes are moved.
+    pub Relay = "relay" {
+        /// The engine.
+        mode: RelayMode = RelayMode::Auto;
+        /// A connection without bytes for this long ends; `None` (`"0s"`): never. Istio's default.
+        idle_timeout: Option<Duration> = Some(Duration::from_hours(1)),
+            within None..=Some(Duration::from_hours(7 * 24));
+    }
+}
+
+section! {
+    /// `[limits]`: what bounds memory and descriptors.
+    pub Limits = "limits" {
+        /// Live connections in all.
+        connections: u32 = 8192, within 1..=1_000_000;
+        /// Live connections of one caller's cgroup.
+        connections_per_cgroup: u32 = 2048, within 1..=1_000_000;
+        /// Memory for first messages in all.
+        sniff_memory: ByteSize = ByteSize::mib(64), within ByteSize::kib(64)..=ByteSize::mib(16 * 1024);
+    }
+}
+
+section! {
+    /// `[admin]`: what operators talk to; `None` (`"off"`): not served.
+    pub Admin = "admin" {
+        /// `/metrics` and `/stats/prometheus`.
+        metrics: Option<SocketAddr> = Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 15020));
+        /// `/healthz/ready`.
+        health: Option<SocketAddr> = Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 15021));
+    }
+}
+
+section! {
+    /// `[access_log]`: one line for each connection.
+    pub AccessLog = "access_log" {
+        /// Where lines go.
+        path: LogPath = LogPath::Stdout;
+        /// Lines that wait for a slow writer; more are dropped, and counted.
+        queue: u32 = 8192, within 1..=1_000_000;
+    }
+}

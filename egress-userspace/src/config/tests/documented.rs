@@ -1,0 +1,170 @@
+//! The example files and the reference page say what the code does.
+
+use super::super::scope::RawScope;
+use super::super::section::Section;
+use super::super::service::{RawEndpoint, RawPort, RawService};
+use super::super::{AccessLog, Admin, Dial, Dns, Gateway, Limits, RawConfig, Relay, Sniff};
+use super::{GOLDEN, MINIMAL, STRICT, load};
+use crate::config::Config;
+
+const REFERENCE: &str = include_str!("../../../../config/README.md");
+
+fn keys<T: Section>() -> (&'static str, &'static [&'static str]) {
+    (T::NAME, T::KEYS)
+}
+
+fn sections() -> [(&'static str, &'static [&'static str]); 12] {
+    [
+        keys::<Gateway>(),
+        keys::<RawScope>(),
+        keys::<Dns>(),
+        keys::<Sniff>(),
+        keys::<Dial>(),
+        keys::<Relay>(),
+        keys::<Limits>(),
+        keys::<Admin>(),
+        keys::<AccessLog>(),
+        keys::<RawService>(),
+        keys::<RawPort>(),
+        keys::<RawEndpoint>(),
+    ]
+}
+
+/// The rows of the reference page's table for a section.
+fn rows(section: &str) -> Vec<Vec<&'static str>> {
+    let heading = [
+        format!("`[{section}]`"),
+        format!("`[[{section}]]`"),
+        format!("### `{section}`"),
+    ];
+    let lines = REFERENCE.lines().skip_while(|line| {
+        !line.starts_with('#') || !heading.iter().any(|heading| line.contains(heading))
+    });
+    let table = lines
+        .skip_while(|line| !line.starts_with('|'))
+        .take_while(|l| l.starts_with('|'));
+    table
+        .skip(2)
+        .map(|row| row.split('|').map(str::trim).skip(1).collect())
+        .collect()
+}
+
+fn has(value: &toml::Value, path: &[&str]) -> bool {
+    match (value, path) {
+        (_, []) => true,
+        (toml::Value::Array(items), _) => items.iter().any(|item| has(item, path)),
+        (toml::Value::Table(table), [key, rest @ ..]) => {
+            table.get(*key).is_some_and(|value| has(value, rest))
+        }
+        _ => false,
+    }
+}
+
+/// What the sections other than the registry and the scopes are.
+fn settings(config: &Config) -> String {
+    let Config {
+        gateway,
+        dns,
+        sniff,
+        dial,
+        relay,
+        limits,
+        admin,
+        access_log,
+        ..
+    } = config;
+    format!("{gateway:?}{dns:?}{sniff:?}{dial:?}{relay:?}{limits:?}{admin:?}{access_log:?}")
+}
+
+#[test]
+fn the_example_files_are_right() {
+    assert_eq!(load("egress.toml", GOLDEN).services.len(), 6);
+    assert_eq!(load("minimal.toml", MINIMAL).services.len(), 1);
+    assert_eq!(load("strict.toml", STRICT).services.len(), 2);
+}
+
+#[test]
+fn the_list_of_sections_is_whole() {
+    let top: Vec<_> = sections()
+        .iter()
+        .map(|(n, _)| *n)
+        .filter(|n| !n.contains('.'))
+        .collect();
+    assert_eq!(RawConfig::KEYS.len(), top.len());
+    assert!(RawConfig::KEYS.iter().all(|key| top.contains(key)));
+}
+
+#[test]
+fn the_golden_file_has_every_key() {
+    let golden: toml::Value = toml::from_str(GOLDEN).expect("TOML");
+    for (section, keys) in sections() {
+        for key in keys {
+            let path: Vec<_> = section.split('.').chain([*key]).collect();
+            assert!(has(&golden, &path), "{path:?} is missing from egress.toml");
+        }
+    }
+}
+
+#[test]
+fn the_reference_page_has_exactly_the_keys_in_their_order() {
+    for (section, keys) in sections() {
+        let documented: Vec<_> = rows(section)
+            .iter()
+            .map(|row| row.first().expect("a cell").trim_matches('`'))
+            .collect();
+        assert_eq!(documented, keys, "in the section {section}");
+    }
+}
+
+#[test]
+fn the_defaults_on_the_reference_page_are_the_defaults() {
+    let tables = RawConfig::KEYS
+        .iter()
+        .filter(|key| !matches!(**key, "scope" | "service"));
+    let mut written = vec![MINIMAL.to_owned()];
+    for section in tables {
+        written.push(format!("[{section}]"));
+        for row in rows(section) {
+            if let [key, default, ..] = row.as_slice()
+                && !default.is_empty()
+            {
+                written.push(format!("{key} = {default}").replace('`', ""));
+            }
+        }
+    }
+    let written = written.join("\n");
+    assert_eq!(
+        settings(&load("written", &written)),
+        settings(&load("minimal", MINIMAL)),
+        "{written}"
+    );
+}
+
+#[test]
+fn the_ranges_on_the_reference_page_are_the_ranges() {
+    for section in RawConfig::KEYS {
+        for row in rows(section) {
+            let [key, default, range, ..] = row.as_slice() else {
+                continue;
+            };
+            let Some((least, most)) = range.split_once(" to ") else {
+                continue;
+            };
+            let too_much = match (default.contains('"'), most.contains('B')) {
+                (false, false) => "999999999",
+                (true, false) => "\"999999h\"",
+                (_, true) => "\"999999GiB\"",
+            };
+            let key = key.trim_matches('`');
+            let text = format!("{MINIMAL}\n[{section}]\n{key} = {too_much}");
+            let errors = Config::from_toml("test", &text).expect_err("out of range");
+            let said: Vec<_> = errors.iter().map(|error| error.expected).collect();
+            let [least, most] = [least, most].map(|end| end.trim_matches(['`', '"']));
+            assert_eq!(
+                said,
+                [format!("expected {least} to {most}")],
+                "{section}.{key}"
+            );
+        }
+    }
+}

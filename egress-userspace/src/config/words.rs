@@ -1,0 +1,82 @@
+//! Values that are one of a few words.
+
+use serde_spanned::Spanned;
+use toml::de::DeValue;
+
+use super::problem::{Problem, did_you_mean, one_of};
+use super::value::{Reject, Value, string};
+use crate::types::{Location, Mode, OutboundTrafficPolicy, Protocol, Resolution};
+
+/// Which engine moves bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RelayMode {
+    /// Copy at first, splice once a direction proves to be bulk.
+    #[default]
+    Auto,
+    /// Splice from the first byte.
+    Splice,
+    /// Never splice.
+    Copy,
+}
+
+macro_rules! words {
+    ($type:ident { $($word:literal => $variant:ident,)* }) => {
+        impl Value for $type {
+            fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
+                word(value, problems, &[$(($word, Self::$variant),)*])
+            }
+        }
+    };
+}
+
+words!(Mode {
+    "enforce" => Enforce,
+    "audit" => Audit,
+});
+
+words!(OutboundTrafficPolicy {
+    "REGISTRY_ONLY" => RegistryOnly,
+    "ALLOW_ANY" => AllowAny,
+});
+
+words!(RelayMode {
+    "auto" => Auto,
+    "splice" => Splice,
+    "copy" => Copy,
+});
+
+words!(Protocol {
+    "TLS" => Tls,
+    "HTTPS" => Https,
+    "HTTP" => Http,
+    "HTTP2" => Http2,
+    "GRPC" => Grpc,
+    "TCP" => Tcp,
+});
+
+words!(Location {
+    "MESH_EXTERNAL" => MeshExternal,
+    "MESH_INTERNAL" => MeshInternal,
+});
+
+words!(Resolution {
+    "NONE" => None,
+    "STATIC" => Static,
+    "DNS" => Dns,
+    "DYNAMIC_DNS" => DynamicDns,
+});
+
+fn word<T: Copy>(
+    value: &Spanned<DeValue<'_>>,
+    problems: &mut Vec<Problem>,
+    words: &[(&'static str, T)],
+) -> Option<T> {
+    let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+    string(value, problems, &one_of(&known), |text| {
+        let found = words.iter().find(|(word, _)| *word == text);
+        found.map(|(_, meaning)| *meaning).ok_or_else(|| {
+            let help = did_you_mean(text, &known);
+            Reject::new(format!("unknown value {text:?}")).maybe_help(help)
+        })
+    })
+}

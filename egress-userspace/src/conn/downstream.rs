@@ -1,0 +1,32 @@
+//! The client's end of a connection.
+
+use bytes::Bytes;
+use tokio::net::TcpStream;
+
+use crate::types::Claim;
+
+use super::limits::SniffMemory;
+
+/// The client's socket, with what was read from it.
+#[derive(Debug)]
+pub(super) struct Downstream {
+    pub(super) stream: TcpStream,
+    /// What the first bytes say.
+    pub(super) claim: Claim,
+    /// The first bytes, which the upstream must get before any others.
+    pub(super) sent: Bytes,
+    /// Their share of the sniff memory.
+    pub(super) memory: Option<SniffMemory>,
+}
+
+impl Downstream {
+    /// Nothing is read yet.
+    pub(super) fn new(stream: TcpStream) -> Self {
+        Self {
+            stream,
+            claim: Claim::Opaque,
+            sent: Bytes::new(),
+            memory: None,
+        }
+    }
+}

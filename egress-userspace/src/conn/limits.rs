@@ -1,0 +1,182 @@
+//! How many connections there may be, in all and for each caller.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::types::{CgroupId, DenyReason};
+
+/// Sniff memory is given out in these units, for a semaphore counts to 2^29 at least.
+const SNIFF_UNIT: usize = 1024;
+
+/// The limits' values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Connections at one moment.
+    pub connections: usize,
+    /// Of these, from one cgroup.
+    pub per_cgroup: usize,
+    /// Bytes of first messages held at one moment.
+    pub sniff_memory: usize,
+}
+
+/// What is taken of the limits. Over one, a connection is refused, never queued.
+#[derive(Debug)]
+pub struct Limits {
+    connections: Arc<Semaphore>,
+    sniff: Arc<Semaphore>,
+    callers: Arc<Callers>,
+}
+
+/// Room for one connection, given back when dropped.
+#[derive(Debug)]
+pub(super) struct Slot(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+
+/// Room for one caller's connection, given back when dropped.
+#[derive(Debug)]
+pub(super) struct CallerSlot {
+    callers: Arc<Callers>,
+    cgroup: CgroupId,
+}
+
+/// Memory for one first message, given back when dropped.
+#[derive(Debug)]
+pub(super) struct SniffMemory(
+    #[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit,
+);
+
+/// What one connection has taken.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    pub(super) connection: Option<Slot>,
+    pub(super) caller: Option<CallerSlot>,
+}
+
+/// Connections of each cgroup that has any.
+#[derive(Debug)]
+struct Callers {
+    bound: usize,
+    live: Mutex<HashMap<CgroupId, usize>>,
+}
+
+impl Limits {
+    /// Nothing is taken yet.
+    pub fn new(bounds: Bounds) -> Self {
+        Self {
+            connections: Arc::new(Semaphore::new(bounds.connections)),
+            sniff: Arc::new(Semaphore::new(bounds.sniff_memory / SNIFF_UNIT)),
+            callers: Arc::new(Callers {
+                bound: bounds.per_cgroup,
+                live: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Takes room for a connection.
+    pub(super) fn connection(&self) -> Result<Slot, DenyReason> {
+        let permit = Arc::clone(&self.connections).try_acquire_owned();
+        permit.map(Slot).map_err(|_| DenyReason::LimitConnections)
+    }
+
+    /// Takes room for a connection of this caller.
+    pub(super) fn caller(&self, cgroup: CgroupId) -> Result<CallerSlot, DenyReason> {
+        let mut live = self
+            .callers
+            .live
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let count = live.entry(cgroup).or_default();
+        if *count >= self.callers.bound {
+            return Err(DenyReason::LimitCaller);
+        }
+        *count += 1;
+        Ok(CallerSlot {
+            callers: Arc::clone(&self.callers),
+            cgroup,
+        })
+    }
+
+    /// Takes memory for a first message of up to `bytes`.
+    pub(super) fn sniff_memory(&self, bytes: usize) -> Result<SniffMemory, DenyReason> {
+        let units = u32::try_from(bytes.div_ceil(SNIFF_UNIT)).unwrap_or(u32::MAX);
+        let permit = Arc::clone(&self.sniff).try_acquire_many_owned(units);
+        permit
+            .map(SniffMemory)
+            .map_err(|_| DenyReason::LimitSniffMemory)
+    }
+}
+
+impl Drop for CallerSlot {
+    fn drop(&mut self) {
+        let mut live = self
+            .callers
+            .live
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = live.get_mut(&self.cgroup) {
+            *count -= 1;
+            if *count == 0 {
+                live.remove(&self.cgroup);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits() -> Limits {
+        Limits::new(Bounds {
+            connections: 2,
+            per_cgroup: 1,
+            sniff_memory: 4096,
+        })
+    }
+
+    #[test]
+    fn room_is_given_back_when_a_connection_ends() {
+        let limits = limits();
+        let first = limits.connection().expect("room");
+        let _second = limits.connection().expect("room");
+        assert_eq!(
+            limits.connection().err(),
+            Some(DenyReason::LimitConnections)
+        );
+        drop(first);
+        assert!(limits.connection().is_ok());
+    }
+
+    #[test]
+    fn one_caller_at_its_bound_leaves_room_for_others() {
+        let limits = limits();
+        let slot = limits.caller(CgroupId(1)).expect("room");
+        assert_eq!(
+            limits.caller(CgroupId(1)).err(),
+            Some(DenyReason::LimitCaller)
+        );
+        assert!(limits.caller(CgroupId(2)).is_ok());
+        drop(slot);
+        assert!(limits.caller(CgroupId(1)).is_ok());
+    }
+
+    #[test]
+    fn a_caller_without_connections_takes_no_memory() {
+        let limits = limits();
+        drop(limits.caller(CgroupId(1)).expect("room"));
+        assert!(limits.callers.live.lock().expect("not poisoned").is_empty());
+    }
+
+    #[test]
+    fn first_messages_share_their_memory() {
+        let limits = limits();
+        let held = limits.sniff_memory(3000).expect("room");
+        assert_eq!(
+            limits.sniff_memory(2048).err(),
+            Some(DenyReason::LimitSniffMemory)
+        );
+        drop(held);
+        assert!(limits.sniff_memory(4096).is_ok());
+    }
+}

@@ -1,0 +1,28 @@
+//! What an operator sets. The configuration has the defaults and their reasons.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How connections are made.
+#[derive(Clone, Debug)]
+pub struct DialSettings {
+    /// For all attempts of one connection together.
+    pub connect_timeout: Duration,
+    /// How long an attempt has before the next address is tried beside it.
+    pub attempt_delay: Duration,
+}
+
+/// How names are resolved.
+#[derive(Clone, Debug)]
+pub struct DnsSettings {
+    /// Servers to ask; none: those of `/etc/resolv.conf`.
+    pub servers: Vec<SocketAddr>,
+    /// For one lookup with all its attempts.
+    pub timeout: Duration,
+    /// How often a lookup is tried, at least once.
+    pub attempts: u8,
+    /// How many responses are kept: one for each name and family.
+    pub cache_size: u64,
+    /// The longest that an answer is kept.
+    pub max_ttl: Duration,
+}

@@ -1,0 +1,67 @@
+//! The end of the gateway: no new connections, time for the old ones, then a cut.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+/// What every connection and listener watches.
+#[derive(Clone, Debug, Default)]
+pub struct Drain {
+    /// Listeners stop.
+    pub accepting: CancellationToken,
+    /// Connections are cut.
+    pub relaying: CancellationToken,
+    /// Counts connections.
+    pub connections: TaskTracker,
+}
+
+impl Drain {
+    /// Stops the listeners, waits for connections to end by themselves for as long as `patience`, and
+    /// cuts what is left.
+    pub async fn run(&self, patience: Duration) {
+        self.accepting.cancel();
+        self.connections.close();
+        info!(connections = self.connections.len(), ?patience, "draining");
+        if timeout(patience, self.connections.wait()).await.is_ok() {
+            return;
+        }
+        warn!(
+            connections = self.connections.len(),
+            "cutting what has not ended"
+        );
+        self.relaying.cancel();
+        self.connections.wait().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn connections_have_their_time_and_no_more() {
+        let drain = Drain::default();
+        let cut = drain.relaying.clone();
+        let connection = drain.connections.spawn(async move {
+            cut.cancelled().await;
+            tokio::time::Instant::now()
+        });
+        let begun = tokio::time::Instant::now();
+        drain.run(Duration::from_secs(5)).await;
+        let ended = connection.await.expect("the connection ends");
+        assert_eq!(ended - begun, Duration::from_secs(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_waited_for_when_all_have_ended() {
+        let drain = Drain::default();
+        let begun = tokio::time::Instant::now();
+        drain.run(Duration::from_secs(5)).await;
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        assert!(drain.accepting.is_cancelled());
+        assert!(!drain.relaying.is_cancelled());
+    }
+}

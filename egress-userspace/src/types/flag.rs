@@ -1,0 +1,44 @@
+//! Envoy's response flags: how a connection ended, in the letters that dashboards know.
+
+/// How a connection ended. The names and letters are Envoy's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ResponseFlag {
+    /// `-`: nothing to remark.
+    None,
+    /// `UF`: no connection to the upstream.
+    UpstreamConnectionFailure,
+    /// `UH`: no upstream to connect to.
+    NoHealthyUpstream,
+    /// `UO`: a limit was reached.
+    UpstreamOverflow,
+    /// `UC`: the upstream broke the connection.
+    UpstreamConnectionTermination,
+    /// `UT`: nothing passed for too long.
+    UpstreamRequestTimeout,
+    /// `DC`: the client broke the connection.
+    DownstreamConnectionTermination,
+    /// `DPE`: the client broke a protocol's rules.
+    DownstreamProtocolError,
+    /// `DF`: the name could not be resolved.
+    DnsResolutionFailed,
+    /// `UAEX`: the policy refused.
+    UnauthorizedExternalService,
+}
+
+impl ResponseFlag {
+    /// The letters.
+    pub fn letters(self) -> &'static str {
+        match self {
+            Self::None => "-",
+            Self::UpstreamConnectionFailure => "UF",
+            Self::NoHealthyUpstream => "UH",
+            Self::UpstreamOverflow => "UO",
+            Self::UpstreamConnectionTermination => "UC",
+            Self::UpstreamRequestTimeout => "UT",
+            Self::DownstreamConnectionTermination => "DC",
+            Self::DownstreamProtocolError => "DPE",
+            Self::DnsResolutionFailed => "DF",
+            Self::UnauthorizedExternalService => "UAEX",
+        }
+    }
+}

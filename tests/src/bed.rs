@@ -1,0 +1,147 @@
+//! The testbed as a whole.
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::cgroups::Cgroups;
+use crate::client::Client;
+use crate::command;
+use crate::id::BedId;
+use crate::needed::NEEDED;
+use crate::net::Net;
+use crate::place::{Lookup, Place};
+use crate::server::{Servers, hosts};
+use crate::signals;
+use crate::sweep::{self, Owned};
+
+/// A node and an inet, with all servers running. Dropping it leaves nothing behind.
+#[derive(Debug)]
+pub struct Testbed {
+    // First, and so dropped first: the processes must be gone before what they use.
+    _owned: Owned,
+    dir: PathBuf,
+    net: Net,
+    cgroups: Cgroups,
+    servers: Servers,
+    lookup: Lookup,
+}
+
+impl Testbed {
+    /// Makes one; takes about half a second. Any number can live side by side.
+    pub fn new() -> Result<Self> {
+        check()?;
+        signals::install()?;
+        sweep::stale();
+        let id = BedId::next();
+        let owned = Owned(id);
+        let dir = scratch(id)?;
+        let net = Net::new(id)?;
+        let cgroups = Cgroups::new(id)?;
+        let lookup = lookup(&dir)?;
+        let servers = Servers::start(&net, &Place::new(net.inet(), cgroups.inet()), &dir)?;
+        Ok(Self {
+            _owned: owned,
+            dir,
+            net,
+            cgroups,
+            servers,
+            lookup,
+        })
+    }
+
+    /// A client in the governed cgroup.
+    pub fn governed(&self) -> Client {
+        self.client(self.cgroups.governed())
+    }
+
+    /// A client on the same node that no scope names.
+    pub fn outside(&self) -> Client {
+        self.client(self.cgroups.outside())
+    }
+
+    /// A client in a governed cgroup of its own, below the one of [`Testbed::governed`].
+    pub fn governed_in(&self, name: &str) -> Result<Client> {
+        let cgroup = self.cgroups.governed().join(name);
+        fs::create_dir_all(&cgroup).with_context(|| format!("cannot make {}", cgroup.display()))?;
+        Ok(self.client(cgroup))
+    }
+
+    /// The namespaces.
+    pub fn net(&self) -> &Net {
+        &self.net
+    }
+
+    /// A directory for files that go with the testbed.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Puts a file of random bytes on the API server, at `/name`; gives its SHA-256 in hexadecimal.
+    pub fn offer(&self, name: &str, bytes: u64) -> Result<String> {
+        self.servers.offer(name, bytes)
+    }
+
+    /// What the servers wrote to their logs, for a failure's report.
+    pub fn server_logs(&self) -> String {
+        self.servers.logs()
+    }
+
+    pub(crate) fn cgroups(&self) -> &Cgroups {
+        &self.cgroups
+    }
+
+    fn client(&self, cgroup: PathBuf) -> Client {
+        let place = Place::new(self.net.node(), cgroup).with_lookup(self.lookup.clone());
+        Client::new(place, self.servers.ca())
+    }
+}
+
+/// Whether a testbed can be made here at all, in words that say what to do.
+fn check() -> Result<()> {
+    if !command::is_root() {
+        bail!("a testbed needs root: it makes network namespaces and cgroups");
+    }
+    let missing: Vec<_> = NEEDED
+        .iter()
+        .filter(|n| !n.is_present())
+        .map(|n| format!("{} (Debian: {})", n.program, n.package))
+        .collect();
+    if !missing.is_empty() {
+        bail!(
+            "a testbed needs programs that are not installed: {}",
+            missing.join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// A new directory that only root can read: it holds private keys.
+fn scratch(id: BedId) -> Result<PathBuf> {
+    /// The owner alone.
+    const PRIVATE: u32 = 0o700;
+    let dir = sweep::scratch_dir(id);
+    fs::DirBuilder::new()
+        .mode(PRIVATE)
+        .create(&dir)
+        .with_context(|| format!("cannot make {}", dir.display()))?;
+    Ok(dir)
+}
+
+fn lookup(dir: &Path) -> Result<Lookup> {
+    let lookup = Lookup {
+        resolv_conf: dir.join("resolv.conf"),
+        nsswitch_conf: dir.join("nsswitch.conf"),
+    };
+    fs::write(&lookup.resolv_conf, format!("nameserver {}\n", hosts::DNS))
+        .context("cannot write resolv.conf")?;
+    // Nothing but DNS: a machine's own resolver service knows nothing of the inet.
+    fs::write(
+        &lookup.nsswitch_conf,
+        "passwd: files\ngroup: files\nhosts: dns\n",
+    )
+    .context("cannot write nsswitch.conf")?;
+    Ok(lookup)
+}

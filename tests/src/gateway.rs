@@ -1,0 +1,180 @@
+//! The gateway under test: the real binary, in its place on the node.
+
+use std::fmt;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use nix::sys::signal::Signal;
+
+use crate::access_log::AccessLog;
+use crate::bed::Testbed;
+use crate::config::{Override, localise};
+use crate::place::Place;
+use crate::process::Process;
+use crate::server::hosts;
+
+/// Where `cargo build` leaves the binary, from this package's directory.
+const BINARY: &str = "../target/debug/egress";
+/// Where the gateway says that it is ready, and where its metrics are: Istio's ports.
+const READY: (u16, &str) = (15021, "/healthz/ready");
+const METRICS: (u16, &str) = (15020, "/metrics");
+
+/// The programs are loaded and verified in well under a second; a loaded machine takes longer.
+const START: Duration = Duration::from_secs(30);
+/// The drain's grace is a setting of the test; this is beyond any that a test would set.
+const STOP: Duration = Duration::from_secs(30);
+/// One question to the gateway's own pages.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// A running gateway. Dropping it kills it.
+#[derive(Debug)]
+pub struct Gateway {
+    process: Process,
+    config: PathBuf,
+    local: Local,
+    log: AccessLog,
+}
+
+/// What a configuration is fitted with.
+#[derive(Clone, Debug)]
+struct Local {
+    attach: PathBuf,
+    access_log: PathBuf,
+    governed: String,
+}
+
+impl Gateway {
+    /// Starts one and waits until it is ready.
+    ///
+    /// `config` is a whole configuration as a user writes it. What names places on the machine is
+    /// replaced: `attach`, every `[[scope]]`, the DNS servers, the access log's path.
+    pub fn start(bed: &Testbed, config: &str) -> Result<Self> {
+        let cgroups = bed.cgroups();
+        let local = Local {
+            attach: cgroups.attach(),
+            access_log: bed.dir().join("access.log"),
+            governed: cgroups.relative(&cgroups.governed()),
+        };
+        let file = bed.dir().join("egress.toml");
+        fs::write(&file, local.fit(config)).context("cannot write egress.toml")?;
+        let binary = binary()?;
+        let mut command =
+            Place::new(bed.net().node(), cgroups.gateway()).command(&binary.to_string_lossy());
+        command.args(["run", "--config"]).arg(&file);
+        let mut process = Process::spawn(&mut command, &bed.dir().join("gateway.log"))?;
+        process.ready(START, || {
+            get(bed, READY).is_ok_and(|a| a.starts_with("HTTP/1.1 200"))
+        })?;
+        Ok(Self {
+            process,
+            config: file,
+            log: AccessLog::new(&local.access_log),
+            local,
+        })
+    }
+
+    /// Puts another configuration in the file's place, as an operator's tool does: whole, by a rename.
+    pub fn replace_config(&self, config: &str) -> Result<()> {
+        let next = self.config.with_extension("next");
+        fs::write(&next, self.local.fit(config)).context("cannot write the next egress.toml")?;
+        fs::rename(&next, &self.config).context("cannot rename it to egress.toml")
+    }
+
+    /// The access log from its beginning.
+    pub fn access_log(&self) -> &AccessLog {
+        &self.log
+    }
+
+    /// What the gateway wrote to its outputs.
+    pub fn output(&self) -> String {
+        self.process.output()
+    }
+
+    /// The metrics page.
+    pub fn metrics(&self, bed: &Testbed) -> Result<String> {
+        get(bed, METRICS)
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        self.process.signal(signal)
+    }
+
+    /// Asks it to end and waits until it has.
+    pub fn terminate(&mut self) -> Result<ExitStatus> {
+        self.process.terminate(STOP)
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> Result<ExitStatus> {
+        self.process.wait(STOP)
+    }
+}
+
+impl Local {
+    fn fit(&self, config: &str) -> String {
+        let attach = quoted(self.attach.display());
+        let access_log = quoted(self.access_log.display());
+        let servers = format!("[{}]", quoted(hosts::DNS));
+        let overrides = [
+            Override {
+                table: "gateway",
+                key: "attach",
+                value: attach,
+            },
+            Override {
+                table: "dns",
+                key: "servers",
+                value: servers,
+            },
+            Override {
+                table: "access_log",
+                key: "path",
+                value: access_log,
+            },
+        ];
+        localise(config, &overrides, std::slice::from_ref(&self.governed))
+    }
+}
+
+/// A TOML string. What is quoted here has no character that would need an escape.
+fn quoted(text: impl fmt::Display) -> String {
+    format!("\"{text}\"")
+}
+
+/// The binary under test.
+fn binary() -> Result<PathBuf> {
+    let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join(BINARY);
+    binary.canonicalize().with_context(|| {
+        format!(
+            "no gateway at {}: `cargo xtask test` builds it first",
+            binary.display()
+        )
+    })
+}
+
+/// One HTTP request to the gateway from its own node; gives the whole answer.
+fn get(bed: &Testbed, (port, path): (u16, &str)) -> Result<String> {
+    bed.net().on_node(|| {
+        let mut stream =
+            TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], port)), ANSWER)?;
+        stream.set_read_timeout(Some(ANSWER))?;
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    })?
+}

@@ -1,0 +1,63 @@
+//! The programs that a testbed runs, and the Debian packages they come from.
+
+use crate::command;
+
+/// A program and where it comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Needed {
+    /// Its name on the search path.
+    pub program: &'static str,
+    /// The Debian package that has it.
+    pub package: &'static str,
+}
+
+/// Everything that a [`crate::Testbed`] runs.
+pub const NEEDED: &[Needed] = &[
+    Needed {
+        program: "ip",
+        package: "iproute2",
+    },
+    Needed {
+        program: "nsenter",
+        package: "util-linux",
+    },
+    Needed {
+        program: "unshare",
+        package: "util-linux",
+    },
+    Needed {
+        program: "mount",
+        package: "mount",
+    },
+    Needed {
+        program: "timeout",
+        package: "coreutils",
+    },
+    Needed {
+        program: "nginx",
+        package: "nginx",
+    },
+    Needed {
+        program: "dnsmasq",
+        package: "dnsmasq-base",
+    },
+    Needed {
+        program: "openssl",
+        package: "openssl",
+    },
+    Needed {
+        program: "curl",
+        package: "curl",
+    },
+    Needed {
+        program: "python3",
+        package: "python3",
+    },
+];
+
+impl Needed {
+    /// Whether the program is on the search path.
+    pub fn is_present(&self) -> bool {
+        command::find(self.program).is_some()
+    }
+}

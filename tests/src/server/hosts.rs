@@ -1,0 +1,69 @@
+//! The inet's names and addresses. All are for documentation (RFC 2606, RFC 5737, RFC 3849), so that
+//! nothing here can be mistaken for, or reach, a real host.
+
+/// A name that the inet's DNS server answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Name {
+    /// The name; every name below it has the same addresses.
+    pub name: &'static str,
+    /// Its A record.
+    pub v4: &'static str,
+    /// Its AAAA record.
+    pub v6: Option<&'static str>,
+}
+
+/// The DNS server.
+pub const DNS: &str = "203.0.113.53";
+/// TLS on 443, HTTP/1 and HTTP/2; also over IPv6.
+pub const API: &str = "203.0.113.10";
+/// As [`API`], over IPv6.
+pub const API_V6: &str = "2001:db8:1::10";
+/// TLS on 443 for `*.cdn.example.com` and its apex.
+pub const CDN: &str = "203.0.113.11";
+/// HTTP/1 on 80.
+pub const PACKAGES: &str = "203.0.113.12";
+/// HTTP/2 in the clear on 8080, by prior knowledge.
+pub const TELEMETRY: &str = "203.0.113.13";
+/// Where DNS says that the ledger is. Nothing listens there: it has moved to port 8443 of [`API`].
+pub const LEDGER: &str = "203.0.113.14";
+/// TLS on 443 and HTTP on 80, with a certificate for its own name only.
+pub const EVIL: &str = "203.0.113.66";
+/// Plain TCP on 5432: a banner, then what it is told (see `scripts/tcp.py`).
+pub const TCP: &str = "198.51.100.20";
+/// As [`TCP`], at an address that no registry lists.
+pub const TCP_OTHER: &str = "198.51.100.21";
+/// The port of [`TCP`].
+pub const TCP_PORT: u16 = 5432;
+
+/// Every IPv4 address of the inet.
+pub(crate) const ADDRESSES_V4: &[&str] = &[
+    DNS, API, CDN, PACKAGES, TELEMETRY, LEDGER, EVIL, TCP, TCP_OTHER,
+];
+/// Every IPv6 address of the inet.
+pub(crate) const ADDRESSES_V6: &[&str] = &[API_V6];
+
+/// What the DNS server knows. Any other name does not exist.
+pub(crate) const NAMES: &[Name] = &[
+    Name {
+        v6: Some(API_V6),
+        ..Name::new("api.example.com", API)
+    },
+    Name::new("cdn.example.com", CDN),
+    Name::new("packages.example.org", PACKAGES),
+    Name::new("telemetry.example.org", TELEMETRY),
+    Name::new("ledger.example.com", LEDGER),
+    Name::new("evil.example.net", EVIL),
+    // A public name with an answer that no public name should have: cloud metadata.
+    Name::new("rebind.cdn.example.com", "169.254.169.254"),
+    // Nothing listens there.
+    Name::new("refused.cdn.example.com", LEDGER),
+];
+
+/// A name below the wildcard that does not exist.
+pub const MISSING: &str = "missing.cdn.example.com";
+
+impl Name {
+    const fn new(name: &'static str, v4: &'static str) -> Self {
+        Self { name, v4, v6: None }
+    }
+}

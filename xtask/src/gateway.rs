@@ -1,0 +1,24 @@
+//! Building the gateway with its kernel programs inside.
+
+use anyhow::Result;
+use egress_tests::command;
+
+use crate::build_ebpf;
+use crate::workspace::{cargo, say, target};
+
+/// Builds the object, then the gateway that embeds it, to where the testbed looks for it.
+pub(crate) fn build() -> Result<()> {
+    build_ebpf::object(false)?;
+    say("building the gateway");
+    let mut build = cargo();
+    build.args([
+        "build",
+        "--quiet",
+        "--locked",
+        "--package",
+        "egress-userspace",
+        "--target-dir",
+    ]);
+    // Whatever target directory the user's settings name.
+    command::run(build.arg(target("")))
+}
