@@ -28,6 +28,8 @@ enum Verdict {
 pub(crate) fn judge<F: Family>(ctx: &SockAddrContext) -> i32 {
     let address = F::address(ctx);
     let port = sock_addr::port(ctx);
+    #[cfg(feature = "debug-log")]
+    trace(ctx, address, port);
     match try_judge::<F>(ctx, address, port) {
         Ok(Verdict::Ungoverned) => PROCEED,
         Ok(Verdict::Pass(counter)) => {
@@ -120,4 +122,11 @@ fn is_exempt(ctx: &SockAddrContext) -> bool {
 fn netns(ctx: &SockAddrContext) -> u64 {
     // SAFETY: the helper takes this hook's context.
     unsafe { bpf_get_netns_cookie(ctx.as_ptr()) }
+}
+
+#[cfg(feature = "debug-log")]
+fn trace(ctx: &SockAddrContext, address: Address, port: [u8; 2]) {
+    let [a, b, c, d] = address.words().map(u32::from_be);
+    let port = u16::from_be_bytes(port);
+    aya_log_ebpf::debug!(ctx, "connect to {:x}:{:x}:{:x}:{:x} port {}", a, b, c, d, port);
 }

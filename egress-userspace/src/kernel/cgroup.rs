@@ -51,9 +51,22 @@ impl Hierarchy {
         &self.mount
     }
 
+    /// The directory to attach to: the one that is set, free of links, or the root.
+    pub(super) fn attach_point(&self, set: Option<&Path>) -> Result<PathBuf, KernelError> {
+        let Some(directory) = set else { return Ok(self.mount.clone()) };
+        directory
+            .canonicalize()
+            .map_err(|source| KernelError::Cgroup { path: directory.to_owned(), source })
+    }
+
+    /// The directory of the cgroup at `path` below the mount.
+    pub(super) fn directory(&self, path: &Path) -> PathBuf {
+        self.mount.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
     /// The id of the cgroup at `path` below the mount.
     pub(super) fn id(&self, path: &Path) -> Result<CgroupId, KernelError> {
-        let directory = self.mount.join(path.strip_prefix("/").unwrap_or(path));
+        let directory = self.directory(path);
         match fs::metadata(&directory) {
             Ok(metadata) if metadata.is_dir() => Ok(CgroupId(metadata.ino())),
             Ok(_) => Err(io::Error::from(io::ErrorKind::NotADirectory)),
@@ -65,11 +78,6 @@ impl Hierarchy {
         })
     }
 
-    /// Whether `path` is the cgroup `id`.
-    pub(super) fn is(&self, path: &Path, id: CgroupId) -> bool {
-        self.id(path).is_ok_and(|found| found == id)
-    }
-
     /// The cgroup that this process is in.
     pub(super) fn own(&self) -> Result<CgroupId, KernelError> {
         let file = Path::new("/proc/self/cgroup");
@@ -79,12 +87,6 @@ impl Hierarchy {
         })?;
         let path = own_path(&text).ok_or(KernelError::NoHierarchy)?;
         self.id(path)
-    }
-
-    /// The path of a cgroup, for messages: its id where the cgroup is gone.
-    pub(super) fn path_of(&self, id: CgroupId) -> String {
-        self.path(id)
-            .map_or_else(|| format!("cgroup {id}"), |path| path.to_string())
     }
 
     /// The path of a cgroup below the mount, starting with `/`; `None`: it is gone.
@@ -177,7 +179,7 @@ mod tests {
         let hierarchy = Hierarchy::find().expect("a cgroup v2 hierarchy");
         let own = hierarchy.own().expect("own cgroup");
         let path = hierarchy.path(own).expect("a path");
-        assert!(hierarchy.is(Path::new(&*path), own), "{path}");
+        assert_eq!(hierarchy.id(Path::new(&*path)).expect("an id"), own, "{path}");
         assert_eq!(hierarchy.path(CgroupId(u64::MAX)), None);
     }
 }

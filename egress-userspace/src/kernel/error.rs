@@ -91,12 +91,20 @@ pub enum KernelError {
         #[source]
         source: io::Error,
     },
+    /// A governed cgroup that the programs would never see.
+    #[error("the governed cgroup {path} is not in or below {attach}, to which the programs attach")]
+    OutOfReach {
+        /// The governed cgroup's directory.
+        path: PathBuf,
+        /// The directory that the programs attach to.
+        attach: PathBuf,
+    },
     /// The gateway would turn its own connections to itself.
     #[error(
         "the gateway runs in {path}, which is a governed cgroup: start it in a cgroup of its own"
     )]
     GovernsItself {
-        /// The cgroup, below the mount.
-        path: String,
+        /// The cgroup's directory.
+        path: PathBuf,
     },
 }

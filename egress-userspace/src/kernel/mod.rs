@@ -12,6 +12,8 @@ mod object;
 mod origins;
 mod programs;
 mod tables;
+#[cfg(feature = "kernel-log")]
+mod trace;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -22,6 +24,8 @@ use aya::{Ebpf, EbpfLoader};
 use egress_common::Settings;
 use ipnet::IpNet;
 
+use crate::types::CgroupId;
+
 pub use self::cgroup::Hierarchy;
 pub use self::counters::Counters;
 pub use self::error::KernelError;
@@ -30,7 +34,7 @@ pub use self::exempt::Exempt;
 pub use self::origins::{Origin, Origins};
 
 use self::object::EmbeddedObject;
-use self::tables::Tables;
+use self::tables::{Tables, Visible};
 
 /// What the programs are to do.
 #[derive(Debug)]
@@ -91,19 +95,12 @@ impl Kernel {
             .load(object.bytes())
             .map_err(KernelError::Load)?;
         programs::load(&mut ebpf)?;
+        #[cfg(feature = "kernel-log")]
+        trace::start(&mut ebpf);
         let gateway = hierarchy.own()?;
-        if setup
-            .reach
-            .cgroups
-            .iter()
-            .any(|path| hierarchy.is(path, gateway))
-        {
-            return Err(KernelError::GovernsItself {
-                path: hierarchy.path_of(gateway),
-            });
-        }
-        write_settings(&mut ebpf, setup, gateway.0)?;
-        let mut tables = Tables::new(&mut ebpf)?;
+        write_settings(&mut ebpf, setup, gateway)?;
+        let attach = hierarchy.attach_point(setup.attach.as_deref())?;
+        let mut tables = Tables::new(&mut ebpf, Visible { attach: attach.clone(), gateway })?;
         tables.set(&hierarchy, &setup.reach)?;
         let parts = Parts {
             origins: Origins::new(take(&mut ebpf, "ACC")?, Arc::clone(&hierarchy)),
@@ -111,21 +108,8 @@ impl Kernel {
             events: Events::new(take(&mut ebpf, "EVENTS")?, Arc::clone(&hierarchy)),
             counters: Counters::new(take(&mut ebpf, "COUNTERS")?),
         };
-        let attach = setup
-            .attach
-            .clone()
-            .unwrap_or_else(|| hierarchy.mount().to_owned());
-        Ok((
-            Loaded {
-                kernel: Self {
-                    hierarchy,
-                    tables,
-                    programs: ebpf,
-                },
-                attach,
-            },
-            parts,
-        ))
+        let kernel = Self { hierarchy, tables, programs: ebpf };
+        Ok((Loaded { kernel, attach }, parts))
     }
 
     /// Changes which connections concern the gateway; on an error as little as possible has changed,
@@ -143,8 +127,8 @@ impl Loaded {
     }
 }
 
-fn write_settings(ebpf: &mut Ebpf, setup: &Setup, gateway: u64) -> Result<(), KernelError> {
-    let settings = Settings::new(setup.listen_port.to_be_bytes(), gateway, setup.netns);
+fn write_settings(ebpf: &mut Ebpf, setup: &Setup, gateway: CgroupId) -> Result<(), KernelError> {
+    let settings = Settings::new(setup.listen_port.to_be_bytes(), gateway.0, setup.netns);
     let mut map: Array<MapData, Settings> = take(ebpf, "CFG")?;
     map.set(0, settings, 0)
         .map_err(|source| KernelError::Map { map: "CFG", source })

@@ -1,13 +1,15 @@
 //! The tables that say which connections concern the gateway.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use aya::Ebpf;
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{HashMap, MapData};
 use egress_common::{Address, Scope, size};
 use ipnet::IpNet;
+
+use crate::types::CgroupId;
 
 use super::{Hierarchy, KernelError, Reach, take};
 
@@ -19,16 +21,49 @@ const PRESENT: u32 = 1;
 /// The kernel's tables, with what is in them.
 #[derive(Debug)]
 pub(super) struct Tables {
+    visible: Visible,
     scope: HashMap<MapData, u64, Scope>,
     internal: LpmTrie<MapData, Address, u32>,
     governed: BTreeSet<u64>,
     prefixes: BTreeSet<IpNet>,
 }
 
+/// What a governed cgroup may be. One that the programs can't see must not seem to be governed.
+#[derive(Debug)]
+pub(super) struct Visible {
+    /// The directory that the programs attach to.
+    pub(super) attach: PathBuf,
+    /// The gateway's own cgroup.
+    pub(super) gateway: CgroupId,
+}
+
+impl Visible {
+    fn ids(
+        &self,
+        hierarchy: &Hierarchy,
+        paths: &BTreeSet<PathBuf>,
+    ) -> Result<BTreeSet<u64>, KernelError> {
+        paths.iter().map(|path| self.id(hierarchy, path)).collect()
+    }
+
+    fn id(&self, hierarchy: &Hierarchy, path: &Path) -> Result<u64, KernelError> {
+        let directory = hierarchy.directory(path);
+        if !directory.starts_with(&self.attach) {
+            return Err(KernelError::OutOfReach { path: directory, attach: self.attach.clone() });
+        }
+        let id = hierarchy.id(path)?;
+        if id == self.gateway {
+            return Err(KernelError::GovernsItself { path: directory });
+        }
+        Ok(id.0)
+    }
+}
+
 impl Tables {
     /// Takes the maps, which are empty.
-    pub(super) fn new(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
+    pub(super) fn new(ebpf: &mut Ebpf, visible: Visible) -> Result<Self, KernelError> {
         Ok(Self {
+            visible,
             scope: take(ebpf, "SCOPE")?,
             internal: take(ebpf, "INTERNAL")?,
             governed: BTreeSet::new(),
@@ -41,7 +76,7 @@ impl Tables {
     pub(super) fn set(&mut self, hierarchy: &Hierarchy, reach: &Reach) -> Result<(), KernelError> {
         check_room("governed cgroups", reach.cgroups.len(), size::SCOPE)?;
         check_room("internal prefixes", reach.internal.len(), size::INTERNAL)?;
-        let governed = ids(hierarchy, &reach.cgroups)?;
+        let governed = self.visible.ids(hierarchy, &reach.cgroups)?;
         self.retain_prefixes(&reach.internal)?;
         self.govern(&governed)?;
         self.add_prefixes(&reach.internal)?;
@@ -99,13 +134,6 @@ fn check_room(what: &'static str, given: usize, room: usize) -> Result<(), Kerne
     } else {
         Err(KernelError::Full { what, given, room })
     }
-}
-
-fn ids(hierarchy: &Hierarchy, paths: &BTreeSet<PathBuf>) -> Result<BTreeSet<u64>, KernelError> {
-    paths
-        .iter()
-        .map(|path| hierarchy.id(path).map(|id| id.0))
-        .collect()
 }
 
 fn key(net: IpNet) -> Key<Address> {
