@@ -32,7 +32,8 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         say("cargo-nextest is not installed: using cargo test");
         runner.arg("test");
     }
-    runner.args(["--workspace", "--locked"]);
+    // One failure does not hide another.
+    runner.args(["--workspace", "--locked", "--no-fail-fast"]);
     if args.unit {
         say("WITHOUT the end-to-end tests, as --unit says");
         runner.args(["--exclude", "egress-tests"]);

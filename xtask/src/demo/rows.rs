@@ -69,7 +69,7 @@ print(s.makefile().readline().strip())
 /// A client that sends no server name.
 const NO_NAME: &str =
     "openssl s_client -connect 203.0.113.10:443 -noservername -brief </dev/null 2>&1 |
-    grep -m1 -Eo 'CONNECTION ESTABLISHED|alert [a-z ]+'";
+    grep -Eo 'CONNECTION ESTABLISHED|alert [a-z ]+' | head -n 1";
 
 /// Large enough that it goes through the kernel's splice, and takes a second or so.
 const DOWNLOAD_BYTES: u64 = 100_000_000;
