@@ -98,6 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FirstBytes<'_, S> {
         loop {
             let wait = match self.look() {
                 Ok(claim) => return Ok((claim, Ended::Decided)),
+                // No parser waits for more than fits; were one to do so, this would never end.
                 Err(_) if self.room() == 0 => {
                     let too_large = Claim::Malformed(DenyReason::SniffTooLarge);
                     return Ok((too_large, Ended::Decided));

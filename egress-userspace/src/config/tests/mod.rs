@@ -1,5 +1,6 @@
 //! Whole files: what they say, and what is said about them.
 
+mod corpus;
 mod documented;
 mod mutated;
 mod rendered;

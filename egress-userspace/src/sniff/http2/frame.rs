@@ -74,9 +74,6 @@ struct Frame {
 impl Frame {
     fn read(bytes: &[u8], at: usize, cap: usize) -> Parsed<Self> {
         let header = at + FRAME_HEADER;
-        if header > cap {
-            return Err(DenyReason::SniffTooLarge.into());
-        }
         let Some([high, mid, low, kind, flags, ..]) = bytes.get(at..header) else {
             return Err(wait(Need::Bytes(header)));
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::captures::{capture, hellos, requests};
 use super::malformed;
@@ -64,8 +64,11 @@ async fn a_hello_that_comes_byte_by_byte_is_found() {
     for (file, claim) in hellos().into_iter().chain(requests()) {
         let bytes = capture(file);
         let (mut client, mut gateway) = duplex(1);
-        let (sniffed, sent) = tokio::join!(sniff(&mut gateway, &LIMITS), client.write_all(&bytes));
-        sent.expect("all of it is read");
+        let both = async { tokio::join!(sniff(&mut gateway, &LIMITS), client.write_all(&bytes)) };
+        let (sniffed, sent) = timeout(LIMITS.deadline, both)
+            .await
+            .expect("all of it is read");
+        sent.expect("no error");
         let sniffed = sniffed.expect("no error");
         assert_eq!(
             (sniffed.claim, sniffed.buffered),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, join, split};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::captures::capture;
 use super::driver::LIMITS;
@@ -35,7 +35,10 @@ async fn greeted(before: &[u8], answer: &[u8]) -> (Claim, Bytes) {
         client.write_all(answer).await.expect("a write");
         client.shutdown().await.expect("a close");
     };
-    let (sniffed, ()) = tokio::join!(sniff(&mut gateway, &LIMITS), waiting);
+    let both = async { tokio::join!(sniff(&mut gateway, &LIMITS), waiting) };
+    let (sniffed, ()) = timeout(2 * LIMITS.deadline, both)
+        .await
+        .expect("a greeting in time");
     let sniffed = sniffed.expect("no error");
     (sniffed.claim, sniffed.buffered)
 }

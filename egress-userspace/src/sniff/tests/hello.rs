@@ -33,11 +33,7 @@ impl Hello {
     }
 
     fn body(&self) -> Vec<u8> {
-        let mut body = vec![3, 3];
-        body.extend([7; 32]);
-        body.extend(vector8(&[9; 32]));
-        body.extend(vector16(&[0x13, 0x01, 0x13, 0x02]));
-        body.extend(vector8(&[0]));
+        let mut body = fixed_fields(&[9; 32], &[0x13, 0x01, 0x13, 0x02], &[0]);
         if !self.extensions.is_empty() {
             body.extend(vector16(&self.extensions));
         }
@@ -48,6 +44,16 @@ impl Hello {
     pub(super) fn record(&self) -> Vec<u8> {
         record(&self.message())
     }
+}
+
+/// What comes before the extensions.
+fn fixed_fields(session_id: &[u8], cipher_suites: &[u8], compression: &[u8]) -> Vec<u8> {
+    let fields = [
+        vector8(session_id),
+        vector16(cipher_suites),
+        vector8(compression),
+    ];
+    [vec![3, 3], vec![7; 32], fields.concat()].concat()
 }
 
 pub(super) fn message(kind: u8, body: &[u8]) -> Vec<u8> {
@@ -173,6 +179,24 @@ fn encrypted_client_hello_is_seen() {
 }
 
 #[test]
+fn fields_out_of_their_bounds_are_refused() {
+    let claim = |fields: Vec<u8>| settle(&record(&message(1, &fields)), DEFAULT_CAP);
+    let suite = [0x13, 0x01];
+    assert_eq!(
+        claim(fixed_fields(&[], &suite, &[0])),
+        Ok(tls(None, &[], false))
+    );
+    for fields in [
+        fixed_fields(&[0; 33], &suite, &[0]),
+        fixed_fields(&[], &[], &[0]),
+        fixed_fields(&[], &[0x13], &[0]),
+        fixed_fields(&[], &suite, &[]),
+    ] {
+        assert_eq!(claim(fields), Ok(BROKEN));
+    }
+}
+
+#[test]
 fn lengths_that_disagree_are_refused() {
     let trailing = [&vector16(&entry(0, b"a.test"))[..], &[0]].concat();
     assert_eq!(claim(&Hello::default().with(0, &trailing)), BROKEN);
@@ -220,6 +244,15 @@ fn the_record_layer_is_checked() {
         assert_eq!(settle(bytes, DEFAULT_CAP), Ok(BROKEN), "{bytes:x?}");
     }
     assert_eq!(settle(&record(&[2, 0, 0, 0]), DEFAULT_CAP), Ok(BROKEN));
+}
+
+#[test]
+fn what_follows_the_hello_in_its_record_is_not_read_as_its_extensions() {
+    let suite = [0x13, 0x01];
+    let extensions = vector16(&Hello::default().sni(b"a.test").extensions);
+    let bare = message(1, &fixed_fields(&[], &suite, &[0]));
+    let wire = record(&[bare, extensions].concat());
+    assert_eq!(settle(&wire, DEFAULT_CAP), Ok(BROKEN));
 }
 
 #[test]
