@@ -45,7 +45,7 @@ pub mod size {
     pub const FLOWS: usize = 65_536;
     /// Prefixes inside the mesh: pod, service and node ranges of every cluster in reach.
     pub const INTERNAL: usize = 16_384;
-    /// Bytes of ring buffer: 8,000 events between two looks of the reader.
+    /// Bytes of ring buffer: 13,000 events of 80 bytes, each with the ring's own eight.
     pub const EVENTS: usize = 1 << 20;
 }
 

@@ -1,7 +1,7 @@
 //! `connect()`: pass, redirect, or refuse.
 
 use aya_ebpf::EbpfContext;
-use aya_ebpf::helpers::generated::bpf_get_netns_cookie;
+use aya_ebpf::helpers::generated::{bpf_get_netns_cookie, bpf_setsockopt};
 use aya_ebpf::maps::lpm_trie::Key;
 use aya_ebpf::programs::SockAddrContext;
 use egress_common::{Address, Counter, Denied, Origin, Settings};
@@ -12,6 +12,10 @@ use crate::{PROCEED, REFUSE, report, scope, task};
 
 const IPPROTO_TCP: u32 = 6;
 const IPPROTO_MPTCP: u32 = 262;
+const SOL_SOCKET: i32 = 1;
+const SO_BINDTODEVICE: i32 = 25;
+/// An empty device name, with its length: no device.
+const NO_DEVICE: ([u8; 4], i32) = ([0; 4], 4);
 
 /// What is done with a connection that is not refused.
 enum Verdict {
@@ -99,9 +103,27 @@ fn redirect<F: Family>(
     // A socket that connects again has a record already, which the helper leaves as it was.
     // SAFETY: not null, and the storage lives as long as the socket, which the hook holds.
     unsafe { *record = origin };
+    unbind_device(ctx);
     F::set_address(ctx, address.listener());
     sock_addr::set_port(ctx, settings.listener_port());
     Ok(Verdict::Redirect)
+}
+
+/// Loopback is not reached through the device that a client chose: it would wait for an answer in vain.
+#[inline(always)]
+fn unbind_device(ctx: &SockAddrContext) {
+    let (mut name, length) = NO_DEVICE;
+    // SAFETY: the helper takes this hook's context, and reads as many bytes as it is told. Should it
+    // fail, the client waits, and nothing passes.
+    let _ = unsafe {
+        bpf_setsockopt(
+            ctx.as_ptr(),
+            SOL_SOCKET,
+            SO_BINDTODEVICE,
+            name.as_mut_ptr().cast(),
+            length,
+        )
+    };
 }
 
 /// Drops what is left of an earlier redirection of the same socket, or `getpeername()` would lie.
@@ -128,5 +150,13 @@ fn netns(ctx: &SockAddrContext) -> u64 {
 fn trace(ctx: &SockAddrContext, address: Address, port: [u8; 2]) {
     let [a, b, c, d] = address.words().map(u32::from_be);
     let port = u16::from_be_bytes(port);
-    aya_log_ebpf::debug!(ctx, "connect to {:x}:{:x}:{:x}:{:x} port {}", a, b, c, d, port);
+    aya_log_ebpf::debug!(
+        ctx,
+        "connect to {:x}:{:x}:{:x}:{:x} port {}",
+        a,
+        b,
+        c,
+        d,
+        port
+    );
 }

@@ -4,6 +4,7 @@ mod build;
 mod observe;
 mod start;
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -38,35 +39,39 @@ struct App {
     log: LogWriter,
 }
 
-/// Runs the gateway until SIGTERM or SIGINT.
-pub fn run(path: PathBuf, config: Config) -> anyhow::Result<()> {
+/// Runs the gateway until SIGTERM or SIGINT. A configuration that cannot be read is a
+/// [`ReadError`](crate::config::ReadError).
+pub fn run(path: PathBuf) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("starting the runtime")?
-        .block_on(async { App::start(path, config).await?.until_told_to_stop().await })
+        .block_on(async {
+            // Before the file is read: a change or a signal while the gateway starts is not missed.
+            let watch = Watch::new(&path).context("watching the configuration")?;
+            let stop = Stop::new().context("waiting for signals")?;
+            let config = Config::read(&path)?;
+            let app = App::start(path, config).await?;
+            app.until_told_to_stop(watch, stop).await
+        })
 }
 
 impl App {
     /// Follows the configuration until a signal, then drains. Connections that come meanwhile are
     /// refused; the programs are detached last.
-    async fn until_told_to_stop(mut self) -> anyhow::Result<()> {
-        let mut watch = Watch::new(&self.path).context("watching the configuration")?;
-        let mut terminate = signal(SignalKind::terminate()).context("waiting for SIGTERM")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("waiting for SIGINT")?;
-        // Ready is what a supervisor waits for before it sends signals.
+    async fn until_told_to_stop(mut self, mut watch: Watch, mut stop: Stop) -> anyhow::Result<()> {
         self.readiness.send_replace(Readiness::Ready);
         info!(services = self.config.services.len(), "ready");
         loop {
             tokio::select! {
                 trigger = watch.next() => self.reload(trigger).await,
-                () = told_to_stop(&mut terminate, &mut interrupt) => break,
+                () = stop.told() => break,
             }
         }
         self.readiness.send_replace(Readiness::Draining);
         tokio::select! {
             () = self.drain.run(self.config.gateway.drain) => {}
-            () = told_to_stop(&mut terminate, &mut interrupt) => warn!("told twice: ending now"),
+            () = stop.told() => warn!("told twice: ending now"),
         }
         self.log
             .finish()
@@ -125,9 +130,24 @@ impl App {
     }
 }
 
-async fn told_to_stop(terminate: &mut Signal, interrupt: &mut Signal) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals that end the gateway.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn told(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 /// What every connection and listener watches.
 #[derive(Clone, Debug, Default)]
 pub struct Drain {
-    /// Listeners stop.
+    /// Listeners take no more connections.
     pub accepting: CancellationToken,
     /// Connections are cut.
     pub relaying: CancellationToken,
@@ -19,8 +19,8 @@ pub struct Drain {
 }
 
 impl Drain {
-    /// Stops the listeners, waits for connections to end by themselves for as long as `patience`, and
-    /// cuts what is left.
+    /// Takes no more connections, waits for those there are to end by themselves for as long as
+    /// `patience`, and cuts what is left.
     pub async fn run(&self, patience: Duration) {
         self.accepting.cancel();
         self.connections.close();

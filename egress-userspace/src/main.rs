@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use egress_userspace::cli::{Arguments, Command, EXIT_INVALID, check, start_logging};
-use egress_userspace::{app, config::Config};
+use egress_userspace::{app, config::ReadError};
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
@@ -17,18 +17,14 @@ fn main() -> ExitCode {
 
 fn run(path: PathBuf) -> ExitCode {
     start_logging();
-    let config = match Config::read(&path) {
-        Ok(config) => config,
-        Err(error) => {
-            eprintln!("{}", error.render(std::io::stderr().is_terminal()));
-            return ExitCode::from(EXIT_INVALID);
-        }
+    let Err(error) = app::run(path) else {
+        return ExitCode::SUCCESS;
     };
-    match app::run(path, config) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error:#}");
-            ExitCode::FAILURE
-        }
+    if let Some(error) = error.downcast_ref::<ReadError>() {
+        eprintln!("{}", error.render(std::io::stderr().is_terminal()));
+        ExitCode::from(EXIT_INVALID)
+    } else {
+        tracing::error!("{error:#}");
+        ExitCode::FAILURE
     }
 }

@@ -20,9 +20,10 @@ pub(crate) fn setup(config: &Config, netns: u64) -> Setup {
 /// Which connections concern the gateway.
 pub(crate) fn reach(config: &Config) -> Reach {
     let cgroups = config.scopes.iter().flat_map(|scope| &scope.cgroups);
+    let internal = config.gateway.internal.iter();
     Reach {
         cgroups: cgroups.map(|path| path.as_str().into()).collect(),
-        internal: config.gateway.internal.iter().copied().collect(),
+        internal: internal.map(|internal| internal.net()).collect(),
     }
 }
 

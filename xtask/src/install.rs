@@ -53,7 +53,9 @@ pub(crate) fn packages_for(why: &str, packages: &[&str]) -> Result<()> {
 fn apt(args: &[&str]) -> Result<()> {
     let mut apt: Command = command::system("apt-get");
     // Its report goes to standard error: standard output is for the task's result.
-    apt.args(args).stdout(std::io::stderr());
+    apt.arg("-o=Dpkg::Use-Pty=0")
+        .args(args)
+        .stdout(std::io::stderr());
     // RUNLEVEL: the packages' scripts then start no service, such as nginx's.
     apt.env("DEBIAN_FRONTEND", "noninteractive")
         .env("RUNLEVEL", "1");

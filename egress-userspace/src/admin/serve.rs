@@ -1,20 +1,19 @@
 //! Accepts and bounds the connections of the admin servers.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use super::Site;
 
-/// Connections at once. A scraper and a prober use one each; the rest wait in the kernel's queue.
+/// Connections at once. A scraper and a prober use one each.
 const MAX_CONNECTIONS: usize = 32;
 
 /// For a whole connection, which is one request and its answer: Prometheus' default for a scrape.
@@ -30,25 +29,27 @@ const MAX_HEAD: usize = 8 * 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves `site`; dropped, it gives up the requests that are under way.
+///
+/// When all places are taken, the oldest connection makes way: a scraper asks at once, and one that
+/// holds a connection without asking must not keep others out.
 pub async fn serve(listener: TcpListener, site: Site) {
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let mut connections = JoinSet::new();
-    // The semaphore is never closed, so the loop does not end by itself.
-    while let Ok(place) = Arc::clone(&room).acquire_owned().await {
+    let mut requests = JoinSet::new();
+    let mut places = VecDeque::with_capacity(MAX_CONNECTIONS);
+    loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let site = site.clone();
-                connections.spawn(async move {
-                    one_request(stream, site).await;
-                    drop(place);
-                });
+                while requests.try_join_next().is_some() {}
+                places.retain(|place: &AbortHandle| !place.is_finished());
+                if places.len() == MAX_CONNECTIONS {
+                    places.pop_front().inspect(AbortHandle::abort);
+                }
+                places.push_back(requests.spawn(one_request(stream, site.clone())));
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept an admin connection");
                 sleep(ACCEPT_PAUSE).await;
             }
         }
-        while connections.try_join_next().is_some() {}
     }
 }
 

@@ -26,6 +26,7 @@ use serde_spanned::Spanned;
 use toml::de::DeTable;
 
 pub use errors::{ConfigError, ConfigErrors};
+pub use net::InternalNet;
 pub use paths::{CgroupPath, LogPath};
 pub use scope::Scope;
 pub use sections::{AccessLog, Admin, Dial, Dns, Gateway, Limits, Relay, Sniff};

@@ -1,6 +1,6 @@
 //! Addresses, networks and names.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ipnet::IpNet;
 use serde_spanned::Spanned;
@@ -12,6 +12,34 @@ use crate::types::{EndpointAddress, HostPattern, HostPatternError};
 
 /// Where DNS servers listen (RFC 1035 section 4.2).
 const DNS_PORT: u16 = 53;
+
+/// A network inside the mesh: all IPv4 or all IPv6.
+///
+/// The kernel looks both up in one table, IPv4 in its mapped form. An IPv6 network so large that this
+/// form is in it would let all of IPv4 pass as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InternalNet(IpNet);
+
+impl InternalNet {
+    /// The network.
+    pub fn net(self) -> IpNet {
+        self.0
+    }
+}
+
+impl Value for InternalNet {
+    fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
+        let net = IpNet::read(value, problems)?;
+        let mapped = IpAddr::from(Ipv4Addr::UNSPECIFIED.to_ipv6_mapped());
+        if net.contains(&mapped) {
+            let title = format!("{net} has IPv4 in it, in its mapped form ::ffff:0:0/96");
+            let problem = Problem::new(value.span(), title, "expected a smaller IPv6 network");
+            problems.push(problem.help("for all global IPv6 addresses write \"2000::/3\""));
+            return None;
+        }
+        Some(Self(net))
+    }
+}
 
 /// An address is the network of itself alone. Host bits are refused: they say that one address was
 /// meant, or a mistyped prefix.

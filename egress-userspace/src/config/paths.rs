@@ -1,7 +1,7 @@
 //! Paths of files and of cgroups.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_spanned::Spanned;
 use toml::de::DeValue;
@@ -20,11 +20,6 @@ impl CgroupPath {
     /// The path's text, as `/proc/PID/cgroup` has it after `0::`.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// The directory, in a cgroup v2 hierarchy mounted at `mount`.
-    pub fn below(&self, mount: &Path) -> PathBuf {
-        mount.join(self.0.trim_start_matches('/'))
     }
 }
 

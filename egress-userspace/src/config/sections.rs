@@ -6,8 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ipnet::IpNet;
-
+use super::net::InternalNet;
 use super::paths::LogPath;
 use super::section::section;
 use super::units::ByteSize;
@@ -22,7 +21,7 @@ section! {
         /// What happens to what no service admits.
         outbound_traffic_policy: OutboundTrafficPolicy = OutboundTrafficPolicy::RegistryOnly;
         /// Destinations inside the mesh: they pass untouched.
-        internal: Vec<IpNet> = Vec::new();
+        internal: Vec<InternalNet> = Vec::new();
         /// The cgroup v2 directory that the programs attach to; `None`: the cgroup v2 mount.
         attach: Option<PathBuf> = None;
         /// Where redirected connections arrive: Istio's port for it.
@@ -95,8 +94,8 @@ section! {
         connections: u32 = 8192, within 1..=1_000_000;
         /// Live connections of one caller's cgroup.
         connections_per_cgroup: u32 = 2048, within 1..=1_000_000;
-        /// Memory for first messages in all.
-        sniff_memory: ByteSize = ByteSize::mib(64), within ByteSize::kib(64)..=ByteSize::mib(16 * 1024);
+        /// Memory for first messages in all: enough for every connection to have one at once.
+        sniff_memory: ByteSize = ByteSize::mib(136), within ByteSize::kib(64)..=ByteSize::mib(16 * 1024);
     }
 }
 

@@ -15,7 +15,10 @@ use crate::types::ClientAddr;
 /// them end meanwhile, and the backlog keeps those that come.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Hands each connection to `serve` until `stop`.
+/// Hands each connection to `serve` until `stop`, and from then on resets it.
+///
+/// Ends only when it is dropped: as long as the programs turn connections to this port, whoever else
+/// had it would get them.
 pub async fn accept<F>(
     listener: TcpListener,
     stop: CancellationToken,
@@ -23,15 +26,21 @@ pub async fn accept<F>(
 ) where
     F: Future<Output = ()> + Send + 'static,
 {
+    let served = each(&listener, |stream, peer| {
+        tokio::spawn(serve(stream, peer));
+    });
+    stop.run_until_cancelled(served).await;
+    each(&listener, |stream, _| {
+        // It fails on no TCP socket; the connection is closed all the same.
+        let _ = stream.set_zero_linger();
+    })
+    .await;
+}
+
+async fn each(listener: &TcpListener, take: impl Fn(TcpStream, ClientAddr)) {
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stop.cancelled() => return,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                tokio::spawn(serve(stream, ClientAddr::new(peer)));
-            }
+        match listener.accept().await {
+            Ok((stream, peer)) => take(stream, ClientAddr::new(peer)),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 warn!(%error, "cannot accept connections");
@@ -49,4 +58,30 @@ fn is_of_one_connection(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionRefused
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn once_stopped_it_keeps_the_port_and_resets_who_comes() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let address = listener.local_addr().expect("its address");
+        let stop = CancellationToken::new();
+        stop.cancel();
+        let serve = |_, _| async { panic!("a connection was served") };
+        let accepting = tokio::spawn(accept(listener, stop, serve));
+
+        let mut client = TcpStream::connect(address).await.expect("a client");
+        let error = client.read(&mut [0]).await.expect_err("a reset");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+        let taken = TcpListener::bind(address)
+            .await
+            .expect_err("the port is taken");
+        assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
+        accepting.abort();
+    }
 }

@@ -5,18 +5,15 @@ use tokio::net::TcpStream;
 
 use crate::types::Claim;
 
-use super::limits::SniffMemory;
-
 /// The client's socket, with what was read from it.
 #[derive(Debug)]
 pub(super) struct Downstream {
     pub(super) stream: TcpStream,
     /// What the first bytes say.
     pub(super) claim: Claim,
-    /// The first bytes, which the upstream must get before any others.
+    /// The first bytes, which the upstream must get before any others. They hold their share of the
+    /// sniff memory.
     pub(super) sent: Bytes,
-    /// Their share of the sniff memory.
-    pub(super) memory: Option<SniffMemory>,
 }
 
 impl Downstream {
@@ -26,7 +23,6 @@ impl Downstream {
             stream,
             claim: Claim::Opaque,
             sent: Bytes::new(),
-            memory: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::types::{CgroupId, DenyReason};
@@ -107,6 +108,28 @@ impl Limits {
     }
 }
 
+impl SniffMemory {
+    /// Gives the memory to the message that is in it, and takes it back when that is gone.
+    pub(super) fn lend(self, message: Bytes) -> Bytes {
+        Bytes::from_owner(Held {
+            message,
+            _memory: self,
+        })
+    }
+}
+
+/// A first message in its memory.
+struct Held {
+    message: Bytes,
+    _memory: SniffMemory,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.message
+    }
+}
+
 impl Drop for CallerSlot {
     fn drop(&mut self) {
         let mut live = self
@@ -177,6 +200,21 @@ mod tests {
             Some(DenyReason::LimitSniffMemory)
         );
         drop(held);
+        assert!(limits.sniff_memory(4096).is_ok());
+    }
+
+    #[test]
+    fn memory_is_given_back_when_the_message_has_been_passed_on() {
+        let limits = limits();
+        let mut message = limits
+            .sniff_memory(4096)
+            .expect("room")
+            .lend(Bytes::from_static(b"hello"));
+        assert_eq!(message, "hello");
+        let last = message.split_off(4);
+        drop(message);
+        assert!(limits.sniff_memory(1024).is_err());
+        drop(last);
         assert!(limits.sniff_memory(4096).is_ok());
     }
 }

@@ -44,7 +44,7 @@ pub struct Gateway {
     pub account: Account,
     /// What bounds them.
     pub limits: Limits,
-    /// Cuts what is being relayed.
+    /// Cuts what has not ended.
     pub cut: CancellationToken,
     /// What a reload replaces, in one piece.
     pub live: ArcSwap<Live>,
@@ -94,8 +94,13 @@ impl Gateway {
         let mut client = Downstream::new(stream);
         // Held to the end of a refusal too: a client that does not take its answer is a connection.
         let mut room = Room::default();
-        match self.open(&mut client, &mut room, &mut record).await {
-            Ok((upstream, live)) => self.join(client, upstream, &live, record).await,
+        let opened = tokio::select! {
+            biased;
+            opened = self.open(&mut client, &mut room, &mut record) => opened,
+            () = self.cut.cancelled() => Err(Stop::Cut),
+        };
+        match opened {
+            Ok((upstream, options)) => self.join(client, upstream, &options, record).await,
             Err(stop) => {
                 record.finish(&stop.outcome());
                 if let Some(words) = stop.words() {
@@ -106,12 +111,14 @@ impl Gateway {
     }
 
     /// From the accepted socket to the connected one.
+    ///
+    /// What a reload replaces is let go here: a connection that lasts must not keep an old policy.
     async fn open(
         &self,
         client: &mut Downstream,
         room: &mut Room,
         record: &mut Record,
-    ) -> Result<(Upstream, Arc<Live>), Stop> {
+    ) -> Result<(Upstream, relay::Options), Stop> {
         room.connection = Some(self.limits.connection()?);
         let Origin { dst, caller } = step::origin(&self.origins, client)?;
         let cgroup = caller.cgroup;
@@ -121,11 +128,17 @@ impl Gateway {
         step::sniff(&live, &self.limits, dst, client, record).await?;
         let permit = step::decide(&live.policy, dst, &client.claim, record)?;
         let upstream = step::dial(&live.dialer, permit, dst, record).await?;
-        Ok((upstream, live))
+        Ok((upstream, live.relay.clone()))
     }
 
     /// From two connected sockets to the record.
-    async fn join(&self, client: Downstream, upstream: Upstream, live: &Live, mut record: Record) {
+    async fn join(
+        &self,
+        client: Downstream,
+        upstream: Upstream,
+        options: &relay::Options,
+        mut record: Record,
+    ) {
         let counters = Arc::new(Counters::default());
         record.counted_by({
             let counters = Arc::clone(&counters);
@@ -139,7 +152,7 @@ impl Gateway {
             client.stream,
             upstream.stream,
             client.sent,
-            &live.relay,
+            options,
             &counters,
             cut,
         )

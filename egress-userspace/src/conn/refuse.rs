@@ -6,7 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use h2::server::SendResponse;
+use h2::server::{Builder, SendResponse};
 use http::{HeaderValue, Response, header};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -21,6 +21,12 @@ use super::words::{Alert, Words};
 /// How long a client has to take the answer. A socket that is closed with unread bytes sends a reset,
 /// which would overtake the answer: so what the client still sends is read and thrown away meanwhile.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// Bytes of header fields in a request that is refused: as many as the longest first message that can
+/// be set (`sniff.max_bytes`). Unset, `h2` would gather 16 MiB.
+const MAX_HEADERS: u32 = 64 * 1024;
+/// Requests that are refused at once; what a client sends beside the first is not worth memory.
+const MAX_REQUESTS: u32 = 8;
 
 /// Answers in the protocol that the client spoke, and closes.
 pub(super) async fn refuse(client: Downstream, words: Words) {
@@ -86,7 +92,11 @@ async fn finish(mut client: TcpStream, answer: &[u8]) -> io::Result<()> {
 
 /// Answers the first request of an HTTP/2 connection, then says goodbye.
 async fn respond(client: TcpStream, sent: Bytes, words: Words) -> Result<(), h2::Error> {
-    let mut connection = h2::server::handshake(Replay::new(client, sent)).await?;
+    let mut connection = Builder::new()
+        .max_header_list_size(MAX_HEADERS)
+        .max_concurrent_streams(MAX_REQUESTS)
+        .handshake(Replay::new(client, sent))
+        .await?;
     if let Some(request) = connection.accept().await {
         let (_, respond) = request?;
         send(respond, words)?;
@@ -108,4 +118,36 @@ fn send(mut respond: SendResponse<Bytes>, words: Words) -> Result<(), h2::Error>
     respond
         .send_response(response, false)?
         .send_data(body(words).into(), true)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::types::DenyReason;
+
+    const PREFACE_AND_SETTINGS: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+    #[tokio::test]
+    async fn a_refused_http2_client_cannot_fill_memory_with_headers() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let address = listener.local_addr().expect("its address");
+        let mut client = TcpStream::connect(address).await.expect("a client");
+        let (stream, _) = listener.accept().await.expect("accepted");
+        let downstream = Downstream {
+            claim: Claim::Http2 { authority: None },
+            sent: Bytes::from_static(PREFACE_AND_SETTINGS),
+            ..Downstream::new(stream)
+        };
+        tokio::spawn(refuse(downstream, DenyReason::NoName.into()));
+
+        let mut frame = [0; 9 + 2 * 6];
+        client.read_exact(&mut frame).await.expect("its SETTINGS");
+        let settings = [
+            [0, 3, 0, 0, 0, 8].as_slice(), // SETTINGS_MAX_CONCURRENT_STREAMS
+            &[0, 6, 0, 1, 0, 0],           // SETTINGS_MAX_HEADER_LIST_SIZE
+        ];
+        assert_eq!(frame.get(9..), Some(settings.concat().as_slice()));
+    }
 }

@@ -41,7 +41,7 @@ pub(super) async fn sniff(
     let Some(bounds) = live.sniff.bounds(plan) else {
         return Ok(());
     };
-    client.memory = Some(limits.sniff_memory(bounds.max_buffered())?);
+    let memory = limits.sniff_memory(bounds.max_buffered())?;
     let begun = Instant::now();
     let sniffed = sniff::sniff(&mut client.stream, &bounds)
         .await
@@ -53,7 +53,7 @@ pub(super) async fn sniff(
         }
         (_, _, claim) => claim,
     };
-    client.sent = sniffed.buffered;
+    client.sent = memory.lend(sniffed.buffered);
     record.sniffed(&client.claim, begun.elapsed());
     Ok(())
 }

@@ -23,6 +23,8 @@ pub(super) enum Stop {
     Unreachable(DialError),
     /// The client went away.
     ClientGone,
+    /// The gateway ends.
+    Cut,
 }
 
 impl From<DenyReason> for Stop {
@@ -50,6 +52,7 @@ impl Stop {
                 reason: "client_reset",
                 flag: ResponseFlag::DownstreamConnectionTermination,
             },
+            Self::Cut => closed(CloseReason::Cut(Cut::Cancelled)),
         }
     }
 
@@ -59,6 +62,12 @@ impl Stop {
             Self::Denied { reason, .. } => Some((*reason).into()),
             Self::Unreachable(error) => Some(unreachable(error)),
             Self::ClientGone => None,
+            Self::Cut => Some(Words {
+                alert: Alert::InternalError,
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                label: CloseReason::Cut(Cut::Cancelled).label(),
+                sentence: "the gateway is ending",
+            }),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::guard::Cleared;
 
 /// Most addresses tried for one connection. At one every 250 ms no more than 40 begin within the
 /// connect timeout; fewer keep a name with a thousand addresses from becoming a scan of them.
-const MAX_ADDRESSES: usize = 16;
+pub(super) const MAX_ADDRESSES: usize = 16;
 
 /// Alternates between the families, IPv6 first (RFC 8305 section 4), and starts `turn` further on in
 /// each, so that connections spread over all addresses.

@@ -59,7 +59,7 @@ enum Source<'a> {
 }
 
 /// The addresses of all endpoints, starting `turn` further on. A name that gives no address is
-/// passed over as long as there is another endpoint.
+/// passed over as long as there is another endpoint. Of too many, each turn leaves out others.
 async fn endpoints(
     permit: &Permit,
     targets: &[EndpointTarget],
@@ -88,6 +88,7 @@ async fn endpoints(
             }
         }
     }
+    addresses.truncate(order::MAX_ADDRESSES);
     if addresses.is_empty() {
         Err(failure.unwrap_or(DialError::NoEndpoint))
     } else {
@@ -148,4 +149,31 @@ fn find(answers: &[Cleared], wanted: IpAddr) -> Option<Cleared> {
         .iter()
         .copied()
         .find(|cleared| cleared.addr().ip() == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::resolve::Resolving;
+    use super::*;
+
+    struct Nobody;
+
+    impl Resolve for Nobody {
+        fn resolve<'a>(&'a self, name: &'a HostName) -> Resolving<'a> {
+            panic!("{name} was not to be resolved")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_service_with_many_endpoints_does_not_become_a_scan() {
+        let resolver: Arc<dyn Resolve> = Arc::new(Nobody);
+        let many: Vec<_> = (1..1_000)
+            .map(|port| EndpointTarget::Address(SocketAddr::from(([192, 0, 2, 1], port))))
+            .collect();
+        let permit = Permit::for_test(Target::Endpoints(many.into()), &[]);
+        let plan = plan(&permit, &resolver, 500).await.expect("a plan");
+        assert_eq!(plan.addresses.len(), order::MAX_ADDRESSES);
+        let first = plan.addresses.first().expect("an address").addr();
+        assert_eq!(first.port(), 501);
+    }
 }

@@ -20,7 +20,7 @@ const CACHED_PATHS: usize = 16_384;
 
 /// A mounted cgroup v2 hierarchy.
 #[derive(Debug)]
-pub struct Hierarchy {
+pub(super) struct Hierarchy {
     mount: PathBuf,
     root: File,
     paths: Mutex<HashMap<CgroupId, Arc<str>>>,
@@ -28,7 +28,7 @@ pub struct Hierarchy {
 
 impl Hierarchy {
     /// Finds where the hierarchy is mounted, from `/proc/self/mountinfo`.
-    pub fn find() -> Result<Self, KernelError> {
+    pub(super) fn find() -> Result<Self, KernelError> {
         let mounts =
             fs::read_to_string("/proc/self/mountinfo").map_err(|source| KernelError::Cgroup {
                 path: "/proc/self/mountinfo".into(),
@@ -46,17 +46,17 @@ impl Hierarchy {
         })
     }
 
-    /// The directory it is mounted on.
-    pub fn mount(&self) -> &Path {
-        &self.mount
-    }
-
     /// The directory to attach to: the one that is set, free of links, or the root.
     pub(super) fn attach_point(&self, set: Option<&Path>) -> Result<PathBuf, KernelError> {
-        let Some(directory) = set else { return Ok(self.mount.clone()) };
+        let Some(directory) = set else {
+            return Ok(self.mount.clone());
+        };
         directory
             .canonicalize()
-            .map_err(|source| KernelError::Cgroup { path: directory.to_owned(), source })
+            .map_err(|source| KernelError::Cgroup {
+                path: directory.to_owned(),
+                source,
+            })
     }
 
     /// The directory of the cgroup at `path` below the mount.
@@ -76,17 +76,6 @@ impl Hierarchy {
             path: directory,
             source,
         })
-    }
-
-    /// The cgroup that this process is in.
-    pub(super) fn own(&self) -> Result<CgroupId, KernelError> {
-        let file = Path::new("/proc/self/cgroup");
-        let text = fs::read_to_string(file).map_err(|source| KernelError::Cgroup {
-            path: file.into(),
-            source,
-        })?;
-        let path = own_path(&text).ok_or(KernelError::NoHierarchy)?;
-        self.id(path)
     }
 
     /// The path of a cgroup below the mount, starting with `/`; `None`: it is gone.
@@ -109,6 +98,18 @@ impl Hierarchy {
         let below = path.strip_prefix(&self.mount).map_err(io::Error::other)?;
         Ok(format!("/{}", below.display()))
     }
+}
+
+/// The path of the cgroup that this process is in, below the mount.
+pub(super) fn own_path() -> Result<PathBuf, KernelError> {
+    let file = Path::new("/proc/self/cgroup");
+    let text = fs::read_to_string(file).map_err(|source| KernelError::Cgroup {
+        path: file.into(),
+        source,
+    })?;
+    v2_path(&text)
+        .map(Path::to_owned)
+        .ok_or(KernelError::NoHierarchy)
 }
 
 /// The mount point of the first cgroup2 file system in a mountinfo file (proc(5)).
@@ -137,7 +138,7 @@ fn unescape(field: &str) -> PathBuf {
 }
 
 /// The v2 line of a `/proc/PID/cgroup` file.
-fn own_path(cgroups: &str) -> Option<&Path> {
+fn v2_path(cgroups: &str) -> Option<&Path> {
     cgroups
         .lines()
         .find_map(|line| line.strip_prefix("0::"))
@@ -168,18 +169,19 @@ mod tests {
     fn the_v2_line_is_the_one_without_a_controller() {
         let cgroups = "12:cpu:/a\n1:name=systemd:/b\n0::/system.slice/egress.service\n";
         assert_eq!(
-            own_path(cgroups),
+            v2_path(cgroups),
             Some(Path::new("/system.slice/egress.service"))
         );
-        assert_eq!(own_path("1:cpu:/a\n"), None);
+        assert_eq!(v2_path("1:cpu:/a\n"), None);
     }
 
     #[test]
     fn an_id_leads_back_to_its_path() {
         let hierarchy = Hierarchy::find().expect("a cgroup v2 hierarchy");
-        let own = hierarchy.own().expect("own cgroup");
-        let path = hierarchy.path(own).expect("a path");
-        assert_eq!(hierarchy.id(Path::new(&*path)).expect("an id"), own, "{path}");
+        let own = own_path().expect("own cgroup");
+        let id = hierarchy.id(&own).expect("an id");
+        let path = hierarchy.path(id).expect("a path");
+        assert_eq!(Path::new(&*path), own);
         assert_eq!(hierarchy.path(CgroupId(u64::MAX)), None);
     }
 }

@@ -99,6 +99,26 @@ pub enum KernelError {
         /// The directory that the programs attach to.
         attach: PathBuf,
     },
+    /// A governed cgroup deeper than the programs look.
+    #[error("the governed cgroup {path} is {depth} levels deep; the programs look at {most}")]
+    TooDeep {
+        /// The governed cgroup's directory.
+        path: PathBuf,
+        /// Its level below the root.
+        depth: usize,
+        /// How many levels they look at, the root's included.
+        most: u32,
+    },
+    /// The programs would not see the gateway's own side of a connection.
+    #[error(
+        "the gateway runs in {path}, which is not in or below {attach}, to which the programs attach: start it there, in a cgroup of its own"
+    )]
+    OutsideItself {
+        /// The gateway's cgroup directory.
+        path: PathBuf,
+        /// The directory that the programs attach to.
+        attach: PathBuf,
+    },
     /// The gateway would turn its own connections to itself.
     #[error(
         "the gateway runs in {path}, which is a governed cgroup: start it in a cgroup of its own"

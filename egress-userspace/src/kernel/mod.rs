@@ -14,6 +14,7 @@ mod programs;
 mod tables;
 #[cfg(feature = "kernel-log")]
 mod trace;
+mod visible;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -26,15 +27,16 @@ use ipnet::IpNet;
 
 use crate::types::CgroupId;
 
-pub use self::cgroup::Hierarchy;
 pub use self::counters::Counters;
 pub use self::error::KernelError;
 pub use self::events::{Events, Refusal};
 pub use self::exempt::Exempt;
 pub use self::origins::{Origin, Origins};
 
+use self::cgroup::Hierarchy;
 use self::object::EmbeddedObject;
-use self::tables::{Tables, Visible};
+use self::tables::Tables;
+use self::visible::Visible;
 
 /// What the programs are to do.
 #[derive(Debug)]
@@ -97,10 +99,11 @@ impl Kernel {
         programs::load(&mut ebpf)?;
         #[cfg(feature = "kernel-log")]
         trace::start(&mut ebpf);
-        let gateway = hierarchy.own()?;
-        write_settings(&mut ebpf, setup, gateway)?;
         let attach = hierarchy.attach_point(setup.attach.as_deref())?;
-        let mut tables = Tables::new(&mut ebpf, Visible { attach: attach.clone(), gateway })?;
+        let visible = Visible::new(&hierarchy, attach)?;
+        write_settings(&mut ebpf, setup, visible.gateway())?;
+        let attach = visible.attach().to_owned();
+        let mut tables = Tables::new(&mut ebpf, visible)?;
         tables.set(&hierarchy, &setup.reach)?;
         let parts = Parts {
             origins: Origins::new(take(&mut ebpf, "ACC")?, Arc::clone(&hierarchy)),
@@ -108,7 +111,11 @@ impl Kernel {
             events: Events::new(take(&mut ebpf, "EVENTS")?, Arc::clone(&hierarchy)),
             counters: Counters::new(take(&mut ebpf, "COUNTERS")?),
         };
-        let kernel = Self { hierarchy, tables, programs: ebpf };
+        let kernel = Self {
+            hierarchy,
+            tables,
+            programs: ebpf,
+        };
         Ok((Loaded { kernel, attach }, parts))
     }
 

@@ -1,7 +1,6 @@
 //! The tables that say which connections concern the gateway.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 use aya::Ebpf;
 use aya::maps::lpm_trie::{Key, LpmTrie};
@@ -9,8 +8,7 @@ use aya::maps::{HashMap, MapData};
 use egress_common::{Address, Scope, size};
 use ipnet::IpNet;
 
-use crate::types::CgroupId;
-
+use super::visible::Visible;
 use super::{Hierarchy, KernelError, Reach, take};
 
 /// Added to an IPv4 prefix's length, for the address is in its IPv4-mapped form.
@@ -26,37 +24,6 @@ pub(super) struct Tables {
     internal: LpmTrie<MapData, Address, u32>,
     governed: BTreeSet<u64>,
     prefixes: BTreeSet<IpNet>,
-}
-
-/// What a governed cgroup may be. One that the programs can't see must not seem to be governed.
-#[derive(Debug)]
-pub(super) struct Visible {
-    /// The directory that the programs attach to.
-    pub(super) attach: PathBuf,
-    /// The gateway's own cgroup.
-    pub(super) gateway: CgroupId,
-}
-
-impl Visible {
-    fn ids(
-        &self,
-        hierarchy: &Hierarchy,
-        paths: &BTreeSet<PathBuf>,
-    ) -> Result<BTreeSet<u64>, KernelError> {
-        paths.iter().map(|path| self.id(hierarchy, path)).collect()
-    }
-
-    fn id(&self, hierarchy: &Hierarchy, path: &Path) -> Result<u64, KernelError> {
-        let directory = hierarchy.directory(path);
-        if !directory.starts_with(&self.attach) {
-            return Err(KernelError::OutOfReach { path: directory, attach: self.attach.clone() });
-        }
-        let id = hierarchy.id(path)?;
-        if id == self.gateway {
-            return Err(KernelError::GovernsItself { path: directory });
-        }
-        Ok(id.0)
-    }
 }
 
 impl Tables {

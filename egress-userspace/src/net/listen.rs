@@ -48,6 +48,9 @@ fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     if addr.is_ipv6() {
         socket.set_only_v6(true)?;
     }
+    // Accepted sockets inherit it: Nagle's algorithm would hold back the end of each response until
+    // the client acknowledges what came before.
+    socket.set_tcp_nodelay(true)?;
     socket.bind(&SockAddr::from(addr))?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
@@ -58,4 +61,20 @@ fn lacks_ipv6(error: &io::Error) -> bool {
         error.raw_os_error(),
         Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_accepted_socket_sends_at_once() {
+        let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a listener");
+        let address = listener.local_addr().expect("its address");
+        let _client = TcpStream::connect(address).await.expect("a client");
+        let (accepted, _) = listener.accept().await.expect("accepted");
+        assert!(accepted.nodelay().expect("the option"));
+    }
 }

@@ -51,13 +51,19 @@ pub(super) fn compile(job: &Compile<'_>) -> Result<PathBuf> {
 
 /// Flags are joined by a character that no path has, rather than by spaces.
 fn rustc_flags(job: &Compile<'_>) -> Result<OsString> {
+    let rust = job.toolchain.sysroot.join("lib/rustlib/src/rust");
+    // Debian has a link there; some of the compiler's paths go through it, some do not.
+    let rust_itself = rust
+        .canonicalize()
+        .context("cannot find the source of `core`")?;
     let flags = [
         flag("-Clinker=", &[job.linker.as_os_str()]),
         // BTF tells the kernel the types of the maps and of the functions.
         "-Clink-arg=--btf".into(),
         remap(job.source, "/egress"),
         remap(&cargo_home()?.join("registry/src"), "/registry"),
-        remap(&job.toolchain.sysroot.join("lib/rustlib/src/rust"), "/rust"),
+        remap(&rust, "/rust"),
+        remap(&rust_itself, "/rust"),
     ];
     Ok(flags.join(OsStr::new("\x1f")))
 }

@@ -28,7 +28,7 @@ pub enum Outcome {
         /// Envoy's flag.
         flag: ResponseFlag,
     },
-    /// It was closed, by a peer or by the gateway; also when a new policy does not permit it.
+    /// It was closed, by a peer or by the gateway.
     Closed {
         /// Who closed it and how: a stable label.
         reason: &'static str,

@@ -7,6 +7,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
+use std::sync::Arc;
+
 use super::*;
 use crate::account::Metrics;
 use crate::admin::Readiness;
@@ -98,15 +100,14 @@ async fn a_head_that_is_too_long_is_refused() {
     assert_eq!(server.status("GET", &path).await, "431");
 }
 
-#[tokio::test(start_paused = true)]
-async fn silent_clients_hold_up_others_no_longer_than_the_head_may_take() {
+#[tokio::test]
+async fn silent_clients_hold_up_nobody() {
     let server = Server::metrics().await;
     let mut silent = Vec::new();
-    for _ in 0..MAX_CONNECTIONS {
+    for _ in 0..MAX_CONNECTIONS * 2 {
         silent.push(TcpStream::connect(server.addr).await.expect("connects"));
     }
     let asked = Instant::now();
     assert_eq!(server.status("GET", "/metrics").await, "200");
-    let waited = asked.elapsed();
-    assert!(waited >= HEAD_DEADLINE && waited < DEADLINE, "{waited:?}");
+    assert!(asked.elapsed() < HEAD_DEADLINE, "{:?}", asked.elapsed());
 }

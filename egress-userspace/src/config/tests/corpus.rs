@@ -14,7 +14,11 @@ fn every_text_of_the_corpus_is_read_or_explained() {
         let text = std::fs::read_to_string(&path).expect("a text");
         if let Err(errors) = Config::from_toml("corpus.toml", &text) {
             let first = errors.iter().next().expect("a reason");
-            assert!(first.line >= 1 && first.line <= text.lines().count() + 1, "{}", path.display());
+            assert!(
+                first.line >= 1 && first.line <= text.lines().count() + 1,
+                "{}",
+                path.display()
+            );
         }
     }
 }

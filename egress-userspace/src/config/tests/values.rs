@@ -1,7 +1,7 @@
 //! What a right file means.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{GOLDEN, MINIMAL, load};
@@ -79,23 +79,6 @@ fn the_access_log_goes_to_standard_output_or_a_file() {
     let path = PathBuf::from("/var/log/egress.log");
     let config = with("[access_log]\npath = '/var/log/egress.log'");
     assert_eq!(config.access_log.path, LogPath::File(path));
-}
-
-#[test]
-fn a_cgroup_is_found_below_the_mount() {
-    let config = with("");
-    let cgroup = config
-        .scopes
-        .iter()
-        .flat_map(|s| &s.cgroups)
-        .next()
-        .expect("a cgroup");
-    assert_eq!(cgroup.as_str(), "/system.slice/app.service");
-    let mount = Path::new("/sys/fs/cgroup");
-    assert_eq!(
-        cgroup.below(mount),
-        Path::new("/sys/fs/cgroup/system.slice/app.service")
-    );
 }
 
 #[test]
