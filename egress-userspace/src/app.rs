@@ -71,7 +71,7 @@ impl App {
         self.readiness.send_replace(Readiness::Draining);
         tokio::select! {
             () = self.drain.run(self.config.gateway.drain) => {}
-            () = stop.told() => warn!("told twice: ending now"),
+            () = stop.told() => self.drain.cut().await,
         }
         self.log
             .finish()

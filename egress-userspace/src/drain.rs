@@ -13,7 +13,7 @@ pub struct Drain {
     /// Listeners take no more connections.
     pub accepting: CancellationToken,
     /// Connections are cut.
-    pub relaying: CancellationToken,
+    pub cutting: CancellationToken,
     /// Counts connections.
     pub connections: TaskTracker,
 }
@@ -28,11 +28,16 @@ impl Drain {
         if timeout(patience, self.connections.wait()).await.is_ok() {
             return;
         }
+        self.cut().await;
+    }
+
+    /// Cuts what is left, and waits until all of it is recorded.
+    pub async fn cut(&self) {
         warn!(
             connections = self.connections.len(),
             "cutting what has not ended"
         );
-        self.relaying.cancel();
+        self.cutting.cancel();
         self.connections.wait().await;
     }
 }
@@ -44,7 +49,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn connections_have_their_time_and_no_more() {
         let drain = Drain::default();
-        let cut = drain.relaying.clone();
+        let cut = drain.cutting.clone();
         let connection = drain.connections.spawn(async move {
             cut.cancelled().await;
             tokio::time::Instant::now()
@@ -62,6 +67,6 @@ mod tests {
         drain.run(Duration::from_secs(5)).await;
         assert_eq!(begun.elapsed(), Duration::ZERO);
         assert!(drain.accepting.is_cancelled());
-        assert!(!drain.relaying.is_cancelled());
+        assert!(!drain.cutting.is_cancelled());
     }
 }

@@ -51,6 +51,15 @@ impl AccessLog {
             .collect()
     }
 
+    /// Waits for the first line since the mark, and moves the mark behind it.
+    pub(crate) fn next(&mut self) -> Result<Line> {
+        let line = wait_until("the next line in the access log", WRITTEN, || {
+            self.lines().into_iter().next()
+        })?;
+        self.skipped += 1;
+        Ok(line)
+    }
+
     /// Waits for the first line since the mark that fits.
     pub fn wait_for(&self, what: &str, fits: impl Fn(&Line) -> bool) -> Result<Line> {
         let what = format!("a line in the access log: {what}");
@@ -59,6 +68,12 @@ impl AccessLog {
 }
 
 impl Line {
+    /// Some values, each as text and in the order of the keys: `api allow -`.
+    pub fn pick(&self, keys: &str) -> String {
+        let values: Vec<_> = keys.split(' ').map(|key| self.get(key)).collect();
+        values.join(" ")
+    }
+
     /// A value as text; empty if there is none. Keys such as `src.pid` are whole keys, not paths.
     pub fn get(&self, key: &str) -> String {
         match self.0.get(key) {

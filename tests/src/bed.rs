@@ -13,6 +13,7 @@ use crate::id::BedId;
 use crate::needed::NEEDED;
 use crate::net::Net;
 use crate::place::{Lookup, Place};
+use crate::python::Python;
 use crate::server::{Servers, hosts};
 use crate::signals;
 use crate::sweep::{self, Owned};
@@ -69,6 +70,11 @@ impl Testbed {
         Ok(self.client(cgroup))
     }
 
+    /// A Python on the inet, where it can be a server.
+    pub fn inet_session(&self) -> Result<Python> {
+        Python::start(self.inet().command("python3"))
+    }
+
     /// The namespaces.
     pub fn net(&self) -> &Net {
         &self.net
@@ -91,6 +97,10 @@ impl Testbed {
 
     pub(crate) fn cgroups(&self) -> &Cgroups {
         &self.cgroups
+    }
+
+    fn inet(&self) -> Place {
+        Place::new(self.net.inet(), self.cgroups.inet())
     }
 
     fn client(&self, cgroup: PathBuf) -> Client {

@@ -68,9 +68,13 @@ impl Cgroups {
 
     /// A directory as a `[[scope]]` names it: from the mount on.
     pub(crate) fn relative(&self, dir: &Path) -> String {
-        let below = dir.strip_prefix(&self.mount).unwrap_or(dir);
-        format!("/{}", below.display())
+        below(&self.mount, dir)
     }
+}
+
+/// A cgroup's path below the mount.
+pub(crate) fn below(mount: &Path, dir: &Path) -> String {
+    format!("/{}", dir.strip_prefix(mount).unwrap_or(dir).display())
 }
 
 /// Where cgroup v2 is mounted: alone, or beside version 1.

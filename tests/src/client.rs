@@ -5,9 +5,11 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use crate::cgroups;
 use crate::command;
 use crate::place::Place;
 use crate::process::Process;
+use crate::python::Python;
 
 /// Seconds until a client is ended. Nothing that is tried takes more than a few; a client that hangs
 /// is a finding, and is reported as one.
@@ -98,6 +100,17 @@ impl Client {
     pub fn spawn_python(&self, program: &str, log: &Path) -> Result<Process> {
         // Unbuffered: who waits for a line sees it when it is written.
         Process::spawn(self.command("python3").args(["-u", "-c", program]), log)
+    }
+
+    /// Starts a Python that does as it is told.
+    pub fn session(&self) -> Result<Python> {
+        Python::start(self.command("python3"))
+    }
+
+    /// The cgroup as a `[[scope]]` and the access log name it: from the mount on.
+    pub fn scope(&self) -> Result<String> {
+        let mount = cgroups::mount_point()?;
+        Ok(cgroups::below(&mount, self.cgroup()))
     }
 
     /// The directory of the cgroup that this client runs in.

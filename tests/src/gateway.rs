@@ -17,6 +17,7 @@ use crate::config::{Override, localise};
 use crate::place::Place;
 use crate::process::Process;
 use crate::server::hosts;
+use crate::wait::wait_until;
 
 /// Where `cargo build` leaves the binary, from this package's directory.
 const BINARY: &str = "../target/debug/egress";
@@ -45,6 +46,8 @@ pub struct Gateway {
 struct Local {
     attach: PathBuf,
     access_log: PathBuf,
+    /// A directory on the file system of the configuration, but not the one that the gateway watches.
+    beside: PathBuf,
     governed: String,
 }
 
@@ -54,25 +57,28 @@ impl Gateway {
     /// `config` is a whole configuration as a user writes it. What names places on the machine is
     /// replaced: `attach`, every `[[scope]]`, the DNS servers, the access log's path.
     pub fn start(bed: &Testbed, config: &str) -> Result<Self> {
+        let dir = bed.dir().join("etc");
+        fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        let file = dir.join("egress.toml");
+        fs::write(&file, fit(bed, config)).context("cannot write egress.toml")?;
+        Self::start_from(bed, &file)
+    }
+
+    /// Starts one with a file that [`fit`] gave the text of, and waits until it is ready.
+    pub fn start_from(bed: &Testbed, file: &Path) -> Result<Self> {
         let cgroups = bed.cgroups();
-        let local = Local {
-            attach: cgroups.attach(),
-            access_log: bed.dir().join("access.log"),
-            governed: cgroups.relative(&cgroups.governed()),
-        };
-        let file = bed.dir().join("egress.toml");
-        fs::write(&file, local.fit(config)).context("cannot write egress.toml")?;
+        let local = Local::new(bed);
         let binary = binary()?;
         let mut command =
             Place::new(bed.net().node(), cgroups.gateway()).command(&binary.to_string_lossy());
-        command.args(["run", "--config"]).arg(&file);
+        command.args(["run", "--config"]).arg(file);
         let mut process = Process::spawn(&mut command, &bed.dir().join("gateway.log"))?;
         process.ready(START, || {
             get(bed, READY).is_ok_and(|a| a.starts_with("HTTP/1.1 200"))
         })?;
         Ok(Self {
             process,
-            config: file,
+            config: file.into(),
             log: AccessLog::new(&local.access_log),
             local,
         })
@@ -80,8 +86,14 @@ impl Gateway {
 
     /// Puts another configuration in the file's place, as an operator's tool does: whole, by a rename.
     pub fn replace_config(&self, config: &str) -> Result<()> {
-        let next = self.config.with_extension("next");
-        fs::write(&next, self.local.fit(config)).context("cannot write the next egress.toml")?;
+        self.replace_config_and_scope(config, std::slice::from_ref(&self.local.governed))
+    }
+
+    /// As [`Gateway::replace_config`], with other cgroups as the scope.
+    pub fn replace_config_and_scope(&self, config: &str, cgroups: &[String]) -> Result<()> {
+        let next = self.local.beside.join("egress.toml");
+        fs::write(&next, self.local.fit(config, cgroups))
+            .context("cannot write the next egress.toml")?;
         fs::rename(&next, &self.config).context("cannot rename it to egress.toml")
     }
 
@@ -90,9 +102,28 @@ impl Gateway {
         &self.log
     }
 
+    /// Waits until it has written all of these texts to its outputs.
+    pub fn says(&self, texts: &[&str]) -> Result<()> {
+        wait_until(&format!("the gateway says {texts:?}"), ANSWER, || {
+            let said = self.output();
+            texts.iter().all(|text| said.contains(text)).then_some(())
+        })
+        .with_context(|| self.output())
+    }
+
     /// What the gateway wrote to its outputs.
     pub fn output(&self) -> String {
         self.process.output()
+    }
+
+    /// The answer to the question whether it is ready.
+    pub fn readiness(&self, bed: &Testbed) -> Result<String> {
+        get(bed, READY)
+    }
+
+    /// The configuration file.
+    pub fn config(&self) -> &Path {
+        &self.config
     }
 
     /// The metrics page.
@@ -121,8 +152,24 @@ impl Gateway {
     }
 }
 
+/// A configuration as a user writes it, fitted to a testbed as [`Gateway::start`] does.
+pub fn fit(bed: &Testbed, config: &str) -> String {
+    let local = Local::new(bed);
+    local.fit(config, std::slice::from_ref(&local.governed))
+}
+
 impl Local {
-    fn fit(&self, config: &str) -> String {
+    fn new(bed: &Testbed) -> Self {
+        let cgroups = bed.cgroups();
+        Self {
+            attach: cgroups.attach(),
+            access_log: bed.dir().join("access.log"),
+            beside: bed.dir().into(),
+            governed: cgroups.relative(&cgroups.governed()),
+        }
+    }
+
+    fn fit(&self, config: &str, cgroups: &[String]) -> String {
         let attach = quoted(self.attach.display());
         let access_log = quoted(self.access_log.display());
         let servers = format!("[{}]", quoted(hosts::DNS));
@@ -143,7 +190,7 @@ impl Local {
                 value: access_log,
             },
         ];
-        localise(config, &overrides, std::slice::from_ref(&self.governed))
+        localise(config, &overrides, cgroups)
     }
 }
 
@@ -153,7 +200,7 @@ fn quoted(text: impl fmt::Display) -> String {
 }
 
 /// The binary under test.
-fn binary() -> Result<PathBuf> {
+pub fn binary() -> Result<PathBuf> {
     let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join(BINARY);
     binary.canonicalize().with_context(|| {
         format!(

@@ -5,6 +5,9 @@
 //! internet. Nothing outside of them is touched, and all of it goes when the testbed is dropped, when
 //! the process is told to end, or, after a kill, when the next testbed is made.
 //!
+//! A [`Scene`] is a testbed with a gateway. What its clients and servers do, a test says step by step to
+//! a [`Python`] at either end.
+//!
 //! It needs root, and the programs that [`NEEDED`] names. It knows nothing of how the gateway works:
 //! it starts the binary and reads what an operator would read.
 
@@ -14,12 +17,16 @@ mod cgroups;
 mod client;
 pub mod command;
 mod config;
+pub mod demo;
 mod gateway;
 mod id;
+mod metrics;
 mod needed;
 mod net;
 mod place;
 mod process;
+mod python;
+mod scene;
 mod server;
 mod signals;
 mod sweep;
@@ -28,10 +35,13 @@ mod wait;
 pub use access_log::{AccessLog, Line};
 pub use bed::Testbed;
 pub use client::{Client, Outcome};
-pub use gateway::Gateway;
+pub use gateway::{Gateway, binary, fit};
+pub use metrics::Metrics;
 pub use needed::{NEEDED, Needed};
 pub use net::Net;
 pub use place::Place;
 pub use process::Process;
+pub use python::Python;
+pub use scene::{REGISTRY, Scene, registry};
 pub use server::hosts;
 pub use wait::wait_until;

@@ -102,6 +102,9 @@ impl Net {
                 .iter()
                 .map(|a| format!("addr add {a}/128 dev lo nodad")),
         );
+        lines.extend(
+            [hosts::BLACKHOLE, hosts::BLACKHOLE_V6].map(|a| format!("route add blackhole {a}")),
+        );
         batch(&self.inet, &lines)
     }
 

@@ -26,7 +26,7 @@ impl Collector for KernelCounters {
         };
         let mut family = encoder.encode_descriptor(
             "egress_kernel",
-            "What the kernel programs did, by kind, since they were loaded",
+            "What the kernel programs did, by kind, since they were loaded.",
             None,
             MetricType::Counter,
         )?;
@@ -56,7 +56,7 @@ impl Collector for RelayPipes {
         } = relay::stats();
         let mut pipes = encoder.encode_descriptor(
             "egress_relay_pipes",
-            "Pipes of the splice engine, by state",
+            "Pipes of the splice engine, by state.",
             None,
             MetricType::Gauge,
         )?;
@@ -66,7 +66,7 @@ impl Collector for RelayPipes {
         }
         let fallback = encoder.encode_descriptor(
             "egress_relay_fallbacks",
-            "Bulk directions that copied because no pipe was to be had",
+            "Bulk directions that copied because no pipe was to be had.",
             None,
             MetricType::Counter,
         )?;

@@ -73,7 +73,7 @@ impl App {
             origins,
             account,
             limits: Limits::new(settings::bounds(&config)),
-            cut: drain.relaying.clone(),
+            cut: drain.cutting.clone(),
             live: ArcSwap::from_pointee(live),
             accepted: AtomicU64::new(0),
         });

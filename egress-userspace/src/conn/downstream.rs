@@ -25,4 +25,10 @@ impl Downstream {
             sent: Bytes::new(),
         }
     }
+
+    /// Closes so that the client cannot take it for the end of an answer.
+    pub(super) fn reset(self) {
+        // It fails on no TCP socket; if it did, the client would see an end instead.
+        let _ = self.stream.set_zero_linger();
+    }
 }

@@ -103,8 +103,9 @@ impl Gateway {
             Ok((upstream, options)) => self.join(client, upstream, &options, record).await,
             Err(stop) => {
                 record.finish(&stop.outcome());
-                if let Some(words) = stop.words() {
-                    refuse(client, words).await;
+                match stop.words() {
+                    Some(words) => refuse(client, words).await,
+                    None => client.reset(),
                 }
             }
         }

@@ -46,6 +46,7 @@ class Handler(socketserver.StreamRequestHandler):
 
 class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
+    request_queue_size = 128  # the library's 5 is less than some tests open at once
     daemon_threads = True
 
     def shutdown_request(self, request):

@@ -11,6 +11,7 @@ use crate::command;
 const LEAVES: &[(&str, &str)] = &[
     ("api", "DNS:api.example.com"),
     ("cdn", "DNS:cdn.example.com,DNS:*.cdn.example.com"),
+    ("private", "DNS:private.cdn.example.com"),
     ("ledger", "DNS:ledger.example.com"),
     ("evil", "DNS:evil.example.net"),
 ];

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::hosts::{DNS, MISSING, NAMES, Name};
+use super::hosts::{DNS, DNS_OTHER, ELSEWHERE, MISSING, NAMES, Name};
 use crate::place::Place;
 use crate::process::Process;
 
@@ -23,7 +23,8 @@ pub(super) fn start(place: &Place, dir: &Path) -> Result<Process> {
         .arg(format!("--listen-address={DNS}"))
         // Whatever is not listed does not exist, rather than being refused.
         .args(["--address=/#/", &format!("--address=/{MISSING}/")])
-        .args(NAMES.iter().flat_map(records));
+        .args(NAMES.iter().flat_map(records))
+        .arg(format!("--server=/{ELSEWHERE}/{DNS_OTHER}"));
     Process::spawn(&mut dnsmasq, &dir.join("dnsmasq.log"))
 }
 

@@ -32,12 +32,20 @@ pub const EVIL: &str = "203.0.113.66";
 pub const TCP: &str = "198.51.100.20";
 /// As [`TCP`], at an address that no registry lists.
 pub const TCP_OTHER: &str = "198.51.100.21";
+/// A private address (RFC 1918) with TLS on 443.
+pub const PRIVATE: &str = "10.20.0.7";
+/// An address that swallows every packet.
+pub const BLACKHOLE: &str = "203.0.113.99";
+/// As [`BLACKHOLE`], over IPv6.
+pub const BLACKHOLE_V6: &str = "2001:db8:1::99";
+/// For a DNS server that a test runs itself; asked for `other.cdn.example.com`.
+pub const DNS_OTHER: &str = "203.0.113.54";
 /// The port of [`TCP`].
 pub const TCP_PORT: u16 = 5432;
 
 /// Every IPv4 address of the inet.
 pub(crate) const ADDRESSES_V4: &[&str] = &[
-    DNS, API, CDN, PACKAGES, TELEMETRY, LEDGER, EVIL, TCP, TCP_OTHER,
+    DNS, DNS_OTHER, API, CDN, PACKAGES, TELEMETRY, LEDGER, EVIL, TCP, TCP_OTHER, PRIVATE,
 ];
 /// Every IPv6 address of the inet.
 pub(crate) const ADDRESSES_V6: &[&str] = &[API_V6];
@@ -57,8 +65,18 @@ pub(crate) const NAMES: &[Name] = &[
     Name::new("rebind.cdn.example.com", "169.254.169.254"),
     // Nothing listens there.
     Name::new("refused.cdn.example.com", LEDGER),
+    Name::new("private.cdn.example.com", PRIVATE),
+    Name::new("loopback.cdn.example.com", "127.0.0.1"),
+    Name::new("blackhole.cdn.example.com", BLACKHOLE),
+    // Over IPv4 only, although it has an address for both.
+    Name {
+        v6: Some(BLACKHOLE_V6),
+        ..Name::new("half.cdn.example.com", CDN)
+    },
 ];
 
+/// A name below the wildcard that the server at [`DNS_OTHER`] is asked for.
+pub const ELSEWHERE: &str = "other.cdn.example.com";
 /// A name below the wildcard that does not exist.
 pub const MISSING: &str = "missing.cdn.example.com";
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::hosts::{API, API_V6, CDN, EVIL, PACKAGES, TELEMETRY};
+use super::hosts::{API, API_V6, CDN, EVIL, PACKAGES, PRIVATE, TELEMETRY};
 use crate::place::Place;
 use crate::process::Process;
 
@@ -17,6 +17,7 @@ pub(super) const LISTENS: &[&str] = &[
     "203.0.113.11:443",
     "203.0.113.12:80",
     "203.0.113.13:8080",
+    "10.20.0.7:443",
     "203.0.113.66:443",
     "203.0.113.66:80",
 ];
@@ -47,6 +48,7 @@ fn configuration(dir: &Path) -> String {
         tls("api", &[&format!("{API}:443"), &format!("[{API_V6}]:443")]),
         tls("ledger", &[&format!("{API}:8443")]),
         tls("cdn", &[&format!("{CDN}:443")]),
+        tls("private", &[&format!("{PRIVATE}:443")]),
         tls("evil", &[&format!("{EVIL}:443")]),
         clear("packages", &format!("{PACKAGES}:80")),
         clear("evil", &format!("{EVIL}:80")),

@@ -3,15 +3,12 @@
 //! Everything runs in network namespaces and cgroups of its own, with `config/egress.toml`, and all of
 //! it goes at the end, also when the demo is interrupted.
 
-mod attempt;
-mod rows;
-mod run;
 mod table;
 
 use std::fs;
 
 use anyhow::{Context as _, Result, bail};
-use egress_tests::{Gateway, Testbed, command};
+use egress_tests::{Gateway, Testbed, command, demo};
 
 use crate::workspace::{root, say};
 use crate::{gateway, install};
@@ -33,9 +30,9 @@ pub(crate) fn main() -> Result<()> {
     say("starting the gateway with config/egress.toml");
     let gateway = Gateway::start(&bed, &config)?;
     let mut results = Vec::new();
-    for row in rows::ROWS {
+    for row in demo::ROWS {
         say(&format!("trying: {}", row.tried));
-        results.push(run::run(&bed, &gateway, row)?);
+        results.push(demo::run(&bed, &gateway, row)?);
     }
     print!("{}", table::render(&results));
     let good = results.iter().filter(|result| result.as_expected()).count();

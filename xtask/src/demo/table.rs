@@ -1,6 +1,6 @@
 //! The demo's table, for people: cells are wrapped to their column.
 
-use super::run::Outcome;
+use egress_tests::demo::Tried;
 
 /// A column's title, and how many characters its cells have. All together fit a terminal of 132.
 const COLUMNS: [(&str, usize); 5] = [
@@ -13,18 +13,18 @@ const COLUMNS: [(&str, usize); 5] = [
 const GAP: &str = " │ ";
 
 /// One block of lines a row.
-pub(super) fn render(outcomes: &[Outcome]) -> String {
+pub(super) fn render(rows: &[Tried]) -> String {
     let line = COLUMNS.map(|(_, width)| "─".repeat(width)).join("─┼─");
     let mut table = block(&COLUMNS.map(|(title, _)| title.to_owned()));
-    for outcome in outcomes {
-        let mark = if outcome.as_expected() { "ok" } else { "NOT" };
+    for tried in rows {
+        let mark = if tried.as_expected() { "ok" } else { "NOT" };
         table.push_str(&line);
         table.push('\n');
         table.push_str(&block(&[
-            outcome.row.tried.to_owned(),
-            outcome.row.expected.to_owned(),
-            outcome.seen.clone(),
-            outcome.logged.clone(),
+            tried.row.tried.to_owned(),
+            tried.row.expected.to_owned(),
+            tried.seen.clone(),
+            tried.logged.clone(),
             mark.to_owned(),
         ]));
     }

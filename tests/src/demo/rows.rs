@@ -1,5 +1,5 @@
 //! What the demo tries, as data. The services are those of `config/egress.toml`, the servers those of
-//! `egress_tests::hosts`.
+//! `hosts`.
 
 use super::attempt::Attempt::{self, Curl, Download, Python, Shell};
 
@@ -25,13 +25,13 @@ pub(super) enum Logged {
 
 /// One attempt.
 #[derive(Debug)]
-pub(super) struct Row {
-    /// For the reader.
-    pub(super) tried: &'static str,
+pub struct Row {
+    /// What is tried, for the reader.
+    pub tried: &'static str,
     pub(super) by: By,
     pub(super) attempt: Attempt,
-    /// For the reader.
-    pub(super) expected: &'static str,
+    /// What is expected, for the reader.
+    pub expected: &'static str,
     /// What must all be in what the client saw.
     pub(super) proof: &'static [&'static str],
     pub(super) logged: Logged,
@@ -75,7 +75,7 @@ const NO_NAME: &str =
 const DOWNLOAD_BYTES: u64 = 100_000_000;
 
 /// In the order of the table.
-pub(super) const ROWS: &[Row] = &[
+pub const ROWS: &[Row] = &[
     Row {
         tried: "TLS to a registered host",
         by: By::Governed,

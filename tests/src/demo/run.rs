@@ -3,10 +3,12 @@
 use std::fmt;
 
 use anyhow::Result;
-use egress_tests::{AccessLog, Gateway, Line, Testbed};
 
 use super::attempt::Attempt;
 use super::rows::{By, Logged, Row};
+use crate::access_log::{AccessLog, Line};
+use crate::bed::Testbed;
+use crate::gateway::Gateway;
 
 /// A connection that is certainly logged, and at once: it is denied. The row goes to another port.
 const MARKER: Attempt = Attempt::Curl(&["http://evil.example.net/"]);
@@ -14,24 +16,25 @@ const MARKER_PORT: &str = ":80";
 
 /// What came of a row.
 #[derive(Debug)]
-pub(super) struct Outcome {
-    pub(super) row: &'static Row,
+pub struct Tried {
+    /// The row.
+    pub row: &'static Row,
     /// What the client saw.
-    pub(super) seen: String,
+    pub seen: String,
     /// What the access log says.
-    pub(super) logged: String,
+    pub logged: String,
 }
 
-impl Outcome {
+impl Tried {
     /// Whether the client and the access log both saw what the row says.
-    pub(super) fn as_expected(&self) -> bool {
+    pub fn as_expected(&self) -> bool {
         self.row.proof.iter().all(|proof| self.seen.contains(proof))
             && self.logged == self.row.logged.to_string()
     }
 }
 
 /// Lets the client try, and reads what the gateway logged of it.
-pub(super) fn run(bed: &Testbed, gateway: &Gateway, row: &'static Row) -> Result<Outcome> {
+pub fn run(bed: &Testbed, gateway: &Gateway, row: &'static Row) -> Result<Tried> {
     let log = gateway.access_log().from_here();
     let client = match row.by {
         By::Governed => bed.governed(),
@@ -42,7 +45,7 @@ pub(super) fn run(bed: &Testbed, gateway: &Gateway, row: &'static Row) -> Result
         Logged::Allow(_) | Logged::Deny(_) => logged(&log),
         Logged::Nothing => logged_before_marker(bed, &log)?,
     };
-    Ok(Outcome { row, seen, logged })
+    Ok(Tried { row, seen, logged })
 }
 
 /// All lines of the one connection that was made; if none comes, that is the finding.

@@ -1,7 +1,8 @@
 //! How a client tries something, and what it saw in one line.
 
+use crate::bed::Testbed;
+use crate::client::{Client, Outcome};
 use anyhow::Result;
-use egress_tests::{Client, Outcome, Testbed};
 
 /// Status and peer after the body: the peer is whom curl takes itself to be connected to.
 const CURL_SAYS: [&str; 2] = ["--write-out", " (%{http_code}, peer %{remote_ip})"];
