@@ -17,6 +17,8 @@ impl Address {
     pub const LOOPBACK_V4: Self = Self::from_word(0x7f00_0001_u32.to_be());
     /// `::1`, where it listens for IPv6 clients.
     pub const LOOPBACK_V6: Self = Self([0, 0, 0, 1_u32.to_be()]);
+    /// No address: the unspecified IPv6 address.
+    pub const NONE: Self = Self([0; 4]);
     /// Length of an address as a prefix.
     pub const BITS: u32 = 128;
 
@@ -56,6 +58,13 @@ impl Address {
         a == 0 && b == 0 && c == 0 && (d == 0 || d == 1_u32.to_be())
     }
 
+    /// Whether this is no address.
+    #[inline(always)]
+    pub const fn is_none(self) -> bool {
+        let [a, b, c, d] = self.0;
+        a == 0 && b == 0 && c == 0 && d == 0
+    }
+
     /// Whether this is an IPv6 link-local unicast address, `fe80::/10` (RFC 4291 section 2.5.6).
     ///
     /// Such an address means nothing without its scope id, which the connect hook does not show.
@@ -63,6 +72,13 @@ impl Address {
     pub const fn is_v6_link_local(self) -> bool {
         let [first, ..] = self.0;
         first & 0xffc0_0000_u32.to_be() == 0xfe80_0000_u32.to_be()
+    }
+
+    /// Whether this is an IPv6 multicast address of link-local scope, `ff02::/16` (RFC 4291 section 2.7).
+    #[inline(always)]
+    pub const fn is_v6_link_multicast(self) -> bool {
+        let [first, ..] = self.0;
+        first & 0xffff_0000_u32.to_be() == 0xff02_0000_u32.to_be()
     }
 
     /// The gateway's listener for clients of this address's family.
@@ -118,6 +134,13 @@ mod tests {
         assert!(!address("fec0::1").is_v6_link_local());
         assert!(!address("fe7f::1").is_v6_link_local());
         assert!(!address("169.254.0.1").is_v6_link_local());
+    }
+
+    #[test]
+    fn link_multicast_is_ff02_slash_16_only() {
+        assert!(address("ff02::1:ff00:2").is_v6_link_multicast());
+        assert!(!address("ff05::2").is_v6_link_multicast());
+        assert!(!address("fe80::2").is_v6_link_multicast());
     }
 
     #[test]

@@ -36,14 +36,22 @@ counters! {
     PassedLocal = 1, "passed_local";
     /// Connections of governed tasks left alone: inside the mesh.
     PassedInternal = 2, "passed_internal";
-    /// Connections refused.
-    Denied = 3, "denied";
+    /// Connections and datagrams left alone: a rule allows the address.
+    PassedAddress = 3, "passed_address";
+    /// Connections, datagrams and sockets refused, and packets dropped.
+    Denied = 4, "denied";
+    /// SYNs that waited for their namespace's listener.
+    Held = 5, "held";
     /// Handshakes whose record found no room; the gateway closes those connections.
-    FlowLost = 4, "flow_lost";
-    /// Connections to the listener that have no record; the gateway closes them.
-    FlowMissing = 5, "flow_missing";
+    FlowLost = 6, "flow_lost";
+    /// Connections to a listener that have no record; the gateway closes them.
+    FlowMissing = 7, "flow_missing";
     /// Events that found no room in the ring buffer.
-    EventLost = 6, "event_lost";
+    EventLost = 8, "event_lost";
+    /// Frames that came out of a governed namespace past every other hook, and were dropped.
+    FrameDropped = 9, "frame_dropped";
+    /// Flows that peers opened into a governed namespace and that found no room: they are not answered.
+    PeerLost = 10, "peer_lost";
 }
 
 #[cfg(test)]

@@ -30,12 +30,20 @@ macro_rules! denied {
 denied! {
     /// The settings are not there or not of this version: nothing can be judged.
     Unconfigured = 1;
-    /// The socket is in a network namespace that has no listener.
-    ForeignNamespace = 2;
     /// The destination is the gateway's own listener.
     OwnListener = 3;
     /// The destination is an IPv6 link-local address, whose scope the hook cannot see.
     LinkLocal = 4;
     /// No memory for the socket's record.
     NoMemory = 5;
+    /// A rule of the destinations' table refuses the address.
+    Address = 6;
+    /// A datagram to a destination that no rule allows.
+    Datagram = 7;
+    /// A packet that no hook before this one has redirected or allowed.
+    Packet = 8;
+    /// A socket of a kind that governed tasks don't have.
+    Socket = 9;
+    /// A frame on the host side of a governed namespace's veth that nothing allows.
+    Frame = 10;
 }

@@ -2,7 +2,10 @@
 
 use crate::{Denied, Origin};
 
-/// A refusal in the kernel, one record of the ring buffer.
+/// In the place of a reason: there is none.
+const PASSED: u32 = 0;
+
+/// A decision that was the kernel's, one record of the ring buffer.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
@@ -11,24 +14,47 @@ use crate::{Denied, Origin};
 )]
 pub struct Event {
     denied: u32,
-    pad: u32,
+    protocol: u16,
+    pad: u16,
     origin: Origin,
 }
 
 impl Event {
-    /// Makes a record.
+    /// A connection that goes straight to its destination. `protocol` is `IPPROTO_*`.
     #[inline(always)]
-    pub const fn new(denied: Denied, origin: Origin) -> Self {
+    pub const fn passed(protocol: u16, origin: Origin) -> Self {
         Self {
-            denied: denied.code(),
+            denied: PASSED,
+            protocol,
             pad: 0,
             origin,
         }
     }
 
-    /// Why; `None`: a reason that this version does not know.
+    /// Whether it was let through.
+    pub const fn is_passed(&self) -> bool {
+        self.denied == PASSED
+    }
+
+    /// A refusal. `protocol` is `IPPROTO_*`.
+    #[inline(always)]
+    pub const fn refused(denied: Denied, protocol: u16, origin: Origin) -> Self {
+        Self {
+            denied: denied.code(),
+            protocol,
+            pad: 0,
+            origin,
+        }
+    }
+
+    /// Why it was refused; `None`: it was not, or for a reason that this version does not know.
     pub const fn denied(&self) -> Option<Denied> {
         Denied::from_code(self.denied)
+    }
+
+    /// `IPPROTO_*` of the socket or packet.
+    pub const fn protocol(&self) -> u16 {
+        self.protocol
     }
 
     /// Where the connection was going, and who opened it.

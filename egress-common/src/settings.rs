@@ -2,6 +2,26 @@
 
 use crate::ABI_VERSION;
 
+/// Ten jiffies are 10 ms to 100 ms, by the kernel's HZ: a listener is there in less than one
+/// millisecond, so that the first retransmission arrives.
+const HELD_RTO: u32 = 10;
+
+/// Ports that are kept for listeners, from the one that is set: a namespace uses the first that is free,
+/// and a gateway that takes over from another the next. Governed tasks can't bind them, or one could take
+/// what is meant for a gateway that is not there.
+pub const LISTEN_PORTS: u16 = 8;
+
+/// Kinds of sockets that governed tasks have only if a setting says so: their packets are judged by
+/// address alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum SocketKind {
+    /// `SOCK_DGRAM` with `IPPROTO_ICMP` or `IPPROTO_ICMPV6`.
+    Ping = 1,
+    /// `SOCK_RAW`.
+    Raw = 2,
+}
+
 /// The one entry of the settings' map.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,19 +30,20 @@ pub struct Settings {
     listener_port: [u8; 2],
     pad: [u8; 2],
     gateway_cgroup: u64,
-    netns: u64,
+    held_rto: u32,
+    sockets: u32,
 }
 
 impl Settings {
-    /// Makes the settings. `listener_port` is in network order; a `gateway_cgroup` of 0 exempts none;
-    /// `netns` is the cookie of the network namespace that has the listener.
-    pub const fn new(listener_port: [u8; 2], gateway_cgroup: u64, netns: u64) -> Self {
+    /// Makes the settings. `listener_port` is in network order, `sockets` a sum of [`SocketKind`] bits.
+    pub const fn new(listener_port: [u8; 2], gateway_cgroup: u64, sockets: u32) -> Self {
         Self {
             abi: ABI_VERSION,
             listener_port,
             pad: [0; 2],
             gateway_cgroup,
-            netns,
+            held_rto: HELD_RTO,
+            sockets,
         }
     }
 
@@ -38,16 +59,29 @@ impl Settings {
         self.listener_port
     }
 
+    /// Whether `port`, in network order, is kept for listeners.
+    #[inline(always)]
+    pub const fn keeps(&self, port: [u8; 2]) -> bool {
+        let first = u16::from_be_bytes(self.listener_port);
+        u16::from_be_bytes(port).wrapping_sub(first) < LISTEN_PORTS
+    }
+
     /// Id of the cgroup whose tasks are the gateway itself.
     #[inline(always)]
     pub const fn gateway_cgroup(&self) -> u64 {
         self.gateway_cgroup
     }
 
-    /// Cookie of the network namespace that has the listener.
+    /// Retransmission timeout of a SYN that waits for its namespace's listener, in jiffies.
     #[inline(always)]
-    pub const fn netns(&self) -> u64 {
-        self.netns
+    pub const fn held_rto(&self) -> u32 {
+        self.held_rto
+    }
+
+    /// Whether governed tasks may make sockets of this kind.
+    #[inline(always)]
+    pub const fn admits(&self, kind: SocketKind) -> bool {
+        self.sockets & kind as u32 != 0
     }
 }
 

@@ -4,7 +4,10 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use zerocopy::FromBytes;
 
-use crate::{Address, Event, FlowKey, Origin, Scope, Settings};
+use crate::{
+    About, Address, Answerable, Destination, Event, FlowKey, Namespace, Origin, Peer, Request,
+    Scope, Settings, Veth,
+};
 
 macro_rules! pod {
     ($($name:ty),*) => {
@@ -16,10 +19,29 @@ macro_rules! pod {
     };
 }
 
-pod!(Address, FlowKey, Origin, Scope, Settings);
+pod!(
+    About,
+    Address,
+    Answerable,
+    Destination,
+    FlowKey,
+    Namespace,
+    Origin,
+    Peer,
+    Scope,
+    Settings,
+    Veth
+);
 
 impl Event {
     /// Reads a record of the ring buffer; `None`: it is not of this type's size.
+    pub fn parse(record: &[u8]) -> Option<Self> {
+        Self::read_from_bytes(record).ok()
+    }
+}
+
+impl Request {
+    /// Reads a record of the requests' ring; `None`: it is not of this type's size.
     pub fn parse(record: &[u8]) -> Option<Self> {
         Self::read_from_bytes(record).ok()
     }

@@ -1,21 +1,13 @@
 //! `connect()`: pass, redirect, or refuse.
 
 use aya_ebpf::EbpfContext;
-use aya_ebpf::helpers::generated::{bpf_get_netns_cookie, bpf_setsockopt};
-use aya_ebpf::maps::lpm_trie::Key;
+use aya_ebpf::helpers::generated::bpf_get_netns_cookie;
 use aya_ebpf::programs::SockAddrContext;
-use egress_common::{Address, Counter, Denied, Origin, Settings};
+use egress_common::{Address, Counter, Denied, Origin, Rule, Settings, protocol};
 
-use crate::maps::{EXEMPT, INTERNAL, ORIG, count, settings};
+use crate::maps::{EXEMPT, ORIG, count, is_lenient, namespace, rule, settings};
 use crate::sock_addr::{self, Family};
-use crate::{PROCEED, REFUSE, report, scope, task};
-
-const IPPROTO_TCP: u32 = 6;
-const IPPROTO_MPTCP: u32 = 262;
-const SOL_SOCKET: i32 = 1;
-const SO_BINDTODEVICE: i32 = 25;
-/// An empty device name, with its length: no device.
-const NO_DEVICE: ([u8; 4], i32) = ([0; 4], 4);
+use crate::{PROCEED, REFUSE, namespace as listeners, report, scope, source, task};
 
 /// What is done with a connection that is not refused.
 enum Verdict {
@@ -38,6 +30,10 @@ pub(crate) fn judge<F: Family>(ctx: &SockAddrContext) -> i32 {
         Ok(Verdict::Ungoverned) => PROCEED,
         Ok(Verdict::Pass(counter)) => {
             count(counter);
+            if counter == Counter::PassedAddress {
+                let origin = Origin::new(address, port, netns(ctx), task::current());
+                report::passed(sock_addr::protocol(ctx), origin);
+            }
             PROCEED
         }
         Ok(Verdict::Redirect) => {
@@ -45,41 +41,42 @@ pub(crate) fn judge<F: Family>(ctx: &SockAddrContext) -> i32 {
             PROCEED
         }
         Err(reason) => {
-            report::denied(
-                reason,
-                Origin::new(address, port, netns(ctx), task::current()),
-            );
+            let origin = Origin::new(address, port, netns(ctx), task::current());
+            report::denied(reason, sock_addr::protocol(ctx), origin);
             REFUSE
         }
     }
 }
 
+/// A datagram socket may connect to anything, for that sends nothing, and programs do it to learn their
+/// own address: what it then sends is judged packet by packet.
 #[inline(always)]
 fn try_judge<F: Family>(
     ctx: &SockAddrContext,
     address: Address,
     port: [u8; 2],
 ) -> Result<Verdict, Denied> {
-    if !matches!(sock_addr::protocol(ctx), IPPROTO_TCP | IPPROTO_MPTCP) {
+    if !matches!(sock_addr::protocol(ctx), protocol::TCP | protocol::MPTCP) {
         return Ok(Verdict::Ungoverned);
     }
     let settings = settings().ok_or(Denied::Unconfigured)?;
-    if !scope::governs(&settings) || is_exempt(ctx) {
+    if !scope::governs_task(&settings) || is_exempt(ctx) {
         return Ok(forget(ctx, Verdict::Ungoverned));
     }
     if address.is_local() {
-        if port == settings.listener_port() {
+        if settings.keeps(port) {
             return Err(Denied::OwnListener);
         }
         return Ok(forget(ctx, Verdict::Pass(Counter::PassedLocal)));
     }
-    if INTERNAL.get(&Key::new(Address::BITS, address)).is_some() {
-        return Ok(forget(ctx, Verdict::Pass(Counter::PassedInternal)));
+    match rule(protocol::TCP, port, address) {
+        Some(Rule::Internal) => Ok(forget(ctx, Verdict::Pass(Counter::PassedInternal))),
+        Some(Rule::Allow) => Ok(forget(ctx, Verdict::Pass(Counter::PassedAddress))),
+        Some(Rule::Deny) => Err(Denied::Address),
+        None if address.is_v6_link_local() && !is_lenient() => Err(Denied::LinkLocal),
+        None if address.is_v6_link_local() => Ok(forget(ctx, Verdict::Ungoverned)),
+        Some(Rule::Gateway) | None => redirect::<F>(ctx, &settings, address, port),
     }
-    if address.is_v6_link_local() {
-        return Err(Denied::LinkLocal);
-    }
-    redirect::<F>(ctx, &settings, address, port)
 }
 
 /// Writes down where the client was going, then turns it to the gateway.
@@ -90,11 +87,7 @@ fn redirect<F: Family>(
     address: Address,
     port: [u8; 2],
 ) -> Result<Verdict, Denied> {
-    let netns = netns(ctx);
-    if netns != settings.netns() {
-        return Err(Denied::ForeignNamespace);
-    }
-    let mut origin = Origin::new(address, port, netns, task::current());
+    let mut origin = Origin::new(address, port, netns(ctx), task::current());
     // SAFETY: the hook's socket is a full socket; the value outlives the call.
     let record = unsafe { ORIG.get_or_insert_ptr_mut(ctx, Some(&mut origin)) };
     if record.is_null() {
@@ -103,27 +96,17 @@ fn redirect<F: Family>(
     // A socket that connects again has a record already, which the helper leaves as it was.
     // SAFETY: not null, and the storage lives as long as the socket, which the hook holds.
     unsafe { *record = origin };
-    unbind_device(ctx);
-    F::set_address(ctx, address.listener());
-    sock_addr::set_port(ctx, settings.listener_port());
-    Ok(Verdict::Redirect)
-}
-
-/// Loopback is not reached through the device that a client chose: it would wait for an answer in vain.
-#[inline(always)]
-fn unbind_device(ctx: &SockAddrContext) {
-    let (mut name, length) = NO_DEVICE;
-    // SAFETY: the helper takes this hook's context, and reads as many bytes as it is told. Should it
-    // fail, the client waits, and nothing passes.
-    let _ = unsafe {
-        bpf_setsockopt(
-            ctx.as_ptr(),
-            SOL_SOCKET,
-            SO_BINDTODEVICE,
-            name.as_mut_ptr().cast(),
-            length,
-        )
+    let listener = if let Some(namespace) = namespace(origin.netns()) {
+        source::keep::<F>(ctx, namespace.source(address));
+        namespace.port()
+    } else {
+        listeners::ask(&origin);
+        settings.listener_port()
     };
+    source::unbind_device(ctx);
+    F::set_address(ctx, address.listener());
+    sock_addr::set_port(ctx, listener);
+    Ok(Verdict::Redirect)
 }
 
 /// Drops what is left of an earlier redirection of the same socket, or `getpeername()` would lie.
@@ -141,7 +124,7 @@ fn is_exempt(ctx: &SockAddrContext) -> bool {
 }
 
 #[inline(always)]
-fn netns(ctx: &SockAddrContext) -> u64 {
+pub(crate) fn netns(ctx: &SockAddrContext) -> u64 {
     // SAFETY: the helper takes this hook's context.
     unsafe { bpf_get_netns_cookie(ctx.as_ptr()) }
 }

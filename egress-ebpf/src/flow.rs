@@ -11,28 +11,42 @@ use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::{
     BPF_SK_STORAGE_GET_F_CREATE, BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB,
     BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB, BPF_SOCK_OPS_STATE_CB, BPF_SOCK_OPS_STATE_CB_FLAG,
-    BPF_TCP_CLOSE,
+    BPF_SOCK_OPS_TIMEOUT_INIT, BPF_TCP_CLOSE,
 };
 use aya_ebpf::btf_maps::SkStorage;
 use aya_ebpf::helpers::generated::{bpf_get_netns_cookie, bpf_sk_storage_get};
 use aya_ebpf::programs::SockOpsContext;
 use egress_common::{Address, Counter, FlowKey, Origin};
 
-use crate::maps::{ACC, FLOWS, ORIG, count, settings};
+use crate::maps::{ACC, FLOWS, ORIG, PASSIVE, count, namespace, settings};
 
 /// What a sockops program returns when it has nothing to say about the operation.
 const DONE: u32 = 1;
+/// The reply to `TIMEOUT_INIT` that leaves the timeout as it is.
+const KERNELS_OWN_RTO: u32 = u32::MAX;
 const AF_INET: u32 = 2;
 
 /// Takes a connection's record one step on.
 #[inline(always)]
 pub(crate) fn advance(ctx: &SockOpsContext) -> u32 {
     match ctx.op() {
+        BPF_SOCK_OPS_TIMEOUT_INIT => return hasten(ctx),
         BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB => offer(ctx),
         BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB => take(ctx),
         BPF_SOCK_OPS_STATE_CB if ctx.arg(1) == BPF_TCP_CLOSE => withdraw(ctx),
         _ => {}
     }
+    DONE
+}
+
+/// A SYN is about to be sent: one that has to wait for its namespace's listener is sent again soon.
+#[inline(always)]
+fn hasten(ctx: &SockOpsContext) -> u32 {
+    let rto = stored(ctx)
+        .filter(|origin| namespace(origin.netns()).is_none())
+        .and_then(|_| settings())
+        .map_or(KERNELS_OWN_RTO, |settings| settings.held_rto());
+    ctx.set_reply(rto);
     DONE
 }
 
@@ -56,16 +70,19 @@ fn offer(ctx: &SockOpsContext) {
 /// The gateway's socket is connected: take the record.
 #[inline(always)]
 fn take(ctx: &SockOpsContext) {
-    let (local, remote) = ends(ctx);
-    let is_listener = settings().is_some_and(|s| s.listener_port() == local.1);
-    if !is_listener {
-        return;
-    }
+    let mut passive = 1_u32;
+    // What is sent on an accepted connection is no way out that its peer did not open.
+    let _ = storage(&raw const PASSIVE, ctx, &raw mut passive);
     // SAFETY: the helper takes this hook's context.
     let netns = unsafe { bpf_get_netns_cookie(ctx.as_ptr()) };
+    let (local, remote) = ends(ctx);
     let key = FlowKey::new(netns, remote, local);
+    // Any accepted socket is looked up, whatever its port: a gateway that has been taken over from still
+    // accepts on the port that it had.
     let Some(record) = FLOWS.get_ptr(key) else {
-        count(Counter::FlowMissing);
+        if namespace(netns).is_some_and(|namespace| namespace.port() == local.1) {
+            count(Counter::FlowMissing);
+        }
         return;
     };
     // SAFETY: the entry is this connection's own: nobody else writes or deletes it meanwhile.
@@ -94,7 +111,7 @@ fn stored(ctx: &SockOpsContext) -> Option<Origin> {
 
 /// The socket's storage, made from `value` unless that is null; null: there is none.
 #[inline(always)]
-fn storage(map: *const SkStorage<Origin>, ctx: &SockOpsContext, value: *mut Origin) -> *mut Origin {
+fn storage<T>(map: *const SkStorage<T>, ctx: &SockOpsContext, value: *mut T) -> *mut T {
     // SAFETY: the kernel passes a valid context.
     let ops = unsafe { &*ctx.ops };
     // SAFETY: the union has one member.

@@ -13,23 +13,31 @@
     reason = "the attribute macros call by value"
 )]
 
+mod bind;
 mod connect;
+mod datagram;
 mod flow;
+mod frame;
 mod maps;
+mod namespace;
+mod packet;
 mod peer;
 mod report;
 mod scope;
 mod sock_addr;
+mod socket;
+mod source;
 mod task;
+mod veth;
 
-use aya_ebpf::macros::{cgroup_sock_addr, sock_ops};
-use aya_ebpf::programs::{SockAddrContext, SockOpsContext};
+use aya_ebpf::macros::{cgroup_skb, cgroup_sock, cgroup_sock_addr, classifier, sock_ops};
+use aya_ebpf::programs::{SkBuffContext, SockAddrContext, SockContext, SockOpsContext, TcContext};
 
 use crate::sock_addr::{Ipv4, Ipv6};
 
-/// `connect()` goes on.
+/// The call, or the packet, goes on.
 const PROCEED: i32 = 1;
-/// `connect()` fails with EPERM.
+/// The call fails with EPERM; the packet is dropped.
 const REFUSE: i32 = 0;
 
 /// Judges `connect()` of an IPv4 socket.
@@ -42,6 +50,54 @@ fn egress_connect4(ctx: SockAddrContext) -> i32 {
 #[cgroup_sock_addr(connect6)]
 fn egress_connect6(ctx: SockAddrContext) -> i32 {
     connect::judge::<Ipv6>(&ctx)
+}
+
+/// Judges `bind()` of an IPv4 socket.
+#[cgroup_sock_addr(bind4)]
+fn egress_bind4(ctx: SockAddrContext) -> i32 {
+    bind::judge::<Ipv4>(&ctx)
+}
+
+/// Judges `bind()` of an IPv6 socket.
+#[cgroup_sock_addr(bind6)]
+fn egress_bind6(ctx: SockAddrContext) -> i32 {
+    bind::judge::<Ipv6>(&ctx)
+}
+
+/// Judges what an IPv4 datagram socket sends to an address.
+#[cgroup_sock_addr(sendmsg4)]
+fn egress_sendmsg4(ctx: SockAddrContext) -> i32 {
+    datagram::judge::<Ipv4>(&ctx)
+}
+
+/// Judges what an IPv6 datagram socket sends to an address.
+#[cgroup_sock_addr(sendmsg6)]
+fn egress_sendmsg6(ctx: SockAddrContext) -> i32 {
+    datagram::judge::<Ipv6>(&ctx)
+}
+
+/// Judges `socket()`.
+#[cgroup_sock(sock_create)]
+fn egress_socket(ctx: SockContext) -> i32 {
+    socket::judge(&ctx)
+}
+
+/// Judges every packet that leaves.
+#[cgroup_skb(egress)]
+fn egress_packet(ctx: SkBuffContext) -> i32 {
+    packet::judge(&ctx)
+}
+
+/// Judges every frame that comes out of a governed namespace, on the host side of its veth.
+#[classifier]
+fn egress_veth_out(ctx: TcContext) -> i32 {
+    veth::judge(&ctx)
+}
+
+/// Learns who may be answered, from what goes into a governed namespace.
+#[classifier]
+fn egress_veth_in(ctx: TcContext) -> i32 {
+    veth::learn(&ctx)
 }
 
 /// Shows an IPv4 client the peer that it asked for.

@@ -1,20 +1,39 @@
 //! The maps, as `egress_common` lays out what is in them.
 
+use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
 use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, PerCpuArray, RingBuf, SkStorage};
 use aya_ebpf::macros::btf_map;
-use egress_common::{Address, Counter, Event, FlowKey, Origin, Scope, Settings, size};
+use aya_ebpf::maps::lpm_trie::Key;
+use egress_common::{
+    About, Address, Answerable, Counter, Destination, Event, FlowKey, Namespace, Origin, Peer,
+    Request, Rule, Scope, Settings, Veth, size,
+};
+
+const NO_PREALLOC: usize = BPF_F_NO_PREALLOC as usize;
 
 /// Written once by user space, before anything is attached.
 #[btf_map]
 pub(crate) static CFG: Array<Settings, 1> = Array::new();
 
+/// Who serves the programs. Only user space reads it.
+#[btf_map]
+pub(crate) static ABOUT: Array<About, 1> = Array::new();
+
 /// Cgroup id → what holds for the tasks in and below it.
 #[btf_map]
 pub(crate) static SCOPE: HashMap<u64, Scope, { size::SCOPE }> = HashMap::new();
 
-/// Prefixes inside the mesh.
+/// Network namespace's cookie → its listeners. Only user space makes entries.
 #[btf_map]
-pub(crate) static INTERNAL: LpmTrie<Address, u32, { size::INTERNAL }> = LpmTrie::new();
+pub(crate) static NETNS: HashMap<u64, Namespace, { size::NETNS }> = HashMap::new();
+
+/// What is decided by address and port alone.
+#[btf_map]
+pub(crate) static DESTINATIONS: LpmTrie<Destination, u32, { size::DESTINATIONS }> = LpmTrie::new();
+
+/// The generation of `DESTINATIONS` that holds.
+#[btf_map]
+pub(crate) static GENERATION: Array<u32, 1> = Array::new();
 
 /// On a client's socket: where it was going. Freed with the socket.
 #[btf_map]
@@ -29,13 +48,33 @@ pub(crate) static FLOWS: HashMap<FlowKey, Origin, { size::FLOWS }> = HashMap::ne
 #[btf_map]
 pub(crate) static ACC: SkStorage<Origin> = SkStorage::new();
 
+/// On any accepted socket: what it sends are replies.
+#[btf_map]
+pub(crate) static PASSIVE: SkStorage<u32> = SkStorage::new();
+
 /// On a socket of the gateway's own: leave it alone. User space writes it by descriptor.
 #[btf_map]
 pub(crate) static EXEMPT: SkStorage<u32> = SkStorage::new();
 
+/// Veths of governed namespaces, by the index of their host side. Only user space makes entries.
+#[btf_map]
+pub(crate) static VETHS: HashMap<u32, Veth, { size::VETHS }> = HashMap::new();
+
+/// Flows that peers opened, by veth. User space makes the entries; only the programs add to them.
+#[btf_map]
+pub(crate) static OPENED: HashMap<u32, u64, { size::VETHS }> = HashMap::new();
+
+/// Who may be answered. Not an LRU: it is bounded for each veth, and what is over is removed by time.
+#[btf_map]
+pub(crate) static PEERS: HashMap<Peer, Answerable, { size::PEERS }, NO_PREALLOC> = HashMap::new();
+
 /// Refusals, for the access log.
 #[btf_map]
 pub(crate) static EVENTS: RingBuf<Event, { size::EVENTS }> = RingBuf::new();
+
+/// What user space is to do, at once. A ring of its own: no flood of refusals delays it.
+#[btf_map]
+pub(crate) static REQUESTS: RingBuf<Request, { size::REQUESTS }> = RingBuf::new();
 
 /// Counters, by `Counter`.
 #[btf_map]
@@ -55,4 +94,33 @@ pub(crate) fn count(counter: Counter) {
 #[inline(always)]
 pub(crate) fn settings() -> Option<Settings> {
     CFG.get(0).copied().filter(Settings::is_current)
+}
+
+/// The listeners of a network namespace.
+#[inline(always)]
+pub(crate) fn namespace(cookie: u64) -> Option<Namespace> {
+    let entry = NETNS.get_ptr(cookie)?;
+    // SAFETY: a map's value stays valid memory while the program runs; one that user space replaces
+    // meanwhile is read as either.
+    Some(unsafe { *entry })
+}
+
+/// What holds for a destination by its address and port.
+#[inline(always)]
+pub(crate) fn rule(protocol: u16, port: [u8; 2], address: Address) -> Option<Rule> {
+    let generation = *GENERATION.get(0)?;
+    let find = |key| DESTINATIONS.get(&Key::new(Destination::BITS, key)).copied();
+    find(Destination::any(generation, address))
+        .or_else(|| find(Destination::new(generation, protocol, port, address)))
+        .and_then(Rule::from_code)
+}
+
+/// Whether what the gateway can't judge passes, as in audit mode.
+#[inline(always)]
+pub(crate) fn is_lenient() -> bool {
+    let rest = GENERATION
+        .get(0)
+        .map(|generation| Destination::rest(*generation));
+    let find = |key| DESTINATIONS.get(&Key::new(Destination::BITS, key)).copied();
+    rest.and_then(find).and_then(Rule::from_code) == Some(Rule::Allow)
 }

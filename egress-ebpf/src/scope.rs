@@ -1,24 +1,43 @@
-//! Whether the current task is governed.
+//! Who is governed.
 
-use aya_ebpf::helpers::generated::{bpf_get_current_ancestor_cgroup_id, bpf_get_current_cgroup_id};
+use aya_ebpf::bindings::__sk_buff;
+use aya_ebpf::helpers::generated::{
+    bpf_get_current_ancestor_cgroup_id, bpf_get_current_cgroup_id, bpf_skb_ancestor_cgroup_id,
+    bpf_skb_cgroup_id,
+};
 use egress_common::{MAX_CGROUP_DEPTH, Settings};
 
 use crate::maps::SCOPE;
 
-/// Whether the task is in or below a governed cgroup, and is not the gateway itself.
+/// Whether the current task is in or below a governed cgroup, and is not the gateway itself.
 ///
 /// By the task and not by the socket: a socket's cgroup is its creator's, and a socket can be handed
 /// to a process elsewhere.
 #[inline(always)]
-pub(crate) fn governs(settings: &Settings) -> bool {
+pub(crate) fn governs_task(settings: &Settings) -> bool {
     // SAFETY: a helper without arguments.
     let own = unsafe { bpf_get_current_cgroup_id() };
-    if own == settings.gateway_cgroup() {
-        return false;
-    }
+    // SAFETY: a helper that takes a number; a level below the task's own gives 0.
+    let ancestor = |level| unsafe { bpf_get_current_ancestor_cgroup_id(level) };
+    own != settings.gateway_cgroup() && any_governed(ancestor)
+}
+
+/// Whether the packet's socket was made in or below a governed cgroup, and not by the gateway.
+///
+/// Packets are sent from anywhere, interrupts included: here only the socket tells whose they are.
+#[inline(always)]
+pub(crate) fn governs_packet(settings: &Settings, skb: *mut __sk_buff) -> bool {
+    // SAFETY: the hook's packet; one without a full socket gives 0.
+    let own = unsafe { bpf_skb_cgroup_id(skb) };
+    // SAFETY: as above; a level below the socket's own gives 0.
+    let ancestor = |level| unsafe { bpf_skb_ancestor_cgroup_id(skb, level) };
+    own != 0 && own != settings.gateway_cgroup() && any_governed(ancestor)
+}
+
+#[inline(always)]
+fn any_governed(ancestor: impl Fn(i32) -> u64) -> bool {
     for level in 0..MAX_CGROUP_DEPTH {
-        // SAFETY: a helper that takes a number; a level below the task's own gives 0.
-        let id = unsafe { bpf_get_current_ancestor_cgroup_id(level.cast_signed()) };
+        let id = ancestor(level.cast_signed());
         if id == 0 {
             break;
         }

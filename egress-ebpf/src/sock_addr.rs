@@ -9,8 +9,17 @@ use aya_ebpf::bindings::bpf_sock;
 use aya_ebpf::programs::SockAddrContext;
 use egress_common::Address;
 
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
+
 /// The address family of a hook.
 pub(crate) trait Family {
+    /// What `bind()` takes.
+    type Sockaddr;
+    /// Its length, in bytes.
+    const SOCKADDR_LEN: i32;
+    /// Makes it, for any port.
+    fn sockaddr(address: Address) -> Self::Sockaddr;
     /// Reads the peer's address.
     fn address(ctx: &SockAddrContext) -> Address;
     /// Writes the peer's address.
@@ -37,7 +46,43 @@ macro_rules! write {
     };
 }
 
+/// `struct sockaddr_in`.
+#[repr(C)]
+pub(crate) struct SockaddrIn {
+    family: u16,
+    port: u16,
+    address: u32,
+    zero: [u32; 2],
+}
+
+/// `struct sockaddr_in6`.
+#[repr(C)]
+pub(crate) struct SockaddrIn6 {
+    family: u16,
+    port: u16,
+    flow: u32,
+    address: [u32; 4],
+    scope: u32,
+}
+
+const _: () = assert!(size_of::<SockaddrIn>() == Ipv4::SOCKADDR_LEN.cast_unsigned() as usize);
+const _: () = assert!(size_of::<SockaddrIn6>() == Ipv6::SOCKADDR_LEN.cast_unsigned() as usize);
+
 impl Family for Ipv4 {
+    type Sockaddr = SockaddrIn;
+    const SOCKADDR_LEN: i32 = 16;
+
+    #[inline(always)]
+    fn sockaddr(address: Address) -> SockaddrIn {
+        let [.., address] = address.words();
+        SockaddrIn {
+            family: AF_INET,
+            port: 0,
+            address,
+            zero: [0; 2],
+        }
+    }
+
     #[inline(always)]
     fn address(ctx: &SockAddrContext) -> Address {
         Address::from_word(read!(ctx, user_ip4))
@@ -51,6 +96,20 @@ impl Family for Ipv4 {
 }
 
 impl Family for Ipv6 {
+    type Sockaddr = SockaddrIn6;
+    const SOCKADDR_LEN: i32 = 28;
+
+    #[inline(always)]
+    fn sockaddr(address: Address) -> SockaddrIn6 {
+        SockaddrIn6 {
+            family: AF_INET6,
+            port: 0,
+            flow: 0,
+            address: address.words(),
+            scope: 0,
+        }
+    }
+
     #[inline(always)]
     fn address(ctx: &SockAddrContext) -> Address {
         Address::from_words([
@@ -86,8 +145,9 @@ pub(crate) fn set_port(ctx: &SockAddrContext, [high, low]: [u8; 2]) {
 
 /// The socket's protocol, `IPPROTO_*`.
 #[inline(always)]
-pub(crate) fn protocol(ctx: &SockAddrContext) -> u32 {
-    read!(ctx, protocol)
+#[expect(clippy::cast_possible_truncation, reason = "the numbers end at 262")]
+pub(crate) fn protocol(ctx: &SockAddrContext) -> u16 {
+    read!(ctx, protocol) as u16
 }
 
 /// The socket.

@@ -1,16 +1,21 @@
 //! The running gateway: puts the parts together, follows the configuration, and ends in order.
 
 mod build;
+mod guard;
+mod namespaces;
 mod observe;
 mod start;
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tracing::{error, info, warn};
 
 use crate::account::{LogWriter, Metrics};
@@ -25,6 +30,9 @@ use crate::reload::{Trigger, Watch};
 use crate::settings;
 use crate::types::Generation;
 
+/// When another gateway has taken over, a handshake that began before is over well within this time.
+const LAST_CONNECTIONS: Duration = Duration::from_secs(1);
+
 /// What outlives connections.
 struct App {
     path: PathBuf,
@@ -36,12 +44,13 @@ struct App {
     mark: Arc<dyn Mark>,
     readiness: watch::Sender<Readiness>,
     drain: Drain,
+    admin: JoinSet<()>,
     log: LogWriter,
 }
 
-/// Runs the gateway until SIGTERM or SIGINT. A configuration that cannot be read is a
+/// Runs the gateway until SIGTERM, SIGINT, or until another takes its place. A configuration that cannot be read is a
 /// [`ReadError`](crate::config::ReadError).
-pub fn run(path: PathBuf) -> anyhow::Result<()> {
+pub fn run(path: PathBuf, take_over: bool) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -51,27 +60,32 @@ pub fn run(path: PathBuf) -> anyhow::Result<()> {
             let watch = Watch::new(&path).context("watching the configuration")?;
             let stop = Stop::new().context("waiting for signals")?;
             let config = Config::read(&path)?;
-            let app = App::start(path, config).await?;
+            let app = App::start(path, config, take_over).await?;
             app.until_told_to_stop(watch, stop).await
         })
 }
 
 impl App {
     /// Follows the configuration until a signal, then drains. Connections that come meanwhile are
-    /// refused; the programs are detached last.
+    /// refused, unless another gateway takes them.
     async fn until_told_to_stop(mut self, mut watch: Watch, mut stop: Stop) -> anyhow::Result<()> {
         self.readiness.send_replace(Readiness::Ready);
         info!(services = self.config.services.len(), "ready");
-        loop {
+        let told = loop {
             tokio::select! {
                 trigger = watch.next() => self.reload(trigger).await,
-                () = stop.told() => break,
+                told = stop.told() => break told,
             }
-        }
+        };
         self.readiness.send_replace(Readiness::Draining);
+        if told == Told::HandOver {
+            info!("another gateway takes over");
+            self.admin.shutdown().await;
+            sleep(LAST_CONNECTIONS).await;
+        }
         tokio::select! {
             () = self.drain.run(self.config.gateway.drain) => {}
-            () = stop.told() => self.drain.cut().await,
+            _ = stop.told() => self.drain.cut().await,
         }
         self.log
             .finish()
@@ -109,7 +123,8 @@ impl App {
         let generation = Generation(self.generation.0 + 1);
         let dialer = self.dialer_for(&config)?;
         let live = build::live(&config, generation, dialer).await?;
-        self.kernel.set_reach(&settings::reach(&config))?;
+        self.kernel
+            .set_reach(&settings::reach(&config, &build::resolvers(&config)?))?;
         self.gateway.live.store(Arc::new(live));
         if settings::need_restart(&self.config, &config) {
             warn!(
@@ -134,6 +149,16 @@ impl App {
 struct Stop {
     terminate: Signal,
     interrupt: Signal,
+    hand_over: Signal,
+}
+
+/// What a signal says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// End.
+    Stop,
+    /// End: another gateway has the programs, and all new connections.
+    HandOver,
 }
 
 impl Stop {
@@ -141,13 +166,15 @@ impl Stop {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hand_over: signal(SignalKind::user_defined2())?,
         })
     }
 
-    async fn told(&mut self) {
+    async fn told(&mut self) -> Told {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.hand_over.recv() => Told::HandOver,
         }
     }
 }

@@ -6,7 +6,7 @@
 //! Modules depend one way only; `cargo xtask tidy` checks it:
 //!
 //! ```text
-//! types ← { sniff, policy, net, config } ← { kernel, dial, account } ← relay ← conn ← { admin, cli } ← app
+//! types ← { sniff, policy, net, config } ← { kernel, dial, account } ← relay ← conn ← doctor ← { admin, cli } ← app
 //! ```
 
 pub mod account;
@@ -16,6 +16,7 @@ pub mod cli;
 pub mod config;
 pub mod conn;
 pub mod dial;
+pub mod doctor;
 pub mod drain;
 pub mod kernel;
 pub mod net;

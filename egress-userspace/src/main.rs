@@ -5,19 +5,28 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use egress_userspace::cli::{Arguments, Command, EXIT_INVALID, check, start_logging};
-use egress_userspace::{app, config::ReadError};
+use egress_userspace::cli::{
+    Arguments, Command, EXIT_INVALID, check, cleanup, doctor, start_logging, status,
+};
+use egress_userspace::{app, config::ReadError, doctor::required};
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Run { config } => run(config),
+        Command::Run { config, take_over } => run(config, take_over),
         Command::Check { config, json } => check(&config, json),
+        Command::Doctor { config, json } => doctor(config.as_deref(), json),
+        Command::Status { pins, json } => status(pins, json),
+        Command::Cleanup(arguments) => cleanup(arguments),
     }
 }
 
-fn run(path: PathBuf) -> ExitCode {
+fn run(path: PathBuf, take_over: bool) -> ExitCode {
     start_logging();
-    let Err(error) = app::run(path) else {
+    if let Err(unfit) = required() {
+        tracing::error!("{unfit}");
+        return ExitCode::FAILURE;
+    }
+    let Err(error) = app::run(path, take_over) else {
         return ExitCode::SUCCESS;
     };
     if let Some(error) = error.downcast_ref::<ReadError>() {

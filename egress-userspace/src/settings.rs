@@ -1,29 +1,70 @@
 //! What the configuration means to each module.
 
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::PathBuf;
+
 use crate::account::LogDestination;
-use crate::config::{Config, LogPath, RelayMode};
+use crate::config::{Config, Gateway, Limits, LogPath, RelayMode, SocketWord};
 use crate::conn::{Bounds, SniffSettings};
 use crate::dial::{DialSettings, DnsSettings};
-use crate::kernel::{Reach, Setup};
+use crate::kernel::{LISTEN_PORTS, Reach, Setup, SocketKind};
+use crate::policy::{address_rules, enforces};
+use crate::types::{AddressAction, AddressRule, Transport};
 use crate::{policy, relay, sniff};
 
-/// For the kernel side; `netns` is the namespace that has the listeners.
-pub(crate) fn setup(config: &Config, netns: u64) -> Setup {
+/// The client's socket and the upstream's.
+const DESCRIPTORS_PER_CONNECTION: u64 = 2;
+/// Listeners, maps, programs, links, DNS sockets, the log, and the relay's pipes.
+const OWN_DESCRIPTORS: u64 = 2_048;
+
+/// For the kernel side; `resolvers` are who may be asked for names.
+pub(crate) fn setup(config: &Config, resolvers: &[SocketAddr], take_over: bool) -> Setup {
     Setup {
         attach: config.gateway.attach.clone(),
         listen_port: config.gateway.listen_port,
-        netns,
-        reach: reach(config),
+        sockets: config
+            .gateway
+            .sockets
+            .iter()
+            .map(|kind| match kind {
+                SocketWord::Ping => SocketKind::Ping,
+                SocketWord::Raw => SocketKind::Raw,
+            })
+            .collect(),
+        reach: reach(config, resolvers),
+        bpffs: config.gateway.bpffs.clone(),
+        on_exit: config.gateway.on_exit,
+        strict: config.gateway.strict,
+        take_over,
     }
 }
 
-/// Which connections concern the gateway.
-pub(crate) fn reach(config: &Config) -> Reach {
+/// The ports that listeners may have.
+pub(crate) fn ports(config: &Config) -> Range<u16> {
+    let first = config.gateway.listen_port;
+    first..first.saturating_add(LISTEN_PORTS)
+}
+
+/// Which connections concern the gateway. Names may be asked for at the gateway's own resolvers.
+pub(crate) fn reach(config: &Config, resolvers: &[SocketAddr]) -> Reach {
+    let options = policy(config);
+    let mut addresses = address_rules(&config.services, options);
+    addresses.extend(resolvers.iter().flat_map(|server| {
+        [Transport::Udp, Transport::Tcp].map(|transport| AddressRule {
+            transport,
+            port: server.port(),
+            net: server.ip().into(),
+            action: AddressAction::Allow,
+        })
+    }));
     let cgroups = config.scopes.iter().flat_map(|scope| &scope.cgroups);
     let internal = config.gateway.internal.iter();
     Reach {
         cgroups: cgroups.map(|path| path.as_str().into()).collect(),
         internal: internal.map(|internal| internal.net()).collect(),
+        addresses,
+        lenient: !enforces(options),
     }
 }
 
@@ -96,10 +137,27 @@ pub(crate) fn log(config: &Config) -> LogDestination {
     }
 }
 
+/// Where the programs' links and maps are pinned.
+pub(crate) fn pins(config: Option<&Config>) -> PathBuf {
+    config.map_or_else(
+        || Gateway::default().bpffs,
+        |config| config.gateway.bpffs.clone(),
+    )
+}
+
+/// Descriptors that a gateway with these limits may have open.
+pub(crate) fn descriptors(limits: &Limits) -> u64 {
+    u64::from(limits.connections) * DESCRIPTORS_PER_CONNECTION + OWN_DESCRIPTORS
+}
+
 /// Whether something differs that a running gateway can't change.
 pub(crate) fn need_restart(old: &Config, new: &Config) -> bool {
     old.gateway.attach != new.gateway.attach
+        || old.gateway.bpffs != new.gateway.bpffs
+        || old.gateway.on_exit != new.gateway.on_exit
         || old.gateway.listen_port != new.gateway.listen_port
+        || old.gateway.sockets != new.gateway.sockets
+        || old.gateway.strict != new.gateway.strict
         || old.limits != new.limits
         || old.admin != new.admin
         || old.access_log != new.access_log

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -12,17 +13,20 @@ use crate::command;
 use crate::id::BedId;
 use crate::needed::NEEDED;
 use crate::net::Net;
+use crate::pins;
 use crate::place::{Lookup, Place};
+use crate::pods::Pod;
 use crate::python::Python;
 use crate::server::{Servers, hosts};
 use crate::signals;
+use crate::sniffer::Sniffer;
 use crate::sweep::{self, Owned};
 
 /// A node and an inet, with all servers running. Dropping it leaves nothing behind.
 #[derive(Debug)]
 pub struct Testbed {
     // First, and so dropped first: the processes must be gone before what they use.
-    _owned: Owned,
+    owned: Owned,
     dir: PathBuf,
     net: Net,
     cgroups: Cgroups,
@@ -36,6 +40,7 @@ impl Testbed {
         check()?;
         signals::install()?;
         sweep::stale();
+        pins::mounted()?;
         let id = BedId::next();
         let owned = Owned(id);
         let dir = scratch(id)?;
@@ -44,7 +49,7 @@ impl Testbed {
         let lookup = lookup(&dir)?;
         let servers = Servers::start(&net, &Place::new(net.inet(), cgroups.inet()), &dir)?;
         Ok(Self {
-            _owned: owned,
+            owned,
             dir,
             net,
             cgroups,
@@ -53,26 +58,46 @@ impl Testbed {
         })
     }
 
+    /// Where its gateways pin their programs and maps.
+    pub fn pins(&self) -> PathBuf {
+        pins::directory(self.owned.0)
+    }
+
     /// A client in the governed cgroup.
     pub fn governed(&self) -> Client {
-        self.client(self.cgroups.governed())
+        self.on_node(self.cgroups.governed())
     }
 
     /// A client on the same node that no scope names.
     pub fn outside(&self) -> Client {
-        self.client(self.cgroups.outside())
+        self.on_node(self.cgroups.outside())
     }
 
     /// A client in a governed cgroup of its own, below the one of [`Testbed::governed`].
     pub fn governed_in(&self, name: &str) -> Result<Client> {
         let cgroup = self.cgroups.governed().join(name);
         fs::create_dir_all(&cgroup).with_context(|| format!("cannot make {}", cgroup.display()))?;
-        Ok(self.client(cgroup))
+        Ok(self.on_node(cgroup))
+    }
+
+    /// A pod on the node, made now. No two have the same number.
+    pub fn pod(&self, number: u8) -> Result<Pod<'_>> {
+        Pod::new(self, number)
+    }
+
+    /// Watches what reaches the inet from now on.
+    pub fn sniffer(&self) -> Result<Sniffer<'_>> {
+        Sniffer::start(self)
     }
 
     /// A Python on the inet, where it can be a server.
     pub fn inet_session(&self) -> Result<Python> {
         Python::start(self.inet().command("python3"))
+    }
+
+    /// A command for a program on the inet.
+    pub fn on_inet(&self, program: &str) -> Command {
+        self.inet().command(program)
     }
 
     /// The namespaces.
@@ -99,12 +124,16 @@ impl Testbed {
         &self.cgroups
     }
 
-    fn inet(&self) -> Place {
+    pub(crate) fn inet(&self) -> Place {
         Place::new(self.net.inet(), self.cgroups.inet())
     }
 
-    fn client(&self, cgroup: PathBuf) -> Client {
-        let place = Place::new(self.net.node(), cgroup).with_lookup(self.lookup.clone());
+    fn on_node(&self, cgroup: PathBuf) -> Client {
+        self.client(self.net.node(), cgroup)
+    }
+
+    pub(crate) fn client(&self, netns: &str, cgroup: PathBuf) -> Client {
+        let place = Place::new(netns, cgroup).with_lookup(self.lookup.clone());
         Client::new(place, self.servers.ca())
     }
 }

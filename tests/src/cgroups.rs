@@ -13,7 +13,7 @@ use crate::wait::wait_until;
 /// The kernel ends killed processes in milliseconds; a loaded machine takes longer.
 const GONE: Duration = Duration::from_secs(10);
 
-/// `egress-bed-…/{node/{gateway,governed,outside},inet}` below the cgroup v2 mount.
+/// `egress-bed-…/{node/{gateway,governed,outside,pods},elsewhere,inet}` below the cgroup v2 mount.
 ///
 /// Programs are attached to `node`, so that neither the machine nor the servers are touched.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ impl Cgroups {
             cgroups.gateway(),
             cgroups.governed(),
             cgroups.outside(),
+            cgroups.pods(),
+            cgroups.elsewhere(),
             cgroups.inet(),
         ] {
             fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
@@ -59,6 +61,16 @@ impl Cgroups {
     /// Clients below the attach point that no scope names.
     pub(crate) fn outside(&self) -> PathBuf {
         self.attach().join("outside")
+    }
+
+    /// Pods, which the gateway governs.
+    pub(crate) fn pods(&self) -> PathBuf {
+        self.attach().join("pods")
+    }
+
+    /// Clients that are not below the attach point.
+    pub(crate) fn elsewhere(&self) -> PathBuf {
+        self.root.join("elsewhere")
     }
 
     /// The servers.

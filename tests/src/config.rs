@@ -10,7 +10,7 @@ pub(crate) struct Override {
     pub(crate) value: String,
 }
 
-/// Replaces the overridden keys, and every `[[scope]]` by one with these cgroups.
+/// Replaces the overridden keys, those of one table side by side, and every `[[scope]]` by one with these cgroups.
 ///
 /// Works on lines: a table's header stands alone on its line, a key is bare and begins its line.
 /// That is how people write such files, and it keeps comments and line order for error messages.
@@ -27,11 +27,13 @@ pub(crate) fn localise(text: &str, overrides: &[Override], cgroups: &[String]) -
             *done = true;
         }
     }
+    let mut table = "";
     for (o, _) in overrides.iter().zip(done).filter(|(_, done)| !done) {
-        push(
-            &mut out,
-            &format!("\n[{}]\n{} = {}", o.table, o.key, o.value),
-        );
+        if o.table != table {
+            table = o.table;
+            push(&mut out, &format!("\n[{table}]"));
+        }
+        push(&mut out, &format!("{} = {}", o.key, o.value));
     }
     push(&mut out, &format!("\n[[scope]]\ncgroups = {cgroups:?}"));
     out
@@ -123,6 +125,21 @@ mod tests {
     fn a_missing_table_is_added() {
         let expected = "[dns]\nx = 1\n\n[gateway]\nattach = \"/here\"\n\n[[scope]]\ncgroups = []\n";
         assert_eq!(localise("[dns]\nx = 1\n", &attach(), &[]), expected);
+    }
+
+    #[test]
+    fn a_missing_table_is_added_once() {
+        let mut both = attach();
+        both.push(Override {
+            table: "gateway",
+            key: "bpffs",
+            value: "2".into(),
+        });
+        let out = localise("", &both, &[]);
+        assert!(
+            out.starts_with("\n[gateway]\nattach = \"/here\"\nbpffs = 2\n"),
+            "{out}"
+        );
     }
 
     #[test]

@@ -45,17 +45,18 @@ pub struct Gateway {
 #[derive(Clone, Debug)]
 struct Local {
     attach: PathBuf,
+    pins: PathBuf,
     access_log: PathBuf,
     /// A directory on the file system of the configuration, but not the one that the gateway watches.
     beside: PathBuf,
-    governed: String,
+    governed: Vec<String>,
 }
 
 impl Gateway {
     /// Starts one and waits until it is ready.
     ///
     /// `config` is a whole configuration as a user writes it. What names places on the machine is
-    /// replaced: `attach`, every `[[scope]]`, the DNS servers, the access log's path.
+    /// replaced: `attach`, `bpffs`, every `[[scope]]`, the DNS servers, the access log's path.
     pub fn start(bed: &Testbed, config: &str) -> Result<Self> {
         let dir = bed.dir().join("etc");
         fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
@@ -66,27 +67,33 @@ impl Gateway {
 
     /// Starts one with a file that [`fit`] gave the text of, and waits until it is ready.
     pub fn start_from(bed: &Testbed, file: &Path) -> Result<Self> {
-        let cgroups = bed.cgroups();
+        let mut process = spawn(bed, file, &[])?;
+        process.ready(START, || is_ready(bed))?;
+        Ok(Self::of(bed, process, file))
+    }
+
+    /// Starts another, with the same file, that takes over from this one, which ends when its own
+    /// connections have; waits for both.
+    pub fn succeed(&mut self, bed: &Testbed) -> Result<()> {
+        let process = spawn(bed, &self.config, &["--take-over"])?;
+        self.wait()?;
+        *self = Self::of(bed, process, &self.config);
+        self.process.ready(START, || is_ready(bed))
+    }
+
+    fn of(bed: &Testbed, process: Process, file: &Path) -> Self {
         let local = Local::new(bed);
-        let binary = binary()?;
-        let mut command =
-            Place::new(bed.net().node(), cgroups.gateway()).command(&binary.to_string_lossy());
-        command.args(["run", "--config"]).arg(file);
-        let mut process = Process::spawn(&mut command, &bed.dir().join("gateway.log"))?;
-        process.ready(START, || {
-            get(bed, READY).is_ok_and(|a| a.starts_with("HTTP/1.1 200"))
-        })?;
-        Ok(Self {
+        Self {
             process,
             config: file.into(),
             log: AccessLog::new(&local.access_log),
             local,
-        })
+        }
     }
 
     /// Puts another configuration in the file's place, as an operator's tool does: whole, by a rename.
     pub fn replace_config(&self, config: &str) -> Result<()> {
-        self.replace_config_and_scope(config, std::slice::from_ref(&self.local.governed))
+        self.replace_config_and_scope(config, &self.local.governed)
     }
 
     /// As [`Gateway::replace_config`], with other cgroups as the scope.
@@ -155,7 +162,7 @@ impl Gateway {
 /// A configuration as a user writes it, fitted to a testbed as [`Gateway::start`] does.
 pub fn fit(bed: &Testbed, config: &str) -> String {
     let local = Local::new(bed);
-    local.fit(config, std::slice::from_ref(&local.governed))
+    local.fit(config, &local.governed)
 }
 
 impl Local {
@@ -163,9 +170,12 @@ impl Local {
         let cgroups = bed.cgroups();
         Self {
             attach: cgroups.attach(),
+            pins: bed.pins(),
             access_log: bed.dir().join("access.log"),
             beside: bed.dir().into(),
-            governed: cgroups.relative(&cgroups.governed()),
+            governed: [cgroups.governed(), cgroups.pods()]
+                .map(|dir| cgroups.relative(&dir))
+                .to_vec(),
         }
     }
 
@@ -178,6 +188,11 @@ impl Local {
                 table: "gateway",
                 key: "attach",
                 value: attach,
+            },
+            Override {
+                table: "gateway",
+                key: "bpffs",
+                value: quoted(self.pins.display()),
             },
             Override {
                 table: "dns",
@@ -208,6 +223,19 @@ pub fn binary() -> Result<PathBuf> {
             binary.display()
         )
     })
+}
+
+/// Starts the binary in its place on the node.
+fn spawn(bed: &Testbed, file: &Path, options: &[&str]) -> Result<Process> {
+    let binary = binary()?;
+    let place = Place::new(bed.net().node(), bed.cgroups().gateway());
+    let mut command = place.command(&binary.to_string_lossy());
+    command.args(["run", "--config"]).arg(file).args(options);
+    Process::spawn(&mut command, &bed.dir().join("gateway.log"))
+}
+
+fn is_ready(bed: &Testbed) -> bool {
+    get(bed, READY).is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
 }
 
 /// One HTTP request to the gateway from its own node; gives the whole answer.

@@ -16,14 +16,15 @@ use crate::server::hosts;
 pub(crate) const NETNS_DIR: &str = "/run/netns";
 
 /// The node's own address, and its gateway to the inet. RFC 5737 and RFC 3849: documentation only.
-const NODE_V4: &str = "192.0.2.2";
-const INET_V4: &str = "192.0.2.1";
-const NODE_V6: &str = "2001:db8::2";
+pub(crate) const NODE_V4: &str = "192.0.2.2";
+pub(crate) const INET_V4: &str = "192.0.2.1";
+pub(crate) const NODE_V6: &str = "2001:db8::2";
 const INET_V6: &str = "2001:db8::1";
 
 /// A node and an inet, joined by a veth pair; the inet has the addresses of all servers.
 #[derive(Debug)]
 pub struct Net {
+    id: BedId,
     node: String,
     inet: String,
 }
@@ -32,6 +33,7 @@ impl Net {
     /// Makes both. What is left of a failed attempt is the caller's sweep to remove.
     pub(crate) fn new(id: BedId) -> Result<Self> {
         let net = Self {
+            id,
             node: format!("{id}-node"),
             inet: format!("{id}-inet"),
         };
@@ -41,6 +43,11 @@ impl Net {
         net.give_addresses()?;
         net.route()?;
         Ok(net)
+    }
+
+    /// The testbed that these are part of.
+    pub(crate) fn id(&self) -> BedId {
+        self.id
     }
 
     /// The name of the namespace where the gateway and its clients run.
@@ -120,7 +127,7 @@ impl Net {
 }
 
 /// Runs `ip` once for each line, inside a namespace.
-fn batch(netns: &str, lines: &[String]) -> Result<()> {
+pub(crate) fn batch(netns: &str, lines: &[String]) -> Result<()> {
     lines.iter().try_for_each(|line| {
         let mut ip = command::system("ip");
         ip.args(["-n", netns]).args(line.split(' '));

@@ -10,6 +10,7 @@ use crate::cgroups;
 use crate::command;
 use crate::id::BedId;
 use crate::net::NETNS_DIR;
+use crate::pins;
 use crate::signals;
 
 /// Owns all that carries a testbed's name; dropping it removes that.
@@ -39,10 +40,11 @@ pub(crate) fn ours() {
 }
 
 fn remove_all(wanted: impl Fn(BedId) -> bool) {
-    let places = [
+    let places: [Option<PathBuf>; 4] = [
         cgroups::mount_point().ok(),
         Some(NETNS_DIR.into()),
         Some(env::temp_dir()),
+        Some(pins::BPFFS.into()),
     ];
     for dir in places.into_iter().flatten() {
         names(&dir)
@@ -59,6 +61,7 @@ fn remove(id: BedId) {
     for netns in names(Path::new(NETNS_DIR)).filter(|name| BedId::of(name) == Some(id)) {
         report(command::stdout(command::system("ip").args(["netns", "delete", &netns])).map(drop));
     }
+    report(pins::remove(id));
     let scratch = scratch_dir(id);
     if scratch.exists() {
         report(fs::remove_dir_all(scratch).map_err(Into::into));

@@ -115,15 +115,26 @@ fn a_second_signal_ends_it_now_with_all_lines_written() -> Result<()> {
     Ok(())
 }
 
+const EVIL: &str = "get('evil.example.net', '203.0.113.66')";
+
 #[test]
-fn without_a_gateway_nothing_is_redirected() -> Result<()> {
+fn without_a_gateway_governed_connections_fail() -> Result<()> {
     let mut scene = Scene::new("")?;
     let mut client = scene.python()?;
-    let attempt = "get('evil.example.net', '203.0.113.66')";
-    assert_eq!(client.ask(attempt)?, "SSLError");
+    assert_eq!(client.ask(EVIL)?, "SSLError");
+    assert!(scene.gateway.terminate()?.success());
+    assert_eq!(client.ask(EVIL)?, "ConnectionRefusedError");
+    Ok(())
+}
+
+#[test]
+fn without_a_gateway_nothing_is_governed_if_that_was_asked_for() -> Result<()> {
+    let mut scene = Scene::new("[gateway]\non_exit = \"open\"\n")?;
+    let mut client = scene.python()?;
+    assert_eq!(client.ask(EVIL)?, "SSLError");
     assert!(scene.gateway.terminate()?.success());
     assert_eq!(
-        client.ask(attempt)?,
+        client.ask(EVIL)?,
         "served by evil at 203.0.113.66 over HTTP/1.0"
     );
     Ok(())

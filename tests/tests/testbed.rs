@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use egress_tests::{Client, Testbed, hosts};
+use egress_tests::{Client, Packet, Testbed, hosts};
 
 /// What curl said, errors last.
 fn curl(client: &Client, args: &[&str]) -> String {
@@ -75,6 +75,24 @@ fn the_plain_server_speaks_first_and_does_as_it_is_told() {
 }
 
 #[test]
+fn a_pod_reaches_the_inet_through_the_node_and_a_witness_sees_it() {
+    let bed = Testbed::new().expect("a testbed");
+    let pods = [1, 2].map(|number| bed.pod(number).expect("a pod"));
+    let sniffer = bed.sniffer().expect("a witness");
+    for pod in &pods {
+        for version in ["--ipv4", "--ipv6"] {
+            let said = curl(&pod.client(), &[version, "https://api.example.com/"]);
+            assert!(said.contains("served by api"), "{version}: {said}");
+        }
+    }
+    let packets = sniffer.packets().expect("the witness is alive");
+    for address in pods.iter().flat_map(|pod| [pod.v4(), pod.v6()]) {
+        let mine = |p: &Packet| p.source == address && p.port == 443 && p.token.is_empty();
+        assert!(packets.iter().any(mine), "{address}: {packets:?}");
+    }
+}
+
+#[test]
 fn a_false_certificate_is_noticed() {
     let bed = Testbed::new().expect("a testbed");
     let said = curl(
@@ -94,8 +112,11 @@ fn a_false_certificate_is_noticed() {
 #[test]
 fn a_dropped_testbed_leaves_nothing() {
     let bed = Testbed::new().expect("a testbed");
+    let pod = bed.pod(1).expect("a pod");
     let traces = [
         bed.dir().to_path_buf(),
+        pod.cgroup(),
+        Path::new("/run/netns").join(pod.netns()),
         bed.outside().cgroup().to_path_buf(),
         Path::new("/run/netns").join(bed.net().node()),
         Path::new("/run/netns").join(bed.net().inet()),

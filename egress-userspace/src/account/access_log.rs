@@ -16,6 +16,7 @@ use prometheus_client::metrics::counter::Counter;
 use tokio::sync::mpsc;
 
 pub(super) use line::Line;
+pub(crate) use time::Timestamp;
 use writer::Item;
 pub use writer::{LogWriter, Unflushed};
 

@@ -9,11 +9,12 @@ mod record;
 
 use std::sync::Arc;
 
+pub(crate) use access_log::Timestamp;
 pub use access_log::{AccessLog, LogDestination, LogWriter, Unflushed};
 pub use metrics::Metrics;
 pub use record::{Outcome, Record, Traffic};
 
-use crate::types::{Caller, ClientAddr, ConnId, DenyReason, OriginalDst};
+use crate::types::{Caller, ClientAddr, ConnId, OriginalDst};
 
 /// Where records go. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -33,19 +34,10 @@ impl Account {
         Record::new(self.clone(), conn, Some(client))
     }
 
-    /// Records a connection that the kernel refused before it reached the gateway.
-    pub fn refused_in_kernel(
-        &self,
-        conn: ConnId,
-        dst: OriginalDst,
-        caller: Caller,
-        reason: DenyReason,
-    ) {
+    /// Begins the record of a connection that the kernel decided about before it reached the gateway.
+    pub fn of_kernel(&self, conn: ConnId, dst: OriginalDst, caller: Caller) -> Record {
         let mut record = Record::new(self.clone(), conn, None);
         record.origin(dst, caller);
-        record.finish(&Outcome::Denied {
-            reason,
-            service: None,
-        });
+        record
     }
 }

@@ -159,6 +159,7 @@ impl Record {
                 self.account.metrics.decided("deny", Some(*reason));
                 self.failed(Destination::BlackHole, flag);
             }
+            Outcome::Direct => self.count_permit(),
             Outcome::Unreachable { reason, .. } => {
                 self.count_permit();
                 self.account.metrics.dial_failed(reason);

@@ -1,5 +1,6 @@
 //! Builds what a configuration describes.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -7,7 +8,7 @@ use tokio::task::spawn_blocking;
 
 use crate::config::Config;
 use crate::conn::Live;
-use crate::dial::{Dialer, HickoryResolver};
+use crate::dial::{self, Dialer, HickoryResolver};
 use crate::net::Mark;
 use crate::policy::Policy;
 use crate::settings;
@@ -30,6 +31,11 @@ pub(super) async fn live(
         sniff: settings::sniff(config),
         relay: settings::relay(config),
     })
+}
+
+/// Who may be asked for names, by the gateway and by governed processes.
+pub(super) fn resolvers(config: &Config) -> anyhow::Result<Vec<SocketAddr>> {
+    dial::servers(&settings::dns(config)).context("reading who is asked for names")
 }
 
 /// A dialer with a cache of its own.

@@ -6,8 +6,14 @@ use std::sync::atomic::AtomicU64;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::account::{AccessLog, Account, Metrics};
@@ -16,17 +22,14 @@ use crate::config::Config;
 use crate::conn::{Gateway, Limits, accept};
 use crate::drain::Drain;
 use crate::kernel::{Events, Kernel, Parts};
-use crate::net::{self, Listeners, Mark};
+use crate::net::{self, Mark};
 use crate::settings;
 use crate::types::Generation;
 
+use super::guard::Guard;
+use super::namespaces::Keeper;
 use super::observe::{KernelCounters, RelayPipes};
 use super::{App, build};
-
-/// The client's socket and the upstream's.
-const DESCRIPTORS_PER_CONNECTION: u64 = 2;
-/// Listeners, maps, programs, links, DNS sockets, the log, and the relay's pipes.
-const OWN_DESCRIPTORS: u64 = 2_048;
 
 /// The first policy's number.
 const FIRST: Generation = Generation(1);
@@ -36,25 +39,36 @@ impl App {
     ///
     /// The listeners are there before a connection is turned to them. What arrives between attaching
     /// and the first accept waits in their backlog.
-    pub(super) async fn start(path: PathBuf, config: Config) -> anyhow::Result<Self> {
+    pub(super) async fn start(
+        path: PathBuf,
+        config: Config,
+        take_over: bool,
+    ) -> anyhow::Result<Self> {
         let descriptors = net::raise_limit().context("raising the limit on descriptors")?;
         warn_of_descriptors(&config, descriptors);
-        let port = config.gateway.listen_port;
-        let listeners =
-            Listeners::bind(port).with_context(|| format!("listening on port {port}"))?;
-        let netns = net::netns_cookie(&listeners.v4).context("asking for the network namespace")?;
+        let ports = settings::ports(&config);
+        let own = net::listen_here(ports.clone())
+            .with_context(|| format!("listening on a port of {ports:?}"))?;
 
         let mut metrics = Metrics::new();
         metrics.register(RelayPipes);
         let (readiness, ready) = watch::channel(Readiness::Starting);
 
-        let (programs, parts) = Kernel::load(&settings::setup(&config, netns))?;
+        let (kernel, taken) = Kernel::load(&settings::setup(
+            &config,
+            &build::resolvers(&config)?,
+            take_over,
+        ))?;
         let Parts {
             origins,
             exempt,
             events,
+            requests,
+            namespaces,
             counters,
-        } = parts;
+            strict,
+            before,
+        } = taken;
         metrics.register(KernelCounters(counters));
         let metrics = Arc::new(metrics);
         metrics.reloaded(FIRST);
@@ -77,68 +91,104 @@ impl App {
             live: ArcSwap::from_pointee(live),
             accepted: AtomicU64::new(0),
         });
-        serve_admin(&config, &metrics, ready).await?;
+        let admin = serve_admin(&config, &metrics, ready)?;
+        let acceptor = Acceptor {
+            gateway: Arc::clone(&gateway),
+            connections: drain.connections.clone(),
+            stop: drain.accepting.clone(),
+        };
+        let (strict, peers) = strict.unzip();
+        let mut keeper = Keeper::new(acceptor, namespaces, Guard::new(strict)?, ports);
+        let here = own.cookie;
+        keeper.serve_own(own)?;
+        let governed = kernel.governed();
+        keeper.serve_running(&governed).await;
+        keeper.forget_others(here)?;
+        tokio::spawn(keeper.run(requests, governed));
+        if let Some(peers) = peers {
+            tokio::spawn(peers.keep());
+        }
         let app = Self {
             path,
             config,
             generation: FIRST,
-            kernel: programs.attach()?,
+            kernel: kernel.attach()?,
             gateway,
             metrics,
             mark,
             readiness,
             drain,
+            admin,
             log,
         };
-        app.serve_refusals(events);
-        app.serve_connections(listeners);
+        app.serve_decisions(events);
+        if let Some(pid) = before {
+            hand_over(pid)?;
+        }
         Ok(app)
     }
 
-    fn serve_connections(&self, listeners: Listeners) {
-        for listener in [Some(listeners.v4), listeners.v6].into_iter().flatten() {
-            let gateway = Arc::clone(&self.gateway);
-            let connections = self.drain.connections.clone();
-            let serve = move |stream, peer| {
-                connections.track_future(Arc::clone(&gateway).serve(stream, peer))
-            };
-            tokio::spawn(accept(listener, self.drain.accepting.clone(), serve));
-        }
-    }
-
-    fn serve_refusals(&self, mut events: Events) {
+    fn serve_decisions(&self, mut events: Events) {
         let gateway = Arc::clone(&self.gateway);
         tokio::spawn(async move {
             loop {
-                gateway.record_refusal(events.next().await);
+                gateway.record_decision(events.next().await);
             }
         });
     }
 }
 
-async fn serve_admin(
+/// Takes connections off listeners.
+pub(super) struct Acceptor {
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) connections: TaskTracker,
+    /// Ends all accepting.
+    pub(super) stop: CancellationToken,
+}
+
+impl Acceptor {
+    /// Serves what arrives at `listener` until `stop`.
+    pub(super) fn accept(&self, listener: TcpListener, stop: CancellationToken) {
+        let gateway = Arc::clone(&self.gateway);
+        let connections = self.connections.clone();
+        let serve =
+            move |stream, peer| connections.track_future(Arc::clone(&gateway).serve(stream, peer));
+        tokio::spawn(accept(listener, stop, serve));
+    }
+}
+
+fn serve_admin(
     config: &Config,
     metrics: &Arc<Metrics>,
     ready: watch::Receiver<Readiness>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<JoinSet<()>> {
     let sites = [
         (config.admin.metrics, Site::Metrics(Arc::clone(metrics))),
         (config.admin.health, Site::Health(ready)),
     ];
+    let mut servers = JoinSet::new();
     for (address, site) in sites {
         let Some(address) = address else { continue };
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("listening on {address}"))?;
-        tokio::spawn(serve(listener, site));
+        let listener =
+            net::listen_shared(address).with_context(|| format!("listening on {address}"))?;
+        servers.spawn(serve(listener, site));
     }
-    Ok(())
+    Ok(servers)
+}
+
+/// Tells the gateway before this one that its programs and all new connections are taken.
+fn hand_over(pid: u32) -> anyhow::Result<()> {
+    let process = Pid::from_raw(pid.try_into().context("a process id")?);
+    match kill(process, Signal::SIGUSR2) {
+        // It has ended by itself meanwhile.
+        Ok(()) | Err(Errno::ESRCH) => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("telling process {pid} to hand over")),
+    }
 }
 
 /// Says so if the descriptors do not suffice for the connections that the limits admit.
 fn warn_of_descriptors(config: &Config, descriptors: u64) {
-    let connections = u64::from(config.limits.connections);
-    let needed = connections * DESCRIPTORS_PER_CONNECTION + OWN_DESCRIPTORS;
+    let needed = settings::descriptors(&config.limits);
     if needed > descriptors {
         warn!(
             descriptors,

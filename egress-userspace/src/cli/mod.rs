@@ -1,22 +1,40 @@
 //! The command line: what was asked for, and the commands that need no running gateway.
 
 mod check;
+mod cleanup;
+mod doctor;
 mod logging;
+mod pins;
+mod status;
+mod table;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::kernel::KernelError;
+
 pub use check::check;
+pub use cleanup::{Cleanup, cleanup};
+pub use doctor::doctor;
 pub use logging::start as start_logging;
+pub use pins::Pins;
+pub use status::status;
 
 /// The configuration is wrong, or the command line is (clap's own choice).
 pub const EXIT_INVALID: u8 = 2;
+
+/// Where the configuration is if it is not named.
+const DEFAULT_CONFIG: &str = "/etc/egress/egress.toml";
 
 const EXAMPLES: &str = "\
 Examples:
   egress check /etc/egress/egress.toml           is the file right?
   egress run --config /etc/egress/egress.toml    govern what it says, until SIGTERM
+  egress doctor                                  what can this node do?
+  egress status                                  what is attached, and by whom?
+  egress cleanup                                 detach everything
   kill -HUP PID                                  read the file again (done by itself when it changes)
 
 Exit status: 0 all is well, 1 the gateway cannot run, 2 the configuration or command line is wrong.";
@@ -27,6 +45,15 @@ Govern connections until SIGTERM.
 Needs root: CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN and CAP_DAC_READ_SEARCH. SIGHUP, or a change of the \
 file, has the configuration read again; SIGTERM ends the gateway when its connections have ended, or \
 after [gateway] drain. EGRESS_LOG sets how much is told, as in EGRESS_LOG=debug.";
+
+const DOCTOR: &str = "Exit status: 0 all that the gateway needs is here, 1 something is missing, \
+2 the configuration is wrong.";
+
+const STATUS: &str = "Exit status: 0 attached and a gateway runs, 1 a program is lacking or the status \
+can't be told, 3 attached but no gateway runs, 4 not attached.";
+
+const CLEANUP: &str = "Exit status: 0 nothing is pinned any more, 1 something still is, 2 it was not \
+confirmed.";
 
 /// A transparent L4 egress gateway.
 ///
@@ -47,16 +74,48 @@ pub enum Command {
     #[command(long_about = RUN)]
     Run {
         /// The configuration file.
-        #[arg(long, value_name = "FILE", default_value = "/etc/egress/egress.toml")]
+        #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
         config: PathBuf,
+        /// Take the place of a gateway that runs: no connection is lost, and its own finish.
+        #[arg(long)]
+        take_over: bool,
     },
     /// Say whether a configuration file is right, and everything that is not.
     Check {
         /// The configuration file.
-        #[arg(value_name = "FILE", default_value = "/etc/egress/egress.toml")]
+        #[arg(value_name = "FILE", default_value = DEFAULT_CONFIG)]
         config: PathBuf,
         /// Print one JSON object.
         #[arg(long)]
         json: bool,
     },
+    /// Say what this kernel and this node can do, and what that means for enforcement.
+    #[command(after_help = DOCTOR)]
+    Doctor {
+        /// The configuration file to examine the node for; without it the default one, if there is one.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what is attached, by which gateway, since when; the gateway need not run.
+    #[command(after_help = STATUS)]
+    Status {
+        /// Where the pins are.
+        #[command(flatten)]
+        pins: Pins,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Detach everything and remove every pin: nothing is governed from then on.
+    #[command(after_help = CLEANUP)]
+    Cleanup(Cleanup),
+}
+
+/// Says why a command could not do its work.
+fn failed(error: &KernelError) -> ExitCode {
+    eprintln!("error: {}", error.in_full());
+    ExitCode::FAILURE
 }

@@ -31,7 +31,7 @@ pub use paths::{CgroupPath, LogPath};
 pub use scope::Scope;
 pub use sections::{AccessLog, Admin, Dial, Dns, Gateway, Limits, Relay, Sniff};
 pub use units::ByteSize;
-pub use words::RelayMode;
+pub use words::{RelayMode, SocketWord};
 
 use crate::types::Service;
 use problem::Problem;

@@ -88,12 +88,16 @@ impl Value for LogPath {
     }
 }
 
+impl Value for PathBuf {
+    fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
+        string(value, problems, "an absolute path", absolute)
+    }
+}
+
 /// A directory that is looked for if it is not named.
 impl Value for Option<PathBuf> {
     fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
-        string(value, problems, "an absolute path", |text| {
-            absolute(text).map(Some)
-        })
+        PathBuf::read(value, problems).map(Some)
     }
 }
 

@@ -10,8 +10,8 @@ use super::net::InternalNet;
 use super::paths::LogPath;
 use super::section::section;
 use super::units::ByteSize;
-use super::words::RelayMode;
-use crate::types::{Mode, OutboundTrafficPolicy};
+use super::words::{RelayMode, SocketWord};
+use crate::types::{Mode, OnExit, OutboundTrafficPolicy};
 
 section! {
     /// `[gateway]`: what it does, and where it stands.
@@ -24,8 +24,16 @@ section! {
         internal: Vec<InternalNet> = Vec::new();
         /// The cgroup v2 directory that the programs attach to; `None`: the cgroup v2 mount.
         attach: Option<PathBuf> = None;
+        /// Where programs and maps are pinned, in a BPF file system.
+        bpffs: PathBuf = PathBuf::from("/sys/fs/bpf/egress");
+        /// What is left of enforcement when the gateway ends.
+        on_exit: OnExit = OnExit::Closed;
         /// Where redirected connections arrive: Istio's port for it.
         listen_port: u16 = 15001, within 1..=u16::MAX;
+        /// Kinds of sockets that governed processes may make beside TCP and UDP.
+        sockets: Vec<SocketWord> = Vec::new();
+        /// Whether what comes out of governed network namespaces is judged on their veths' host side too.
+        strict: bool = true;
         /// How long SIGTERM waits for live connections; Istio's default.
         drain: Duration = Duration::from_secs(5), within Duration::ZERO..=Duration::from_hours(1);
     }

@@ -202,6 +202,16 @@ macro_rules! integers {
 
 integers!(u8, u16, u32, u64);
 
+impl Value for bool {
+    fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
+        let read = value.get_ref().as_bool();
+        if read.is_none() {
+            problems.push(wrong_kind(value, "true or false", "`true` or `false`"));
+        }
+        read
+    }
+}
+
 /// A port.
 impl Value for NonZeroU16 {
     fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {

@@ -5,7 +5,7 @@ use toml::de::DeValue;
 
 use super::problem::{Problem, did_you_mean, one_of};
 use super::value::{Reject, Value, string};
-use crate::types::{Location, Mode, OutboundTrafficPolicy, Protocol, Resolution};
+use crate::types::{Location, Mode, OnExit, OutboundTrafficPolicy, Protocol, Resolution};
 
 /// Which engine moves bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,9 +29,23 @@ macro_rules! words {
     };
 }
 
+/// A kind of socket that governed processes have only if it is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketWord {
+    /// ICMP echo without privileges.
+    Ping,
+    /// Any IP packet.
+    Raw,
+}
+
 words!(Mode {
     "enforce" => Enforce,
     "audit" => Audit,
+});
+
+words!(OnExit {
+    "closed" => Closed,
+    "open" => Open,
 });
 
 words!(OutboundTrafficPolicy {
@@ -45,6 +59,11 @@ words!(RelayMode {
     "copy" => Copy,
 });
 
+words!(SocketWord {
+    "ping" => Ping,
+    "raw" => Raw,
+});
+
 words!(Protocol {
     "TLS" => Tls,
     "HTTPS" => Https,
@@ -52,6 +71,7 @@ words!(Protocol {
     "HTTP2" => Http2,
     "GRPC" => Grpc,
     "TCP" => Tcp,
+    "UDP" => Udp,
 });
 
 words!(Location {

@@ -20,13 +20,13 @@ use arc_swap::ArcSwap;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::account::{Account, Record, Traffic};
+use crate::account::{Account, Outcome, Record, Traffic};
 use crate::dial::{Dialer, Upstream};
-use crate::kernel::{Origin, Origins, Refusal};
-use crate::policy::{Policy, SniffPlan};
+use crate::kernel::{Decision, Origin, Origins};
+use crate::policy::{Facts, Policy, SniffPlan, Verdict};
 use crate::relay::{self, Counters, relay};
 use crate::sniff;
-use crate::types::{ClientAddr, ConnId};
+use crate::types::{Claim, ClientAddr, ConnId};
 
 pub use self::accept::accept;
 pub use self::limits::{Bounds, Limits};
@@ -161,14 +161,30 @@ impl Gateway {
         record.finish(&stop::closed(ended.by));
     }
 
-    /// Records what the kernel side refused.
-    pub fn record_refusal(&self, refusal: Refusal) {
-        let Refusal {
-            reason,
+    /// Records what the kernel side decided by itself. Which service a connection was let through for is
+    /// the policy's to say: the kernel knows only addresses.
+    pub fn record_decision(&self, decision: Decision) {
+        let Decision {
+            denied,
             origin: Origin { dst, caller },
-        } = refusal;
-        self.account
-            .refused_in_kernel(self.next_id(), dst, caller, reason);
+        } = decision;
+        let mut record = self.account.of_kernel(self.next_id(), dst, caller);
+        let Some(reason) = denied else {
+            let policy = &self.live.load().policy;
+            record.judged_by(policy.generation());
+            let facts = Facts {
+                dst,
+                claim: &Claim::Opaque,
+            };
+            if let Verdict::Permit(permit) = policy.decide(&facts) {
+                record.permitted(permit.service().cloned(), None);
+            }
+            return record.finish(&Outcome::Direct);
+        };
+        record.finish(&Outcome::Denied {
+            reason,
+            service: None,
+        });
     }
 
     fn next_id(&self) -> ConnId {

@@ -42,7 +42,10 @@ impl From<DenyReason> for Words {
             | DenyReason::PortMismatch
             | DenyReason::ResolvedAddressRefused
             | DenyReason::KernelUnconfigured
-            | DenyReason::ForeignNamespace
+            | DenyReason::DatagramNotInRegistry
+            | DenyReason::PacketNotInRegistry
+            | DenyReason::SocketKind
+            | DenyReason::FrameNotInRegistry
             | DenyReason::OwnListener
             | DenyReason::LinkLocal
             | DenyReason::KernelMemory

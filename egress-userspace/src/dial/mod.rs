@@ -25,7 +25,7 @@ use crate::types::UpstreamAddr;
 
 pub use self::error::{DialError, ResolveError};
 pub use self::guard::{Class, Refused};
-pub use self::resolve::{Answer, HickoryResolver, Resolve, Resolving};
+pub use self::resolve::{Answer, HickoryResolver, Resolve, Resolving, servers};
 pub use self::settings::{DialSettings, DnsSettings};
 
 /// Makes the gateway's own connections.

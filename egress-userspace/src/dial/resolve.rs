@@ -1,5 +1,6 @@
 //! From a name to its addresses.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -50,11 +51,7 @@ impl HickoryResolver {
     /// A resolver whose sockets `marker` exempts. Fails when no servers are set and
     /// `/etc/resolv.conf` cannot be read or names none.
     pub fn new(settings: &DnsSettings, marker: Arc<dyn Mark>) -> io::Result<Self> {
-        let servers = if settings.servers.is_empty() {
-            system_servers()?
-        } else {
-            settings.servers.iter().copied().map(server).collect()
-        };
+        let servers = servers(settings)?.into_iter().map(server).collect();
         let config = ResolverConfig::from_name_servers(servers);
         let resolver = Resolver::builder_with_config(config, MarkedRuntime::new(marker))
             .with_options(options(settings))
@@ -117,9 +114,21 @@ fn absolute(name: &HostName) -> Result<Name, ResolveError> {
     Ok(name)
 }
 
-fn system_servers() -> io::Result<Vec<NameServerConfig>> {
+/// Who is asked for names: the servers that are set, or else the system's. Fails when none are set and
+/// `/etc/resolv.conf` cannot be read or names none.
+pub fn servers(settings: &DnsSettings) -> io::Result<Vec<SocketAddr>> {
+    if !settings.servers.is_empty() {
+        return Ok(settings.servers.clone());
+    }
     let (config, _) = system_conf::read_system_conf().map_err(io::Error::other)?;
-    Ok(config.name_servers)
+    let addresses = config.name_servers.iter().flat_map(|server| {
+        server
+            .connections
+            .iter()
+            .map(|connection| SocketAddr::new(server.ip, connection.port))
+    });
+    let unique: BTreeSet<_> = addresses.collect();
+    Ok(unique.into_iter().collect())
 }
 
 /// UDP, and TCP for answers that do not fit.

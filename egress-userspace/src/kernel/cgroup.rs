@@ -1,6 +1,6 @@
 //! The cgroup v2 hierarchy: directories, ids, and the way back from an id to a path.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsFd;
@@ -64,18 +64,14 @@ impl Hierarchy {
         self.mount.join(path.strip_prefix("/").unwrap_or(path))
     }
 
+    /// The directories of cgroups at paths below the mount.
+    pub(super) fn directories(&self, paths: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
+        paths.iter().map(|path| self.directory(path)).collect()
+    }
+
     /// The id of the cgroup at `path` below the mount.
     pub(super) fn id(&self, path: &Path) -> Result<CgroupId, KernelError> {
-        let directory = self.directory(path);
-        match fs::metadata(&directory) {
-            Ok(metadata) if metadata.is_dir() => Ok(CgroupId(metadata.ino())),
-            Ok(_) => Err(io::Error::from(io::ErrorKind::NotADirectory)),
-            Err(error) => Err(error),
-        }
-        .map_err(|source| KernelError::Cgroup {
-            path: directory,
-            source,
-        })
+        id_of(&self.directory(path))
     }
 
     /// The path of a cgroup below the mount, starting with `/`; `None`: it is gone.
@@ -98,6 +94,19 @@ impl Hierarchy {
         let below = path.strip_prefix(&self.mount).map_err(io::Error::other)?;
         Ok(format!("/{}", below.display()))
     }
+}
+
+/// The id of the cgroup whose directory this is.
+pub(super) fn id_of(directory: &Path) -> Result<CgroupId, KernelError> {
+    match fs::metadata(directory) {
+        Ok(metadata) if metadata.is_dir() => Ok(CgroupId(metadata.ino())),
+        Ok(_) => Err(io::Error::from(io::ErrorKind::NotADirectory)),
+        Err(error) => Err(error),
+    }
+    .map_err(|source| KernelError::Cgroup {
+        path: directory.to_owned(),
+        source,
+    })
 }
 
 /// The path of the cgroup that this process is in, below the mount.

@@ -1,12 +1,14 @@
 //! What can go wrong on the kernel side.
 
+use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
 use aya::EbpfError;
 use aya::maps::MapError;
-use aya::programs::ProgramError;
-use ipnet::IpNet;
+
+/// What aya says of a program: of its several kinds of errors, only the text matters.
+pub(super) type Failure = Box<dyn Error + Send + Sync>;
 
 /// What can go wrong on the kernel side.
 #[derive(Debug, thiserror::Error)]
@@ -59,15 +61,51 @@ pub enum KernelError {
         /// How many there may be.
         room: usize,
     },
-    /// An internal prefix that the table refused.
-    #[error("internal prefix {net}")]
-    Internal {
-        /// The prefix.
-        net: IpNet,
+    /// A pin could not be made, read or removed.
+    #[error("pin {path}")]
+    Pin {
+        /// The pin, or its directory.
+        path: PathBuf,
         /// Why.
         #[source]
-        source: MapError,
+        source: io::Error,
     },
+    /// Pins can only be in a BPF file system.
+    #[error("{path} is not in a BPF file system: mount -t bpf bpf /sys/fs/bpf")]
+    NotBpffs {
+        /// The directory for pins.
+        path: PathBuf,
+    },
+    /// The pinned programs are attached elsewhere.
+    #[error(
+        "the pinned programs are attached to another cgroup than {attach}: run `egress cleanup` first"
+    )]
+    AttachedElsewhere {
+        /// The directory that they were to be attached to.
+        attach: PathBuf,
+    },
+    /// Another gateway serves the pinned programs.
+    #[error(
+        "another gateway runs, with process id {pid}: start this one with --take-over, or end that one"
+    )]
+    Running {
+        /// Its process id.
+        pid: u32,
+    },
+    /// A gateway that pins nothing can't be taken over from.
+    #[error(
+        "the gateway with process id {pid} cannot be taken over from while on_exit is \"open\": end it first"
+    )]
+    NotPinned {
+        /// Its process id.
+        pid: u32,
+    },
+    /// The clock cannot be read.
+    #[error("reading the monotonic clock")]
+    Clock(#[source] nix::Error),
+    /// A thread could not be started.
+    #[error("starting a thread")]
+    Thread(#[source] io::Error),
     /// The verifier refused a program, or it could not be attached.
     #[error("kernel program {program}: {step}")]
     Program {
@@ -77,7 +115,7 @@ pub enum KernelError {
         step: &'static str,
         /// Why.
         #[source]
-        source: Box<ProgramError>,
+        source: Failure,
     },
     /// No cgroup v2 hierarchy.
     #[error("no cgroup v2 hierarchy is mounted (see /proc/self/mountinfo)")]
@@ -127,4 +165,19 @@ pub enum KernelError {
         /// The cgroup's directory.
         path: PathBuf,
     },
+}
+
+impl KernelError {
+    /// The error with its causes, on one line: of a verifier's log, which goes on for pages, only the
+    /// first is kept.
+    pub fn in_full(&self) -> String {
+        let mut causes = vec![self.to_string()];
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            causes.push(error.to_string());
+            cause = error.source();
+        }
+        let whole = causes.join(": ");
+        whole.lines().next().unwrap_or_default().to_owned()
+    }
 }

@@ -1,4 +1,4 @@
-//! What the programs refuse, read from the ring buffer.
+//! What the programs decide by themselves, read from the ring buffer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,11 +27,11 @@ pub struct Events {
     hierarchy: Arc<Hierarchy>,
 }
 
-/// A connection that the programs refused.
+/// What the programs decided by themselves.
 #[derive(Clone, Debug)]
-pub struct Refusal {
-    /// Why.
-    pub reason: DenyReason,
+pub struct Decision {
+    /// Why it was refused; `None`: it goes straight to its destination.
+    pub denied: Option<DenyReason>,
     /// Where it was going, and who opened it.
     pub origin: Origin,
 }
@@ -45,8 +45,8 @@ impl Events {
         }
     }
 
-    /// The next refusal; waits until there is one.
-    pub async fn next(&mut self) -> Refusal {
+    /// The next decision; waits until there is one.
+    pub async fn next(&mut self) -> Decision {
         let Self {
             ring,
             pace,
@@ -56,15 +56,17 @@ impl Events {
     }
 }
 
-fn read(ring: &mut RingBuf<MapData>, hierarchy: &Hierarchy) -> Option<Refusal> {
+fn read(ring: &mut RingBuf<MapData>, hierarchy: &Hierarchy) -> Option<Decision> {
     while let Some(record) = ring.next() {
-        let event = Event::parse(&record);
         // The version check at load leaves no other records than these.
-        if let Some((denied, event)) = event.and_then(|e| Some((e.denied()?, e))) {
-            let origin = describe(event.origin(), hierarchy);
-            return Some(Refusal {
-                reason: reason(denied),
-                origin,
+        let Some(event) = Event::parse(&record) else {
+            continue;
+        };
+        let denied = event.denied().map(reason);
+        if denied.is_some() || event.is_passed() {
+            return Some(Decision {
+                denied,
+                origin: describe(event.origin(), hierarchy),
             });
         }
     }
@@ -102,10 +104,14 @@ impl Pace {
 fn reason(denied: Denied) -> DenyReason {
     match denied {
         Denied::Unconfigured => DenyReason::KernelUnconfigured,
-        Denied::ForeignNamespace => DenyReason::ForeignNamespace,
         Denied::OwnListener => DenyReason::OwnListener,
         Denied::LinkLocal => DenyReason::LinkLocal,
         Denied::NoMemory => DenyReason::KernelMemory,
+        Denied::Address => DenyReason::AddressNotInRegistry,
+        Denied::Datagram => DenyReason::DatagramNotInRegistry,
+        Denied::Packet => DenyReason::PacketNotInRegistry,
+        Denied::Socket => DenyReason::SocketKind,
+        Denied::Frame => DenyReason::FrameNotInRegistry,
     }
 }
 

@@ -2,15 +2,25 @@
 //!
 //! [`Kernel`] owns the programs, their links and the maps. Dropping it detaches everything.
 
+mod about;
 mod caller;
 mod cgroup;
 mod counters;
+mod destinations;
 mod error;
 mod events;
 mod exempt;
+mod inspect;
+mod namespaces;
 mod object;
 mod origins;
+mod peers;
+mod pins;
+pub mod probe;
 mod programs;
+mod requests;
+mod scope;
+mod strict;
 mod tables;
 #[cfg(feature = "kernel-log")]
 mod trace;
@@ -21,20 +31,30 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use aya::maps::{Array, MapData};
+use aya::programs::links::FdLink;
 use aya::{Ebpf, EbpfLoader};
 use egress_common::Settings;
+pub use egress_common::{LISTEN_PORTS, SocketKind};
 use ipnet::IpNet;
+use tokio::sync::watch;
 
-use crate::types::CgroupId;
+use crate::types::{AddressRule, CgroupId, OnExit};
 
 pub use self::counters::Counters;
 pub use self::error::KernelError;
-pub use self::events::{Events, Refusal};
+pub use self::events::{Decision, Events};
 pub use self::exempt::Exempt;
+pub use self::inspect::{Attached, Owner, Pinned, Removed, Table, Target, inspect, remove};
+pub use self::namespaces::Namespaces;
 pub use self::origins::{Origin, Origins};
+pub use self::peers::Peers;
+pub use self::requests::{Requests, Wanted};
+pub use self::strict::Strict;
 
+use self::about::About;
 use self::cgroup::Hierarchy;
 use self::object::EmbeddedObject;
+use self::pins::Pins;
 use self::tables::Tables;
 use self::visible::Visible;
 
@@ -45,10 +65,18 @@ pub struct Setup {
     pub attach: Option<PathBuf>,
     /// Port of the gateway's listeners.
     pub listen_port: u16,
-    /// Cookie of the network namespace that has them.
-    pub netns: u64,
+    /// Kinds of sockets that governed tasks may have beside TCP and UDP.
+    pub sockets: Vec<SocketKind>,
     /// Which connections concern the gateway.
     pub reach: Reach,
+    /// Where programs and maps are pinned.
+    pub bpffs: PathBuf,
+    /// What is left when the gateway ends.
+    pub on_exit: OnExit,
+    /// Judge what comes out of governed namespaces on the host side of their veths too.
+    pub strict: bool,
+    /// Take the place of a gateway that runs.
+    pub take_over: bool,
 }
 
 /// Which connections the programs turn to the gateway. May change while they run.
@@ -58,22 +86,29 @@ pub struct Reach {
     pub cgroups: BTreeSet<PathBuf>,
     /// Destinations that are left alone.
     pub internal: BTreeSet<IpNet>,
+    /// What is decided by address and port alone.
+    pub addresses: Vec<AddressRule>,
+    /// Datagrams, and packets of other kinds, that no rule is for pass.
+    pub lenient: bool,
 }
 
 /// The programs, attached.
-#[derive(Debug)]
 pub struct Kernel {
     hierarchy: Arc<Hierarchy>,
     tables: Tables,
-    // Holds the programs, whose links detach when it goes.
+    governed: watch::Sender<Vec<PathBuf>>,
     programs: Ebpf,
+    // Links that are not pinned detach when these go.
+    links: Vec<FdLink>,
+    pins: Pins,
+    on_exit: OnExit,
 }
 
 /// The programs, loaded and configured, but not attached: nothing has changed for anyone yet.
-#[derive(Debug)]
 pub struct Loaded {
     kernel: Kernel,
     attach: PathBuf,
+    own: About,
 }
 
 /// What a running gateway takes from the kernel side.
@@ -82,25 +117,44 @@ pub struct Parts {
     pub origins: Origins,
     /// Marks the gateway's own sockets.
     pub exempt: Exempt,
-    /// What the programs refuse.
+    /// What the programs decide by themselves.
     pub events: Events,
+    /// What they ask for.
+    pub requests: Requests,
+    /// Where their connections go.
+    pub namespaces: Namespaces,
+    /// For the veths of governed namespaces; `None`: not wanted, or not possible.
+    pub strict: Option<(Strict, Peers)>,
     /// What the programs count.
     pub counters: Counters,
+    /// Process id of the gateway whose place is taken.
+    pub before: Option<u32>,
 }
 
 impl Kernel {
     /// Loads the programs, which hold the maps from then on, and writes their settings and tables.
+    ///
+    /// Maps that a gateway before this one left are gone on with: what it governed stays governed.
     pub fn load(setup: &Setup) -> Result<(Loaded, Parts), KernelError> {
         let hierarchy = Arc::new(Hierarchy::find()?);
         let object = EmbeddedObject::get()?;
-        let mut ebpf = EbpfLoader::new()
-            .load(object.bytes())
-            .map_err(KernelError::Load)?;
+        let pins = Pins::new(&setup.bpffs)?;
+        let mut ebpf = load(&object, &pins)?;
         programs::load(&mut ebpf)?;
+        let is_strict = setup.strict && Strict::load(&mut ebpf)?;
         #[cfg(feature = "kernel-log")]
         trace::start(&mut ebpf);
-        let attach = hierarchy.attach_point(setup.attach.as_deref())?;
-        let visible = Visible::new(&hierarchy, attach)?;
+        let visible = Visible::new(&hierarchy, hierarchy.attach_point(setup.attach.as_deref())?)?;
+        let own = About::take(&mut ebpf)?;
+        let before = own.before(&hierarchy, visible.attach())?;
+        match before {
+            Some(pid) if !setup.take_over => return Err(KernelError::Running { pid }),
+            // Two sets of programs would be attached for a while, each refusing what the other turns.
+            Some(pid) if setup.on_exit == OnExit::Open => {
+                return Err(KernelError::NotPinned { pid });
+            }
+            _ => {}
+        }
         write_settings(&mut ebpf, setup, visible.gateway())?;
         let attach = visible.attach().to_owned();
         let mut tables = Tables::new(&mut ebpf, visible)?;
@@ -108,37 +162,110 @@ impl Kernel {
         let parts = Parts {
             origins: Origins::new(take(&mut ebpf, "ACC")?, Arc::clone(&hierarchy)),
             exempt: Exempt::new(take(&mut ebpf, "EXEMPT")?),
+            requests: Requests::start(take(&mut ebpf, "REQUESTS")?).map_err(KernelError::Thread)?,
+            namespaces: Namespaces::new(take(&mut ebpf, "NETNS")?),
             events: Events::new(take(&mut ebpf, "EVENTS")?, Arc::clone(&hierarchy)),
+            strict: strict(&mut ebpf, setup, &pins, is_strict)?,
             counters: Counters::new(take(&mut ebpf, "COUNTERS")?),
+            before,
         };
+        let on_exit = setup.on_exit;
+        let governed = watch::Sender::new(hierarchy.directories(&setup.reach.cgroups));
         let kernel = Self {
             hierarchy,
             tables,
+            governed,
             programs: ebpf,
+            links: Vec::new(),
+            pins,
+            on_exit,
         };
-        Ok((Loaded { kernel, attach }, parts))
+        Ok((
+            Loaded {
+                kernel,
+                attach,
+                own,
+            },
+            parts,
+        ))
     }
 
     /// Changes which connections concern the gateway; on an error as little as possible has changed,
     /// and what was governed before still is.
     pub fn set_reach(&mut self, reach: &Reach) -> Result<(), KernelError> {
-        self.tables.set(&self.hierarchy, reach)
+        self.tables.set(&self.hierarchy, reach)?;
+        self.governed
+            .send_replace(self.hierarchy.directories(&reach.cgroups));
+        Ok(())
     }
 }
 
 impl Loaded {
+    /// The directories of the governed cgroups, now and whenever they change.
+    pub fn governed(&self) -> watch::Receiver<Vec<PathBuf>> {
+        self.kernel.governed.subscribe()
+    }
+
     /// Attaches the programs: from here on connections come to the listeners.
     pub fn attach(mut self) -> Result<Kernel, KernelError> {
-        programs::attach(&mut self.kernel.programs, &self.attach)?;
+        let Kernel {
+            programs,
+            links,
+            pins,
+            on_exit,
+            ..
+        } = &mut self.kernel;
+        match on_exit {
+            OnExit::Closed => {
+                programs::attach(programs, &self.attach, Some(pins))?;
+                pins.remove_others()?;
+            }
+            OnExit::Open => {
+                *links = programs::attach(programs, &self.attach, None)?;
+                programs::unpin(pins)?;
+                strict::forget_all(pins)?;
+            }
+        }
+        self.own.write(&self.attach)?;
         Ok(self.kernel)
     }
 }
 
+fn load(object: &EmbeddedObject, pins: &Pins) -> Result<Ebpf, KernelError> {
+    let mut loader = EbpfLoader::new();
+    for name in pins::MAPS {
+        loader.map_pin_path(name, pins.map(name));
+    }
+    loader.load(object.bytes()).map_err(KernelError::Load)
+}
+
 fn write_settings(ebpf: &mut Ebpf, setup: &Setup, gateway: CgroupId) -> Result<(), KernelError> {
-    let settings = Settings::new(setup.listen_port.to_be_bytes(), gateway.0, setup.netns);
+    let settings = Settings::new(
+        setup.listen_port.to_be_bytes(),
+        gateway.0,
+        bits(&setup.sockets),
+    );
     let mut map: Array<MapData, Settings> = take(ebpf, "CFG")?;
     map.set(0, settings, 0)
         .map_err(|source| KernelError::Map { map: "CFG", source })
+}
+
+fn strict(
+    ebpf: &mut Ebpf,
+    setup: &Setup,
+    pins: &Pins,
+    is_strict: bool,
+) -> Result<Option<(Strict, Peers)>, KernelError> {
+    if !is_strict {
+        strict::forget_all(pins)?;
+        return Ok(None);
+    }
+    let pins = (setup.on_exit == OnExit::Closed).then(|| pins.clone());
+    Strict::new(ebpf, pins).map(Some)
+}
+
+fn bits(kinds: &[SocketKind]) -> u32 {
+    kinds.iter().fold(0, |bits, kind| bits | *kind as u32)
 }
 
 /// Takes a map out of the object, as its type.

@@ -1,18 +1,31 @@
 //! The programs: through the verifier, and onto one cgroup.
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
 
 use aya::Ebpf;
-use aya::programs::{CgroupAttachMode, Program, ProgramError};
+use aya::programs::links::FdLink;
+use aya::programs::{CgroupAttachMode, CgroupSkbAttachType, Program, ProgramError};
+
+use crate::net;
 
 use super::KernelError;
+use super::error::Failure;
+use super::pins::Pins;
 
-/// In this order: the record has a way to the gateway before the first connection is turned to it.
-const PROGRAMS: [&str; 5] = [
+/// In this order: the record has a way to the gateway, and the backstop is there, before the first
+/// connection is turned to it.
+pub(super) const PROGRAMS: [&str; 11] = [
     "egress_sockops",
     "egress_getpeername4",
     "egress_getpeername6",
+    "egress_packet",
+    "egress_socket",
+    "egress_sendmsg4",
+    "egress_sendmsg6",
+    "egress_bind4",
+    "egress_bind6",
     "egress_connect4",
     "egress_connect6",
 ];
@@ -25,40 +38,121 @@ const MODE: CgroupAttachMode = CgroupAttachMode::Single;
 /// program knows its maps by descriptor only.
 pub(super) fn load(ebpf: &mut Ebpf) -> Result<(), KernelError> {
     each(ebpf, "load", |program| match program {
-        Program::SockOps(program) => program.load(),
-        Program::CgroupSockAddr(program) => program.load(),
-        _ => Err(ProgramError::UnexpectedProgramType),
+        Program::SockOps(program) => Ok(program.load()?),
+        Program::CgroupSockAddr(program) => Ok(program.load()?),
+        Program::CgroupSock(program) => Ok(program.load()?),
+        Program::CgroupSkb(program) => Ok(program.load()?),
+        _ => Err(ProgramError::UnexpectedProgramType.into()),
     })
 }
 
-/// Attaches every program to the cgroup at `directory`.
-pub(super) fn attach(ebpf: &mut Ebpf, directory: &Path) -> Result<(), KernelError> {
+/// Attaches every program to the cgroup at `directory`. One that is attached already, by a gateway
+/// before this one, is replaced in its place: no connection goes by unjudged.
+///
+/// Gives the links that are not pinned: what they attach is attached as long as they are held.
+pub(super) fn attach(
+    ebpf: &mut Ebpf,
+    directory: &Path,
+    pins: Option<&Pins>,
+) -> Result<Vec<FdLink>, KernelError> {
     let cgroup = File::open(directory).map_err(|source| KernelError::Cgroup {
         path: directory.to_owned(),
         source,
     })?;
-    each(ebpf, "attach", |program| match program {
-        Program::SockOps(program) => program.attach(&cgroup, MODE).map(|_link| ()),
-        Program::CgroupSockAddr(program) => program.attach(&cgroup, MODE).map(|_link| ()),
-        _ => Err(ProgramError::UnexpectedProgramType),
-    })
+    let mut held = Vec::new();
+    for name in PROGRAMS {
+        if let Some(pins) = pins {
+            keep(ebpf, name, &cgroup, pins)?;
+        } else {
+            let link = with(ebpf, name, "attach", |program| attach_one(program, &cgroup))?;
+            held.push(link);
+        }
+    }
+    Ok(held)
+}
+
+/// Lets go of what is pinned: it stays attached only as long as a process holds it.
+pub(super) fn unpin(pins: &Pins) -> Result<(), KernelError> {
+    PROGRAMS.iter().try_for_each(|name| pins.unpin(name))
+}
+
+/// Attaches a program so that it stays when this process goes.
+fn keep(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+    cgroup: &File,
+    pins: &Pins,
+) -> Result<(), KernelError> {
+    if let Some(link) = pins.pinned(name)? {
+        let program = with(ebpf, name, "attach", |program| {
+            Ok(program.fd()?.try_clone()?)
+        })?;
+        match net::update_link(&link, &program) {
+            Ok(()) => return Ok(()),
+            // The cgroup that it was attached to is gone, and the link with it.
+            Err(error) if error.raw_os_error() == Some(libc::ENOLINK) => pins.unpin(name)?,
+            Err(source) => {
+                return Err(KernelError::Pin {
+                    path: pins.link(name),
+                    source,
+                });
+            }
+        }
+    }
+    let link = with(ebpf, name, "attach", |program| attach_one(program, cgroup))?;
+    link.pin(pins.link(name))
+        .map(|_pinned| ())
+        .map_err(|error| KernelError::Pin {
+            path: pins.link(name),
+            source: io::Error::other(error),
+        })
+}
+
+fn attach_one(program: &mut Program, cgroup: &File) -> Result<FdLink, Failure> {
+    match program {
+        Program::SockOps(program) => {
+            let id = program.attach(cgroup, MODE)?;
+            Ok(program.take_link(id)?.try_into()?)
+        }
+        Program::CgroupSockAddr(program) => {
+            let id = program.attach(cgroup, MODE)?;
+            Ok(program.take_link(id)?.try_into()?)
+        }
+        Program::CgroupSock(program) => {
+            let id = program.attach(cgroup, MODE)?;
+            Ok(program.take_link(id)?.try_into()?)
+        }
+        Program::CgroupSkb(program) => {
+            let id = program.attach(cgroup, CgroupSkbAttachType::Egress, MODE)?;
+            Ok(program.take_link(id)?.try_into()?)
+        }
+        _ => Err(ProgramError::UnexpectedProgramType.into()),
+    }
 }
 
 fn each(
     ebpf: &mut Ebpf,
     step: &'static str,
-    run: impl Fn(&mut Program) -> Result<(), ProgramError>,
+    run: impl Fn(&mut Program) -> Result<(), Failure>,
 ) -> Result<(), KernelError> {
-    for name in PROGRAMS {
-        let program = ebpf.program_mut(name).ok_or(KernelError::Missing {
-            kind: "program",
-            name,
-        })?;
-        run(program).map_err(|source| KernelError::Program {
-            program: name,
-            step,
-            source: Box::new(source),
-        })?;
-    }
-    Ok(())
+    PROGRAMS
+        .iter()
+        .try_for_each(|name| with(ebpf, name, step, &run))
+}
+
+fn with<T>(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+    step: &'static str,
+    run: impl FnOnce(&mut Program) -> Result<T, Failure>,
+) -> Result<T, KernelError> {
+    let program = ebpf.program_mut(name).ok_or(KernelError::Missing {
+        kind: "program",
+        name,
+    })?;
+    run(program).map_err(|source| KernelError::Program {
+        program: name,
+        step,
+        source,
+    })
 }

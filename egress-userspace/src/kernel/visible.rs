@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process;
 
 use egress_common::MAX_CGROUP_DEPTH;
 use tracing::warn;
 
 use crate::types::CgroupId;
 
+use super::about::is_gateway;
 use super::cgroup::own_path;
 use super::{Hierarchy, KernelError};
 
@@ -53,7 +55,8 @@ impl Visible {
         paths.iter().map(|path| self.id(hierarchy, path)).collect()
     }
 
-    fn id(&self, hierarchy: &Hierarchy, below: &Path) -> Result<u64, KernelError> {
+    /// The id of the cgroup at this path below the mount, if it can be governed.
+    pub(super) fn id(&self, hierarchy: &Hierarchy, below: &Path) -> Result<u64, KernelError> {
         let path = hierarchy.directory(below);
         if !path.starts_with(&self.attach) {
             return Err(KernelError::OutOfReach {
@@ -80,7 +83,13 @@ impl Visible {
 /// Says so if other processes share the gateway's cgroup, and so its exemption.
 fn warn_of_company(path: &Path) {
     let processes = fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
-    let others = processes.lines().count().saturating_sub(1);
+    let me = process::id();
+    let strange = |pid: &u32| *pid != me && !is_gateway(*pid);
+    let others = processes
+        .lines()
+        .filter_map(|pid| pid.parse().ok())
+        .filter(strange)
+        .count();
     if others > 0 {
         warn!(
             cgroup = %path.display(),

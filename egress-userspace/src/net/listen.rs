@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::Range;
 use std::os::fd::AsFd;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -15,32 +16,69 @@ const BACKLOG: i32 = 4096;
 
 /// The listeners of one network namespace, on the same port of both loopback addresses.
 #[derive(Debug)]
-pub struct Listeners {
+pub struct Bound {
     /// On 127.0.0.1.
-    pub v4: TcpListener,
+    pub(super) v4: Socket,
     /// On `::1`; `None`: this namespace has no IPv6, and so no IPv6 client.
-    pub v6: Option<TcpListener>,
+    v6: Option<Socket>,
+    port: u16,
 }
 
-impl Listeners {
-    /// Binds `port` on both loopback addresses.
-    pub fn bind(port: u16) -> io::Result<Self> {
+impl Bound {
+    /// Binds the first of `ports` that is free on both loopback addresses.
+    pub(super) fn new(ports: Range<u16>) -> io::Result<Self> {
+        let mut taken = io::Error::from(io::ErrorKind::AddrInUse);
+        for port in ports {
+            match Self::on(port) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => taken = error,
+                bound => return bound,
+            }
+        }
+        Err(taken)
+    }
+
+    fn on(port: u16) -> io::Result<Self> {
         let v4 = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
         let v6 = match bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port))) {
             Ok(listener) => Some(listener),
             Err(error) if lacks_ipv6(&error) => None,
             Err(error) => return Err(error),
         };
-        Ok(Self { v4, v6 })
+        Ok(Self { v4, v6, port })
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Hands the listeners to the runtime.
+    pub fn listeners(self) -> io::Result<Vec<TcpListener>> {
+        let sockets = [Some(self.v4), self.v6].into_iter().flatten();
+        sockets
+            .map(|socket| TcpListener::from_std(socket.into()))
+            .collect()
     }
 }
 
+/// Listens on an address that another gateway, whose place is being taken, may listen on as well
+/// (`SO_REUSEPORT`: processes of the same user only).
+pub fn listen_shared(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.bind(&SockAddr::from(addr))?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
 /// Cookie of the network namespace that a socket is in (`SO_NETNS_COOKIE`, Linux 5.14).
-pub fn netns_cookie(socket: &impl AsFd) -> io::Result<u64> {
+pub(super) fn netns_cookie(socket: &impl AsFd) -> io::Result<u64> {
     sys::netns_cookie(socket.as_fd())
 }
 
-fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
+fn bind(addr: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     // A gateway that starts again takes the port although connections of the last one linger.
@@ -53,7 +91,7 @@ fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     socket.set_tcp_nodelay(true)?;
     socket.bind(&SockAddr::from(addr))?;
     socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+    Ok(socket)
 }
 
 fn lacks_ipv6(error: &io::Error) -> bool {
@@ -65,16 +103,35 @@ fn lacks_ipv6(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use tokio::net::TcpStream;
+    use std::net::TcpStream;
 
     use super::*;
 
-    #[tokio::test]
-    async fn an_accepted_socket_sends_at_once() {
+    #[test]
+    fn an_accepted_socket_sends_at_once() {
         let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a listener");
-        let address = listener.local_addr().expect("its address");
-        let _client = TcpStream::connect(address).await.expect("a client");
-        let (accepted, _) = listener.accept().await.expect("accepted");
-        assert!(accepted.nodelay().expect("the option"));
+        let address = listener
+            .local_addr()
+            .expect("an address")
+            .as_socket()
+            .expect("of IPv4");
+        let _client = TcpStream::connect(address).expect("a client");
+        let (accepted, _) = listener.accept().expect("accepted");
+        assert!(accepted.tcp_nodelay().expect("the option"));
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_passed_over() {
+        let taken = bind(SocketAddr::from((Ipv6Addr::LOCALHOST, 0))).expect("a listener");
+        let port = taken
+            .local_addr()
+            .expect("an address")
+            .as_socket()
+            .expect("of IPv6")
+            .port();
+        let bound = Bound::new(port..port.saturating_add(8)).expect("another port");
+        assert_ne!(bound.port(), port);
+        let none = Bound::new(port..port + 1).expect_err("no other port");
+        assert_eq!(none.kind(), io::ErrorKind::AddrInUse);
     }
 }

@@ -1,11 +1,17 @@
 //! Listeners and socket options.
 
 mod descriptors;
+mod links;
 mod listen;
 mod mark;
+mod namespace;
+mod netlink;
 mod sys;
 
 pub use descriptors::raise_limit;
-pub use listen::{Listeners, netns_cookie};
+pub use links::{Change, Changes, NetnsId, Veth, netns_id, veths};
+pub use listen::{Bound, listen_shared};
 pub use mark::Mark;
+pub use namespace::{Served, listen_here, listen_in};
+pub use sys::bpf::{detach_link, open_pin, update_link};
 pub use sys::open_by_id;

@@ -2,6 +2,8 @@
 
 #![expect(unsafe_code, reason = "each block says why it is sound")]
 
+pub(super) mod bpf;
+
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};

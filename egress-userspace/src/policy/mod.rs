@@ -12,6 +12,7 @@
 //! and within each the one with the longest prefix of `addresses`.
 
 mod hosts;
+mod kernel;
 mod nearest;
 mod permit;
 mod ports;
@@ -23,10 +24,13 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use kernel::{address_rules, enforces};
 pub use permit::{Denial, EndpointTarget, Permit, Target, Verdict};
 pub use sniff::SniffPlan;
 
-use crate::types::{Claim, Generation, Mode, OriginalDst, OutboundTrafficPolicy, Service};
+use crate::types::{
+    Claim, Generation, Mode, OriginalDst, OutboundTrafficPolicy, Protocol, Service,
+};
 use hosts::HostIndex;
 use ports::PortRules;
 use rule::Rule;
@@ -66,7 +70,12 @@ impl Policy {
         let mut ports: HashMap<u16, PortRules> = HashMap::new();
         for service in services {
             let addresses: Arc<_> = service.addresses.as_slice().into();
-            for port in &service.ports {
+            // Datagrams are judged in the kernel alone.
+            for port in service
+                .ports
+                .iter()
+                .filter(|port| port.protocol != Protocol::Udp)
+            {
                 let rule = Arc::new(Rule::new(service, port, Arc::clone(&addresses)));
                 let by_name = port.protocol.sends_name() && !service.hosts.is_empty();
                 ports.entry(port.number).or_default().add(&rule, by_name);

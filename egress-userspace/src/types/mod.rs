@@ -1,6 +1,7 @@
 //! Words that every module speaks: addresses, names, ids, claims, reasons, services.
 
 mod addr;
+mod address_rule;
 mod caller;
 mod claim;
 mod flag;
@@ -11,12 +12,13 @@ mod reason;
 mod service;
 
 pub use addr::{ClientAddr, OriginalDst, UpstreamAddr};
+pub use address_rule::{AddressAction, AddressRule, Transport};
 pub use caller::Caller;
 pub use claim::{Claim, Tls};
 pub use flag::ResponseFlag;
 pub use host::{HostName, HostNameError, HostPattern, HostPatternError};
 pub use ids::{CgroupId, ConnId, Generation};
-pub use mode::{Mode, OutboundTrafficPolicy};
+pub use mode::{Mode, OnExit, OutboundTrafficPolicy};
 pub use reason::DenyReason;
 pub use service::{
     Endpoint, EndpointAddress, Location, Port, Protocol, Resolution, Service, ServiceName,

@@ -10,6 +10,16 @@ pub enum Mode {
     Audit,
 }
 
+/// What is left of enforcement when the gateway ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnExit {
+    /// Everything: governed connections fail until a gateway runs again.
+    #[default]
+    Closed,
+    /// Nothing: connections go out unjudged.
+    Open,
+}
+
 /// What happens to a connection that no service admits: Istio's `outboundTrafficPolicy.mode`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OutboundTrafficPolicy {

@@ -62,14 +62,20 @@ reasons! {
     ResolvedAddressRefused => "resolved_address_refused", "the name resolves to an address that is not public";
     /// In the kernel: the programs have no settings of their version.
     KernelUnconfigured => "kernel_unconfigured", "the kernel programs are not configured";
-    /// In the kernel: no listener in the socket's network namespace.
-    ForeignNamespace => "foreign_namespace", "the gateway has no listener in this network namespace";
     /// In the kernel: a connection to the gateway's own listener.
     OwnListener => "own_listener", "the gateway's listener is not a destination";
     /// In the kernel: an IPv6 link-local destination, whose scope is not visible there.
     LinkLocal => "link_local", "link-local addresses are not judged";
     /// In the kernel: no memory for the connection's record.
     KernelMemory => "kernel_memory", "the kernel has no memory for the connection";
+    /// In the kernel: a datagram to a destination that no rule allows.
+    DatagramNotInRegistry => "datagram_not_in_registry", "no service admits datagrams to this address and port";
+    /// In the kernel: a packet that was neither redirected nor allowed.
+    PacketNotInRegistry => "packet_not_in_registry", "no service admits this packet";
+    /// In the kernel: a socket of another kind than TCP and UDP.
+    SocketKind => "socket_kind", "sockets of this kind are not for governed processes";
+    /// In the kernel: a frame that came out of a governed network namespace past every other hook.
+    FrameNotInRegistry => "frame_not_in_registry", "no service admits this frame";
     /// The kernel has no record of the connection: it did not come by way of the programs.
     UnknownOrigin => "unknown_origin", "the connection has no original destination";
     /// The gateway has as many connections as it may.

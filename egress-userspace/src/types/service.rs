@@ -80,6 +80,8 @@ pub enum Protocol {
     Grpc,
     /// Anything: no name, only address and port.
     Tcp,
+    /// Datagrams: no name, only address and port, and the kernel alone decides.
+    Udp,
 }
 
 impl Protocol {
@@ -87,7 +89,7 @@ impl Protocol {
     pub fn sends_name(self) -> bool {
         match self {
             Self::Tls | Self::Https | Self::Http | Self::Http2 | Self::Grpc => true,
-            Self::Tcp => false,
+            Self::Tcp | Self::Udp => false,
         }
     }
 
@@ -98,6 +100,7 @@ impl Protocol {
             Self::Http => matches!(claim, Claim::Http1 { .. } | Claim::Http2 { .. }),
             Self::Http2 | Self::Grpc => matches!(claim, Claim::Http2 { .. }),
             Self::Tcp => true,
+            Self::Udp => false,
         }
     }
 
@@ -108,6 +111,7 @@ impl Protocol {
             Self::Tls | Self::Https => "tls",
             Self::Http | Self::Http2 | Self::Grpc => "http",
             Self::Tcp => "tcp",
+            Self::Udp => "udp",
         }
     }
 }

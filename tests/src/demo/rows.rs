@@ -152,8 +152,8 @@ pub const ROWS: &[Row] = &[
         tried: "plain TCP to another address",
         by: By::Governed,
         attempt: Python(UNLISTED),
-        expected: "a reset",
-        proof: &["Connection reset by peer"],
+        expected: "connect() fails: the kernel decides",
+        proof: &["Operation not permitted"],
         logged: Logged::Deny("address_not_in_registry"),
     },
     Row {

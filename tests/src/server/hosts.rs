@@ -40,15 +40,19 @@ pub const BLACKHOLE: &str = "203.0.113.99";
 pub const BLACKHOLE_V6: &str = "2001:db8:1::99";
 /// For a DNS server that a test runs itself; asked for `other.cdn.example.com`.
 pub const DNS_OTHER: &str = "203.0.113.54";
+/// Where a test's own servers take what must not reach them; no service lists it.
+pub const SINK: &str = "203.0.113.200";
+/// As [`SINK`], over IPv6.
+pub const SINK_V6: &str = "2001:db8:1::200";
 /// The port of [`TCP`].
 pub const TCP_PORT: u16 = 5432;
 
 /// Every IPv4 address of the inet.
 pub(crate) const ADDRESSES_V4: &[&str] = &[
-    DNS, DNS_OTHER, API, CDN, PACKAGES, TELEMETRY, LEDGER, EVIL, TCP, TCP_OTHER, PRIVATE,
+    DNS, DNS_OTHER, API, CDN, PACKAGES, TELEMETRY, LEDGER, EVIL, TCP, TCP_OTHER, PRIVATE, SINK,
 ];
 /// Every IPv6 address of the inet.
-pub(crate) const ADDRESSES_V6: &[&str] = &[API_V6];
+pub(crate) const ADDRESSES_V6: &[&str] = &[API_V6, SINK_V6];
 
 /// What the DNS server knows. Any other name does not exist.
 pub(crate) const NAMES: &[Name] = &[

@@ -12,6 +12,7 @@ const LEVELS: &[&[&str]] = &[
     &["relay"],
     &["conn"],
     &["drain", "reload", "settings"],
+    &["doctor"],
     &["admin", "cli"],
     &["app"],
     &["lib", "main"],

@@ -18,6 +18,7 @@ const CONFINED: &[(&str, &str)] = &[
 /// the kernel programs.
 const UNSAFE: &[&str] = &[
     "egress-userspace/src/net/sys.rs",
+    "egress-userspace/src/net/sys/",
     "egress-common/",
     "egress-ebpf/",
 ];

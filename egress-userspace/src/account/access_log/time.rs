@@ -13,7 +13,7 @@ const DAYS_PER_ERA: u64 = 146_097;
 
 /// A moment since 1970, to the millisecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::account) struct Timestamp {
+pub(crate) struct Timestamp {
     millis: u128,
 }
 

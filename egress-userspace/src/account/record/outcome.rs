@@ -28,6 +28,8 @@ pub enum Outcome {
         /// Envoy's flag.
         flag: ResponseFlag,
     },
+    /// It goes straight to its destination, and how it ends is not seen.
+    Direct,
     /// It was closed, by a peer or by the gateway.
     Closed {
         /// Who closed it and how: a stable label.
@@ -42,6 +44,7 @@ impl Outcome {
     pub(super) fn close_reason(&self) -> &'static str {
         match self {
             Self::Denied { .. } => "denied",
+            Self::Direct => "direct",
             Self::Unreachable { reason, .. } | Self::Closed { reason, .. } => reason,
         }
     }
@@ -50,6 +53,7 @@ impl Outcome {
     pub(super) fn flag(&self) -> ResponseFlag {
         match self {
             Self::Denied { reason, .. } => denial_flag(*reason),
+            Self::Direct => ResponseFlag::None,
             Self::Unreachable { flag, .. } | Self::Closed { flag, .. } => *flag,
         }
     }
@@ -75,7 +79,10 @@ fn denial_flag(reason: DenyReason) -> ResponseFlag {
         | DenyReason::AddressMismatch
         | DenyReason::ResolvedAddressRefused
         | DenyReason::KernelUnconfigured
-        | DenyReason::ForeignNamespace
+        | DenyReason::DatagramNotInRegistry
+        | DenyReason::PacketNotInRegistry
+        | DenyReason::SocketKind
+        | DenyReason::FrameNotInRegistry
         | DenyReason::OwnListener
         | DenyReason::LinkLocal
         | DenyReason::KernelMemory

@@ -7,7 +7,7 @@ use super::RawService;
 use super::parts::missing;
 use crate::config::problem::{Problem, Span, did_you_mean, one_of};
 use crate::config::unique::repeated;
-use crate::types::{EndpointAddress, HostPattern, Port, Resolution};
+use crate::types::{EndpointAddress, HostPattern, Port, Protocol, Resolution};
 
 /// Checks a service whose every key is right.
 pub(super) fn check(service: &RawService, header: &Span, problems: &mut Vec<Problem>) {
@@ -129,6 +129,16 @@ fn check_port(service: &RawService, port: &Spanned<Port>) -> Option<Problem> {
     } = port.get_ref();
     let (no_hosts, anywhere) = (service.hosts.is_empty(), service.addresses.is_empty());
     match service.resolution() {
+        Resolution::Static | Resolution::Dns | Resolution::DynamicDns
+            if *protocol == Protocol::Udp =>
+        {
+            let title = "datagrams go where the client sends them: no gateway resolves their names";
+            Some(Problem::new(
+                span,
+                title,
+                "expected another protocol, or resolution NONE",
+            ))
+        }
         Resolution::None if target_port.is_some() => {
             let title = "`target_port` has no effect: NONE dials the address the client asked for";
             Some(Problem::new(
@@ -138,7 +148,8 @@ fn check_port(service: &RawService, port: &Spanned<Port>) -> Option<Problem> {
             ))
         }
         Resolution::None if !protocol.sends_name() && anywhere => {
-            let title = "TCP with NONE and no `addresses` would admit every address on the port";
+            let title =
+                "TCP or UDP with NONE and no `addresses` would admit every address on the port";
             let problem = Problem::new(span, title, "expected `addresses` in this service");
             Some(problem.help("as in addresses = [\"192.0.2.0/24\"]"))
         }

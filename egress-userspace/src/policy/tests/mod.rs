@@ -2,6 +2,7 @@
 
 mod build;
 mod denied;
+mod kernel;
 mod linear;
 mod target;
 

@@ -1,0 +1,95 @@
+//! What the kernel decides by address and port alone.
+
+use crate::Address;
+
+/// A key of the destinations' table, a longest-prefix trie: of all rules for a protocol and port the one
+/// with the longest prefix holds.
+///
+/// The generation stands first, so that two policies lie in one map side by side and the change from
+/// one to the other is the change of one number.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Destination {
+    generation: u32,
+    protocol: [u8; 2],
+    port: [u8; 2],
+    address: Address,
+}
+
+/// Bits before the address, which a rule always has in full.
+const HEAD_BITS: u32 = 64;
+
+impl Destination {
+    /// Length of a whole key.
+    pub const BITS: u32 = HEAD_BITS + Address::BITS;
+
+    /// A destination of one protocol (`IPPROTO_*`) and port, in network order.
+    #[inline(always)]
+    pub const fn new(generation: u32, protocol: u16, port: [u8; 2], address: Address) -> Self {
+        Self {
+            generation,
+            protocol: protocol.to_be_bytes(),
+            port,
+            address,
+        }
+    }
+
+    /// A destination of any protocol and port.
+    #[inline(always)]
+    pub const fn any(generation: u32, address: Address) -> Self {
+        Self::new(generation, 0, [0; 2], address)
+    }
+
+    /// The key under which it says whether what the gateway can't judge passes: datagrams, and
+    /// packets of other kinds.
+    #[inline(always)]
+    pub const fn rest(generation: u32) -> Self {
+        Self::new(generation, u16::MAX, [0; 2], Address::NONE)
+    }
+
+    /// Length of a key whose address counts for `bits` only, at most 128.
+    pub const fn prefix(bits: u32) -> u32 {
+        HEAD_BITS + bits
+    }
+}
+
+macro_rules! rules {
+    ($($(#[$doc:meta])* $name:ident = $value:literal;)*) => {
+        /// What holds for a destination.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u32)]
+        pub enum Rule {
+            $($(#[$doc])* $name = $value,)*
+        }
+
+        impl Rule {
+            /// The rule of a number; `None`: none that this version knows.
+            #[inline(always)]
+            pub const fn from_code(code: u32) -> Option<Self> {
+                match code {
+                    $($value => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+
+            /// The number.
+            #[inline(always)]
+            pub const fn code(self) -> u32 {
+                self as u32
+            }
+        }
+    };
+}
+
+rules! {
+    /// Inside the mesh: never touched.
+    Internal = 1;
+    /// Goes straight to its destination.
+    Allow = 2;
+    /// Is refused.
+    Deny = 3;
+    /// Is judged by the gateway.
+    Gateway = 4;
+}
+
+const _: () = assert!(size_of::<Destination>() == 24 && align_of::<Destination>() == 4);

@@ -1,0 +1,41 @@
+//! Network namespaces that have listeners.
+
+use crate::Address;
+
+/// The listeners of a network namespace. Only user space makes entries, once they are there: a
+/// governed process that makes namespaces fills no map.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Namespace {
+    port: [u8; 2],
+    pad: [u8; 2],
+    v4: Address,
+    v6: Address,
+}
+
+impl Namespace {
+    /// Listeners on `port`, in network order. Clients there connect from `v4` or `v6`;
+    /// `Address::NONE` where the namespace has no address of the family.
+    pub const fn new(port: [u8; 2], v4: Address, v6: Address) -> Self {
+        Self {
+            port,
+            pad: [0; 2],
+            v4,
+            v6,
+        }
+    }
+
+    /// The listeners' port, in network order.
+    #[inline(always)]
+    pub const fn port(&self) -> [u8; 2] {
+        self.port
+    }
+
+    /// The source address of a redirected connection to `peer`.
+    #[inline(always)]
+    pub const fn source(&self, peer: Address) -> Address {
+        if peer.is_v4() { self.v4 } else { self.v6 }
+    }
+}
+
+const _: () = assert!(size_of::<Namespace>() == 36 && align_of::<Namespace>() == 4);

@@ -1,0 +1,301 @@
+//! Listeners in every network namespace that governed processes are in.
+//!
+//! They are made when a connection waits for them, and for what runs when the gateway starts; and let go
+//! when the last process has left, for a listener would keep the namespace alive.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File};
+use std::io;
+use std::ops::Range;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::kernel::{Namespaces, Requests, Wanted};
+use crate::net::{Served, listen_in};
+use crate::types::CgroupId;
+
+use super::guard::Guard;
+use super::start::Acceptor;
+
+/// How often namespaces that nobody is in any more are looked for, and those that somebody is in now.
+const SWEEP: Duration = Duration::from_secs(5);
+/// A pod gets its veth first, and its processes within a second or two: after a new veth it is looked
+/// more often.
+const QUICK: Duration = Duration::from_millis(250);
+const QUICK_LOOKS: u32 = 20;
+/// Namespaces with listeners that one cgroup's processes may have the gateway make: a pod has one, and
+/// a process that makes more for itself harms only itself.
+const PER_CGROUP: usize = 64;
+
+/// Makes and lets go of listeners.
+pub(super) struct Keeper {
+    acceptor: Acceptor,
+    kernel: Namespaces,
+    guard: Guard,
+    ports: Range<u16>,
+    kept: HashMap<u64, Kept>,
+}
+
+/// A namespace with listeners.
+struct Kept {
+    inode: u64,
+    cgroup: CgroupId,
+    stop: CancellationToken,
+}
+
+impl Keeper {
+    /// Nothing is kept yet; listeners are made on the first of `ports` that is free.
+    pub(super) fn new(
+        acceptor: Acceptor,
+        kernel: Namespaces,
+        guard: Guard,
+        ports: Range<u16>,
+    ) -> Self {
+        Self {
+            acceptor,
+            kernel,
+            guard,
+            ports,
+            kept: HashMap::new(),
+        }
+    }
+
+    /// Serves the gateway's own namespace, for as long as the gateway runs.
+    pub(super) fn serve_own(&mut self, served: Served) -> anyhow::Result<()> {
+        let stop = self.acceptor.stop.child_token();
+        self.open(served, &stop)
+    }
+
+    /// Forgets what a gateway before this one served, and this one does not: connections there wait
+    /// for listeners, and do not go to ports that are nobody's.
+    pub(super) fn forget_others(&mut self, own: u64) -> anyhow::Result<()> {
+        for cookie in self.kernel.cookies()? {
+            if cookie != own && !self.kept.contains_key(&cookie) {
+                self.kernel.release(cookie)?;
+            }
+        }
+        self.guard.forget_others()
+    }
+
+    /// Serves the namespaces of processes that run already: none of their connections waits, and those
+    /// that never connect are guarded.
+    pub(super) async fn serve_running(&mut self, governed: &watch::Receiver<Vec<PathBuf>>) {
+        let directories = governed.borrow().clone();
+        let Ok(running) = spawn_blocking(move || running(&directories)).await else {
+            return;
+        };
+        let own = fs::metadata("/proc/self/ns/net")
+            .map(|ns| ns.ino())
+            .unwrap_or_default();
+        for (pid, cgroup) in running {
+            let inode = fs::metadata(format!("/proc/{pid}/ns/net")).map(|ns| ns.ino());
+            let known = |inode| inode == own || self.kept.values().any(|k| k.inode == inode);
+            if inode.is_ok_and(|inode| !known(inode))
+                && self.has_room(cgroup)
+                && let Err(error) = self.serve(pid, cgroup, None).await
+            {
+                debug!(pid, "no listener in its network namespace: {error:#}");
+            }
+        }
+    }
+
+    /// Serves what is asked for, until nothing can be asked any more.
+    pub(super) async fn run(
+        mut self,
+        mut requests: Requests,
+        mut governed: watch::Receiver<Vec<PathBuf>>,
+    ) {
+        let mut sweep = interval(SWEEP);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let stop = self.acceptor.stop.clone();
+        let mut quick = 0;
+        loop {
+            tokio::select! {
+                wanted = requests.next() => match wanted {
+                    Some(wanted) => self.answer(wanted).await,
+                    None => return,
+                },
+                known = self.guard.follow() => if !known {
+                    quick = QUICK_LOOKS;
+                    sweep.reset_after(QUICK);
+                },
+                _ = sweep.tick() => {
+                    self.let_go().await;
+                    self.serve_running(&governed).await;
+                    if quick > 0 {
+                        quick -= 1;
+                        sweep.reset_after(QUICK);
+                    }
+                }
+                Ok(()) = governed.changed() => self.serve_running(&governed).await,
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    async fn answer(&mut self, wanted: Wanted) {
+        if self.kept.contains_key(&wanted.netns) {
+            return;
+        }
+        if !self.has_room(wanted.cgroup) {
+            return;
+        }
+        if let Err(error) = self
+            .serve(wanted.pid, wanted.cgroup, Some(wanted.netns))
+            .await
+        {
+            // The process may have gone; if not, its next SYN asks again.
+            debug!(
+                pid = wanted.pid,
+                "no listener in its network namespace: {error:#}"
+            );
+        }
+    }
+
+    /// Whether one more namespace of a cgroup may be served.
+    fn has_room(&self, cgroup: CgroupId) -> bool {
+        let served = self
+            .kept
+            .values()
+            .filter(|kept| kept.cgroup == cgroup)
+            .count();
+        if served >= PER_CGROUP {
+            debug!(%cgroup, "has as many network namespaces as it may");
+        }
+        served < PER_CGROUP
+    }
+
+    /// Makes listeners where a process is; `expected` is that namespace's cookie, if it is known.
+    async fn serve(
+        &mut self,
+        pid: u32,
+        cgroup: CgroupId,
+        expected: Option<u64>,
+    ) -> anyhow::Result<()> {
+        let namespace = File::open(format!("/proc/{pid}/ns/net"))?;
+        let inode = namespace.metadata()?.ino();
+        let ports = self.ports.clone();
+        let same = namespace.try_clone()?;
+        let served = spawn_blocking(move || listen_in(OwnedFd::from(namespace), ports)).await??;
+        let cookie = served.cookie;
+        // The process may have moved on, or its id be another's.
+        anyhow::ensure!(
+            expected.is_none_or(|expected| expected == cookie),
+            "the process is in another namespace now"
+        );
+        // Before its connections go anywhere.
+        self.guard.cover(same, cookie, cgroup).await?;
+        let stop = self.acceptor.stop.child_token();
+        self.open(served, &stop)?;
+        self.kept.insert(
+            cookie,
+            Kept {
+                inode,
+                cgroup,
+                stop,
+            },
+        );
+        Ok(())
+    }
+
+    fn open(&mut self, served: Served, stop: &CancellationToken) -> anyhow::Result<()> {
+        let Served {
+            cookie,
+            bound,
+            sources,
+        } = served;
+        let port = bound.port();
+        for listener in bound.listeners()? {
+            self.acceptor.accept(listener, stop.clone());
+        }
+        Ok(self.kernel.serve(cookie, port, &sources)?)
+    }
+
+    /// Closes the listeners of namespaces that no process is in.
+    async fn let_go(&mut self) {
+        self.guard.look_again();
+        if self.kept.is_empty() {
+            return;
+        }
+        let inhabited = match spawn_blocking(inhabited).await {
+            Ok(Ok(inhabited)) => inhabited,
+            Ok(Err(error)) => return warn!(%error, "cannot tell which namespaces are in use"),
+            Err(error) => return warn!(%error, "cannot tell which namespaces are in use"),
+        };
+        let (kernel, guard) = (&mut self.kernel, &mut self.guard);
+        self.kept.retain(|cookie, kept| {
+            let stays = inhabited.contains(&kept.inode);
+            if !stays {
+                // First the entry: a connection that comes now waits, and has the listener made again.
+                if let Err(error) = kernel.release(*cookie) {
+                    warn!(%error, "cannot forget a network namespace");
+                }
+                guard.leave(*cookie);
+                kept.stop.cancel();
+            }
+            stays
+        });
+    }
+}
+
+/// The inodes of all network namespaces that processes are in.
+fn inhabited() -> io::Result<HashSet<u64>> {
+    let mut inodes = HashSet::new();
+    for entry in fs::read_dir("/proc")? {
+        let entry = entry?;
+        if entry
+            .file_name()
+            .as_encoded_bytes()
+            .iter()
+            .all(u8::is_ascii_digit)
+        {
+            // A process that ends meanwhile has no namespace any more.
+            inodes.extend(fs::metadata(entry.path().join("ns/net")).map(|ns| ns.ino()));
+        }
+    }
+    Ok(inodes)
+}
+
+/// The processes in and below governed cgroups, with the cgroup of each.
+fn running(governed: &[PathBuf]) -> Vec<(u32, CgroupId)> {
+    governed
+        .iter()
+        .flat_map(|directory| tree(directory))
+        .flat_map(|d| members(&d))
+        .collect()
+}
+
+/// A cgroup's directory and all below it.
+fn tree(directory: &Path) -> Vec<PathBuf> {
+    let mut found = vec![directory.to_owned()];
+    let mut next = 0;
+    while let Some(directory) = found.get(next) {
+        let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+        let below: Vec<_> = entries
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+            .map(|entry| entry.path())
+            .collect();
+        found.extend(below);
+        next += 1;
+    }
+    found
+}
+
+fn members(directory: &Path) -> Vec<(u32, CgroupId)> {
+    let Ok(id) = fs::metadata(directory).map(|metadata| CgroupId(metadata.ino())) else {
+        return Vec::new();
+    };
+    let processes = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
+    processes
+        .lines()
+        .filter_map(|pid| Some((pid.parse().ok()?, id)))
+        .collect()
+}

@@ -1,0 +1,42 @@
+//! Columns of text.
+
+use std::fmt::Write;
+
+/// Spaces between columns.
+const GAP: &str = "  ";
+
+/// A heading and rows, each cell as wide as its column's widest.
+pub(super) fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String {
+    let heading = heading.map(str::to_owned);
+    let lines = || std::iter::once(&heading).chain(rows);
+    let mut widths = [0; N];
+    for line in lines() {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let mut out = String::new();
+    for line in lines() {
+        let cells = line
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
+        // Writing to a string can't fail.
+        let _ = writeln!(out, "{}", cells.collect::<Vec<_>>().join(GAP).trim_end());
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_is_as_wide_as_its_widest_cell() {
+        let rows = [["a".into(), "1".into()], ["longer".into(), "22".into()]];
+        assert_eq!(
+            table(["NAME", "N"], &rows),
+            "NAME    N\na       1\nlonger  22\n"
+        );
+    }
+}

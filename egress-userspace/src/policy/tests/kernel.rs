@@ -1,0 +1,95 @@
+//! Which rules the kernel gets for which registry.
+
+use super::build::{Spec, service};
+use crate::policy::{Options, address_rules, enforces};
+use crate::types::{Mode, OutboundTrafficPolicy, Protocol};
+
+fn rules(services: &[Spec], options: Options) -> Vec<String> {
+    let services: Vec<_> = services.iter().map(|spec| spec.get().clone()).collect();
+    let rules = address_rules(&services, options);
+    let show = |rule: &crate::types::AddressRule| {
+        format!(
+            "{:?} {} {} {:?}",
+            rule.transport, rule.port, rule.net, rule.action
+        )
+    };
+    let mut shown: Vec<_> = rules.iter().map(show).collect();
+    shown.sort();
+    shown
+}
+
+fn audit() -> Options {
+    Options {
+        mode: Mode::Audit,
+        ..Options::default()
+    }
+}
+
+#[test]
+fn a_port_of_tcp_alone_is_decided_by_address() {
+    let database = service("db")
+        .address("192.0.2.0/24")
+        .port(5432, Protocol::Tcp);
+    let expected = [
+        "Tcp 5432 0.0.0.0/0 Deny",
+        "Tcp 5432 192.0.2.0/24 Allow",
+        "Tcp 5432 ::/0 Deny",
+    ];
+    assert_eq!(rules(&[database], Options::default()), expected);
+}
+
+#[test]
+fn what_a_name_may_decide_is_left_to_the_gateway() {
+    let plain = service("plain")
+        .address("192.0.2.0/24")
+        .port(443, Protocol::Tcp);
+    let named = service("named").host("a.example").port(443, Protocol::Tls);
+    assert_eq!(rules(&[plain, named], Options::default()), [""; 0]);
+}
+
+#[test]
+fn what_leads_elsewhere_is_left_to_the_gateway() {
+    let elsewhere = service("moved")
+        .address("192.0.2.1/32")
+        .port(5432, Protocol::Tcp)
+        .endpoint("198.51.100.1");
+    let expected = [
+        "Tcp 5432 0.0.0.0/0 Deny",
+        "Tcp 5432 192.0.2.1/32 Gateway",
+        "Tcp 5432 ::/0 Deny",
+    ];
+    assert_eq!(rules(&[elsewhere], Options::default()), expected);
+    let anywhere = service("moved")
+        .port(5432, Protocol::Tcp)
+        .endpoint("198.51.100.1");
+    assert_eq!(rules(&[anywhere], Options::default()), [""; 0]);
+}
+
+#[test]
+fn datagrams_are_decided_by_address_beside_names_on_the_same_port() {
+    let quic = service("quic")
+        .address("192.0.2.1/32")
+        .port(443, Protocol::Udp);
+    let named = service("named").host("a.example").port(443, Protocol::Tls);
+    assert_eq!(
+        rules(&[quic, named], Options::default()),
+        ["Udp 443 192.0.2.1/32 Allow"]
+    );
+}
+
+#[test]
+fn nothing_is_refused_where_denials_take_no_effect() {
+    let database = service("db")
+        .address("192.0.2.0/24")
+        .port(5432, Protocol::Tcp);
+    let expected = ["Tcp 5432 192.0.2.0/24 Allow"];
+    assert_eq!(rules(std::slice::from_ref(&database), audit()), expected);
+    assert!(!enforces(audit()));
+    let any = Options {
+        outbound: OutboundTrafficPolicy::AllowAny,
+        ..Options::default()
+    };
+    assert_eq!(rules(&[database], any), expected);
+    assert!(!enforces(any));
+    assert!(enforces(Options::default()));
+}
