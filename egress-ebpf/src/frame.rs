@@ -1,7 +1,6 @@
 //! The headers of a frame, as far as a verdict needs them.
 
 use core::mem::MaybeUninit;
-use core::ptr::{addr_of, read_volatile};
 
 use aya_ebpf::helpers::generated::bpf_skb_load_bytes_relative;
 use aya_ebpf::programs::TcContext;

@@ -8,6 +8,7 @@ mod start;
 
 use std::io;
 use std::path::PathBuf;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Interval, interval, sleep};
 use tracing::{error, info, warn};
 
 use crate::account::{LogWriter, Metrics};
@@ -32,6 +33,10 @@ use crate::types::Generation;
 
 /// When another gateway has taken over, a handshake that began before is over well within this time.
 const LAST_CONNECTIONS: Duration = Duration::from_secs(1);
+
+/// How often it is looked for governed cgroups that were removed and made again: a call of stat(2) each.
+/// What a new one's processes do before is not governed.
+const RENEW: Duration = Duration::from_millis(250);
 
 /// What outlives connections.
 struct App {
@@ -71,10 +76,13 @@ impl App {
     async fn until_told_to_stop(mut self, mut watch: Watch, mut stop: Stop) -> anyhow::Result<()> {
         self.readiness.send_replace(Readiness::Ready);
         info!(services = self.config.services.len(), "ready");
+        let mut renew = interval(RENEW);
         let told = loop {
-            tokio::select! {
-                trigger = watch.next() => self.reload(trigger).await,
-                told = stop.told() => break told,
+            // A watch that is asked again starts its waiting anew, so it is asked once for each change.
+            let change = pin!(watch.next());
+            match self.next_event(change, &mut renew, &mut stop).await {
+                Event::Change(trigger) => self.reload(trigger).await,
+                Event::Told(told) => break told,
             }
         };
         self.readiness.send_replace(Readiness::Draining);
@@ -93,6 +101,34 @@ impl App {
             .context("writing the last lines of the access log")?;
         info!("ended");
         Ok(())
+    }
+
+    /// Waits for what the configuration or a signal asks for, and looks after the cgroups meanwhile.
+    async fn next_event(
+        &mut self,
+        mut change: Pin<&mut impl Future<Output = Trigger>>,
+        renew: &mut Interval,
+        stop: &mut Stop,
+    ) -> Event {
+        loop {
+            tokio::select! {
+                trigger = &mut change => return Event::Change(trigger),
+                told = stop.told() => return Event::Told(told),
+                _ = renew.tick() => self.renew(),
+            }
+        }
+    }
+
+    /// Governs cgroups that were made again since the last look.
+    fn renew(&mut self) {
+        match self.kernel.renew(&settings::cgroups(&self.config)) {
+            Ok(renewed) => {
+                for path in renewed {
+                    warn!(cgroup = %path.display(), "was made again, and is governed again");
+                }
+            }
+            Err(error) => error!(%error, "cannot govern a cgroup that was made again"),
+        }
     }
 
     /// Reads the file again. Whatever is wrong with it, all stays as it was.
@@ -150,6 +186,14 @@ struct Stop {
     terminate: Signal,
     interrupt: Signal,
     hand_over: Signal,
+}
+
+/// What a running gateway waits for.
+enum Event {
+    /// The configuration may have changed.
+    Change(Trigger),
+    /// A signal came.
+    Told(Told),
 }
 
 /// What a signal says.

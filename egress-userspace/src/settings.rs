@@ -1,5 +1,6 @@
 //! What the configuration means to each module.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -58,14 +59,19 @@ pub(crate) fn reach(config: &Config, resolvers: &[SocketAddr]) -> Reach {
             action: AddressAction::Allow,
         })
     }));
-    let cgroups = config.scopes.iter().flat_map(|scope| &scope.cgroups);
     let internal = config.gateway.internal.iter();
     Reach {
-        cgroups: cgroups.map(|path| path.as_str().into()).collect(),
+        cgroups: cgroups(config),
         internal: internal.map(|internal| internal.net()).collect(),
         addresses,
         lenient: !enforces(options),
     }
+}
+
+/// The governed cgroups, as paths below the cgroup v2 mount.
+pub(crate) fn cgroups(config: &Config) -> BTreeSet<PathBuf> {
+    let cgroups = config.scopes.iter().flat_map(|scope| &scope.cgroups);
+    cgroups.map(|path| path.as_str().into()).collect()
 }
 
 /// For the policy.

@@ -204,3 +204,19 @@ fn no_connection_fails_in_a_storm_of_reloads() -> Result<()> {
     assert!(!answers.contains("Error"), "{answers}");
     Ok(())
 }
+
+#[test]
+fn a_governed_cgroup_that_is_made_again_is_governed_again() -> Result<()> {
+    let scene = Scene::new("")?;
+    let client = scene.bed.governed_in("again")?;
+    let scope = [client.scope()?];
+    scene.gateway.replace_config_and_scope(REGISTRY, &scope)?;
+    scene.reloaded(2)?;
+    fs::remove_dir(client.cgroup())?;
+    fs::create_dir(client.cgroup())?;
+    scene
+        .gateway
+        .says(&["was made again, and is governed again"])?;
+    assert_eq!(try_evil(&mut client.session()?)?, "SSLError");
+    Ok(())
+}

@@ -35,12 +35,12 @@ def checksum(data):
     total = (total & 0xffff) + (total >> 16)
     return struct.pack('!H', ~(total + (total >> 16)) & 0xffff)
 
-def frame(text, to, device='eth0', own='10.85.1.2', port=9, options=b''):
+def frame(text, to, device='eth0', own='10.85.1.2', port=9, options=b'', source=(None, 4000)):
     """Sends a datagram that no socket of the pod's own knows of."""
-    udp = struct.pack('!HHHH', 4000, port, 8 + len(text), 0) + text.encode()
+    udp = struct.pack('!HHHH', source[1], port, 8 + len(text), 0) + text.encode()
     start = 0x45 + len(options) // 4
     ip = struct.pack('!BBHHHBBH4s4s', start, 0, 20 + len(options) + len(udp), 0, 0, 64, 17, 0,
-                     socket.inet_aton(own), socket.inet_aton(to)) + options
+                     socket.inet_aton(source[0] or own), socket.inet_aton(to)) + options
     ip = ip[:10] + checksum(ip) + ip[12:]
     s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
     router = own.rsplit('.', 1)[0] + '.1'
@@ -263,6 +263,30 @@ fn a_gateway_that_is_not_strict_lets_go_of_what_one_before_it_guarded() -> Resul
             .is_ok_and(|arrived| arrived)
             .then_some(())
     })
+}
+
+#[test]
+fn a_pod_cannot_speak_first_for_an_outsider() -> Result<()> {
+    let bed = Testbed::new()?;
+    let (forger, partner) = (bed.pod(1)?, bed.pod(2)?);
+    let sniffer = bed.sniffer()?;
+    let (mut first, mut second) = (pod_session(&forger)?, pod_session(&partner)?);
+    second.run("u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(('', 4000))")?;
+    second.run("u.settimeout(LIMIT)")?;
+    let config = "[gateway]\ninternal = [\"10.85.0.0/16\"]";
+    let _gateway = Gateway::start(&bed, &registry(config))?;
+    let (sink, to) = (hosts::SINK, partner.v4());
+    first.run(&format!(
+        "frame('forged', '{to}', port=4000, source=('{sink}', 9))"
+    ))?;
+    assert_eq!(
+        second.ask("u.recvfrom(9)[1][0]")?,
+        sink,
+        "the forged source"
+    );
+    second.run(&format!("frame('t0k-answer-k0t', '{sink}', own='{to}')"))?;
+    ensure!(!arrived(&sniffer, "t0k-answer-k0t")?);
+    Ok(())
 }
 
 #[test]

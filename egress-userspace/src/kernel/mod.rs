@@ -198,6 +198,11 @@ impl Kernel {
             .send_replace(self.hierarchy.directories(&reach.cgroups));
         Ok(())
     }
+
+    /// Governs those of `cgroups` that were removed and made again under their old path; gives them.
+    pub fn renew(&mut self, cgroups: &BTreeSet<PathBuf>) -> Result<Vec<PathBuf>, KernelError> {
+        self.tables.renew(&self.hierarchy, cgroups)
+    }
 }
 
 impl Loaded {

@@ -44,6 +44,27 @@ impl Governed {
         self.visible.ids(hierarchy, paths)
     }
 
+    /// Governs those of `paths` that were removed and made again, as a service's cgroup is at each
+    /// start: by its id it is another one. Gives the paths.
+    pub(super) fn renew(
+        &mut self,
+        hierarchy: &Hierarchy,
+        paths: &BTreeSet<PathBuf>,
+    ) -> Result<Vec<PathBuf>, KernelError> {
+        let mut renewed = Vec::new();
+        for path in paths {
+            // One that is not there has no processes.
+            let Ok(id) = self.visible.id(hierarchy, path) else {
+                continue;
+            };
+            if !self.ids.contains(&id) {
+                self.add(&BTreeSet::from([id]))?;
+                renewed.push(path.clone());
+            }
+        }
+        Ok(renewed)
+    }
+
     /// Governs what is in `wanted`, beside what is governed already.
     pub(super) fn add(&mut self, wanted: &BTreeSet<u64>) -> Result<(), KernelError> {
         for id in wanted.difference(&self.ids.clone()) {

@@ -1,5 +1,8 @@
 //! The tables that say which connections concern the gateway.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
 use aya::Ebpf;
 
 use super::destinations::Destinations;
@@ -33,5 +36,14 @@ impl Tables {
         self.destinations
             .replace(&reach.internal, &reach.addresses, reach.lenient)?;
         self.governed.retain(&governed)
+    }
+
+    /// Governs cgroups of `paths` that were made again; gives them.
+    pub(super) fn renew(
+        &mut self,
+        hierarchy: &Hierarchy,
+        paths: &BTreeSet<PathBuf>,
+    ) -> Result<Vec<PathBuf>, KernelError> {
+        self.governed.renew(hierarchy, paths)
     }
 }
