@@ -1,6 +1,7 @@
 //! What the kernel decides by address and port alone.
 
 use crate::Address;
+use crate::codes::codes;
 
 /// A key of the destinations' table, a longest-prefix trie: of all rules for a protocol and port the one
 /// with the longest prefix holds.
@@ -53,43 +54,18 @@ impl Destination {
     }
 }
 
-macro_rules! rules {
-    ($($(#[$doc:meta])* $name:ident = $value:literal;)*) => {
-        /// What holds for a destination.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[repr(u32)]
-        pub enum Rule {
-            $($(#[$doc])* $name = $value,)*
-        }
-
-        impl Rule {
-            /// The rule of a number; `None`: none that this version knows.
-            #[inline(always)]
-            pub const fn from_code(code: u32) -> Option<Self> {
-                match code {
-                    $($value => Some(Self::$name),)*
-                    _ => None,
-                }
-            }
-
-            /// The number.
-            #[inline(always)]
-            pub const fn code(self) -> u32 {
-                self as u32
-            }
-        }
-    };
-}
-
-rules! {
-    /// Inside the mesh: never touched.
-    Internal = 1;
-    /// Goes straight to its destination.
-    Allow = 2;
-    /// Is refused.
-    Deny = 3;
-    /// Is judged by the gateway.
-    Gateway = 4;
+codes! {
+    /// What holds for a destination.
+    pub enum Rule {
+        /// Inside the mesh: never touched.
+        Internal = 1,
+        /// Goes straight to its destination.
+        Allow = 2,
+        /// Is refused.
+        Deny = 3,
+        /// Is judged by the gateway.
+        Gateway = 4,
+    }
 }
 
 const _: () = assert!(size_of::<Destination>() == 24 && align_of::<Destination>() == 4);

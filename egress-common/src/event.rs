@@ -4,6 +4,8 @@ use crate::{Denied, Origin};
 
 /// In the place of a reason: there is none.
 const PASSED: u32 = 0;
+/// In the place of a reason: the connection is older than the programs, and goes on.
+const BEFORE: u32 = u32::MAX;
 
 /// A decision that was the kernel's, one record of the ring buffer.
 #[repr(C)]
@@ -29,6 +31,22 @@ impl Event {
             pad: 0,
             origin,
         }
+    }
+
+    /// A connection from before the programs that goes on. `protocol` is `IPPROTO_*`.
+    #[inline(always)]
+    pub const fn before(protocol: u16, origin: Origin) -> Self {
+        Self {
+            denied: BEFORE,
+            protocol,
+            pad: 0,
+            origin,
+        }
+    }
+
+    /// Whether it is a connection from before the programs that goes on.
+    pub const fn is_before(&self) -> bool {
+        self.denied == BEFORE
     }
 
     /// Whether it was let through.

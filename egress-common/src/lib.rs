@@ -12,6 +12,7 @@
 
 mod about;
 mod address;
+mod codes;
 mod counter;
 mod denied;
 mod destination;
@@ -39,10 +40,10 @@ pub use namespace::Namespace;
 pub use origin::{COMM_LEN, Origin, Task};
 pub use request::Request;
 pub use scope::{MAX_CGROUP_DEPTH, Scope};
-pub use settings::{LISTEN_PORTS, Settings, SocketKind};
+pub use settings::{Established, LISTEN_PORTS, Settings, SocketKind};
 
 /// Version of everything in this crate. The object carries it, and the gateway refuses another.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// ELF section of the object that holds [`ABI_VERSION`], four bytes in the target's order.
 pub const ABI_SECTION: &str = "egress_abi";

@@ -22,13 +22,23 @@ pub enum SocketKind {
     Raw = 2,
 }
 
+/// What becomes of TCP connections from before the programs that no rule allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub enum Established {
+    /// Their packets are dropped.
+    Stop = 0,
+    /// They go on, each with one report.
+    Log = 1,
+}
+
 /// The one entry of the settings' map.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     abi: u32,
     listener_port: [u8; 2],
-    pad: [u8; 2],
+    established: u16,
     gateway_cgroup: u64,
     held_rto: u32,
     sockets: u32,
@@ -36,11 +46,16 @@ pub struct Settings {
 
 impl Settings {
     /// Makes the settings. `listener_port` is in network order, `sockets` a sum of [`SocketKind`] bits.
-    pub const fn new(listener_port: [u8; 2], gateway_cgroup: u64, sockets: u32) -> Self {
+    pub const fn new(
+        listener_port: [u8; 2],
+        gateway_cgroup: u64,
+        sockets: u32,
+        established: Established,
+    ) -> Self {
         Self {
             abi: ABI_VERSION,
             listener_port,
-            pad: [0; 2],
+            established: established as u16,
             gateway_cgroup,
             held_rto: HELD_RTO,
             sockets,
@@ -76,6 +91,12 @@ impl Settings {
     #[inline(always)]
     pub const fn held_rto(&self) -> u32 {
         self.held_rto
+    }
+
+    /// Whether TCP connections from before the programs go on.
+    #[inline(always)]
+    pub const fn lets_established(&self) -> bool {
+        self.established == Established::Log as u16
     }
 
     /// Whether governed tasks may make sockets of this kind.

@@ -7,7 +7,7 @@ use egress_common::{Address, Counter, Denied, Origin, Rule, Settings, protocol};
 
 use crate::maps::{EXEMPT, ORIG, count, is_lenient, namespace, rule, settings};
 use crate::sock_addr::{self, Family};
-use crate::{PROCEED, REFUSE, namespace as listeners, report, scope, source, task};
+use crate::{PROCEED, begun, namespace as listeners, refuse, report, scope, source, task};
 
 /// What is done with a connection that is not refused.
 enum Verdict {
@@ -43,7 +43,7 @@ pub(crate) fn judge<F: Family>(ctx: &SockAddrContext) -> i32 {
         Err(reason) => {
             let origin = Origin::new(address, port, netns(ctx), task::current());
             report::denied(reason, sock_addr::protocol(ctx), origin);
-            REFUSE
+            refuse::call()
         }
     }
 }
@@ -67,11 +67,11 @@ fn try_judge<F: Family>(
         if settings.keeps(port) {
             return Err(Denied::OwnListener);
         }
-        return Ok(forget(ctx, Verdict::Pass(Counter::PassedLocal)));
+        return pass(ctx, Counter::PassedLocal);
     }
     match rule(protocol::TCP, port, address) {
-        Some(Rule::Internal) => Ok(forget(ctx, Verdict::Pass(Counter::PassedInternal))),
-        Some(Rule::Allow) => Ok(forget(ctx, Verdict::Pass(Counter::PassedAddress))),
+        Some(Rule::Internal) => pass(ctx, Counter::PassedInternal),
+        Some(Rule::Allow) => pass(ctx, Counter::PassedAddress),
         Some(Rule::Deny) => Err(Denied::Address),
         None if address.is_v6_link_local() && !is_lenient() => Err(Denied::LinkLocal),
         None if address.is_v6_link_local() => Ok(forget(ctx, Verdict::Ungoverned)),
@@ -96,6 +96,7 @@ fn redirect<F: Family>(
     // A socket that connects again has a record already, which the helper leaves as it was.
     // SAFETY: not null, and the storage lives as long as the socket, which the hook holds.
     unsafe { *record = origin };
+    begun::forget(ctx);
     let listener = if let Some(namespace) = namespace(origin.netns()) {
         source::keep::<F>(ctx, namespace.source(address));
         namespace.port()
@@ -107,6 +108,13 @@ fn redirect<F: Family>(
     F::set_address(ctx, address.listener());
     sock_addr::set_port(ctx, listener);
     Ok(Verdict::Redirect)
+}
+
+/// Lets the connection go where it was going.
+#[inline(always)]
+fn pass(ctx: &SockAddrContext, counter: Counter) -> Result<Verdict, Denied> {
+    begun::connects(ctx)?;
+    Ok(forget(ctx, Verdict::Pass(counter)))
 }
 
 /// Drops what is left of an earlier redirection of the same socket, or `getpeername()` would lie.

@@ -6,7 +6,7 @@ use egress_common::{Address, Denied, Origin, Rule, protocol};
 use crate::connect::netns;
 use crate::maps::{is_lenient, rule, settings};
 use crate::sock_addr::{self, Family};
-use crate::{PROCEED, REFUSE, report, scope, task};
+use crate::{PROCEED, refuse, report, scope, task};
 
 /// Judges one datagram by where it is sent.
 #[inline(always)]
@@ -18,7 +18,7 @@ pub(crate) fn judge<F: Family>(ctx: &SockAddrContext) -> i32 {
         Err(reason) => {
             let origin = Origin::new(address, port, netns(ctx), task::current());
             report::denied(reason, sock_addr::protocol(ctx), origin);
-            REFUSE
+            refuse::call()
         }
     }
 }

@@ -18,7 +18,8 @@ use aya_ebpf::helpers::generated::{bpf_get_netns_cookie, bpf_sk_storage_get};
 use aya_ebpf::programs::SockOpsContext;
 use egress_common::{Address, Counter, FlowKey, Origin};
 
-use crate::maps::{ACC, FLOWS, ORIG, PASSIVE, count, namespace, settings};
+use crate::begun::{ACCEPTED, CONNECTED};
+use crate::maps::{ACC, BEGUN, FLOWS, ORIG, count, namespace, settings};
 
 /// What a sockops program returns when it has nothing to say about the operation.
 const DONE: u32 = 1;
@@ -53,7 +54,9 @@ fn hasten(ctx: &SockOpsContext) -> u32 {
 /// The client's socket is connected: leave its record for the other end.
 #[inline(always)]
 fn offer(ctx: &SockOpsContext) {
-    let Some(origin) = stored(ctx) else { return };
+    let Some(origin) = stored(ctx) else {
+        return note(ctx);
+    };
     let (local, remote) = ends(ctx);
     if FLOWS
         .insert(FlowKey::new(origin.netns(), local, remote), origin, 0)
@@ -67,12 +70,24 @@ fn offer(ctx: &SockOpsContext) {
     let _ = ctx.set_cb_flags(flags.cast_signed());
 }
 
+/// A socket without a record is connected: it is none from before the programs, whoever connected it. A
+/// governed task's has been marked already, where there being no memory for it refuses the connection.
+#[inline(always)]
+fn note(ctx: &SockOpsContext) {
+    let mut mark = CONNECTED;
+    let place = storage(&raw const BEGUN, ctx, &raw mut mark);
+    if !place.is_null() {
+        // SAFETY: not null, and the storage of a socket that the callback holds locked.
+        unsafe { *place = CONNECTED };
+    }
+}
+
 /// The gateway's socket is connected: take the record.
 #[inline(always)]
 fn take(ctx: &SockOpsContext) {
-    let mut passive = 1_u32;
+    let mut mark = ACCEPTED;
     // What is sent on an accepted connection is no way out that its peer did not open.
-    let _ = storage(&raw const PASSIVE, ctx, &raw mut passive);
+    let _ = storage(&raw const BEGUN, ctx, &raw mut mark);
     // SAFETY: the helper takes this hook's context.
     let netns = unsafe { bpf_get_netns_cookie(ctx.as_ptr()) };
     let (local, remote) = ends(ctx);

@@ -13,6 +13,7 @@
     reason = "the attribute macros call by value"
 )]
 
+mod begun;
 mod bind;
 mod connect;
 mod datagram;
@@ -22,6 +23,7 @@ mod maps;
 mod namespace;
 mod packet;
 mod peer;
+mod refuse;
 mod report;
 mod scope;
 mod sock_addr;
@@ -37,7 +39,7 @@ use crate::sock_addr::{Ipv4, Ipv6};
 
 /// The call, or the packet, goes on.
 const PROCEED: i32 = 1;
-/// The call fails with EPERM; the packet is dropped.
+/// The call fails, with EPERM unless another errno was chosen; the packet is dropped.
 const REFUSE: i32 = 0;
 
 /// Judges `connect()` of an IPv4 socket.

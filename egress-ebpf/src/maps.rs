@@ -48,9 +48,9 @@ pub(crate) static FLOWS: HashMap<FlowKey, Origin, { size::FLOWS }> = HashMap::ne
 #[btf_map]
 pub(crate) static ACC: SkStorage<Origin> = SkStorage::new();
 
-/// On any accepted socket: what it sends are replies.
+/// On a TCP socket: how its connection began, see `begun`.
 #[btf_map]
-pub(crate) static PASSIVE: SkStorage<u32> = SkStorage::new();
+pub(crate) static BEGUN: SkStorage<u32> = SkStorage::new();
 
 /// On a socket of the gateway's own: leave it alone. User space writes it by descriptor.
 #[btf_map]

@@ -21,5 +21,5 @@ pub(crate) fn ask(origin: &Origin) {
 /// Whether a SYN to `port`, in network order, of a redirected socket finds the listener there.
 #[inline(always)]
 pub(crate) fn is_served(origin: &Origin, port: [u8; 2]) -> bool {
-    namespace(origin.netns()).is_some_and(|namespace| namespace.port() == port)
+    namespace(origin.netns()).is_some_and(|namespace| namespace.serves(port))
 }

@@ -10,9 +10,10 @@ use aya_ebpf::bindings::bpf_sock;
 use aya_ebpf::btf_maps::SkStorage;
 use aya_ebpf::helpers::generated::{bpf_sk_fullsock, bpf_sk_storage_get, bpf_skb_cgroup_id};
 use aya_ebpf::programs::SkBuffContext;
-use egress_common::{Address, COMM_LEN, Counter, Denied, Origin, Rule, Task, protocol};
+use egress_common::{Address, COMM_LEN, Counter, Denied, Origin, Rule, Settings, Task, protocol};
 
-use crate::maps::{EXEMPT, ORIG, PASSIVE, count, is_lenient, rule, settings};
+use crate::begun::{self, Before};
+use crate::maps::{EXEMPT, ORIG, count, is_lenient, rule, settings};
 use crate::{PROCEED, REFUSE, namespace, report, scope};
 
 /// The loopback device has this index in every network namespace.
@@ -56,8 +57,31 @@ pub(crate) fn judge(ctx: &SkBuffContext) -> i32 {
     {
         Some(Rule::Internal | Rule::Allow) => PROCEED,
         _ if is_lenient() => PROCEED,
-        Some(Rule::Deny | Rule::Gateway) | None => {
-            report_drop(ctx, headers);
+        Some(Rule::Deny | Rule::Gateway) | None => backstop(ctx, &settings, socket, headers),
+    }
+}
+
+/// Drops what nothing allows; but where the settings say so, connections from before the programs go on,
+/// each with one report.
+#[inline(always)]
+fn backstop(
+    ctx: &SkBuffContext,
+    settings: &Settings,
+    socket: *mut bpf_sock,
+    headers: Option<Headers>,
+) -> i32 {
+    let is_unjudged =
+        settings.lets_established() && !socket.is_null() && !has(&raw const ORIG, socket);
+    match is_unjudged.then(|| begun::before(socket)).flatten() {
+        Some(Before::Known) => PROCEED,
+        Some(Before::New) => {
+            let (protocol, origin) = describe(ctx, headers);
+            report::before(protocol, origin);
+            PROCEED
+        }
+        None => {
+            let (protocol, origin) = describe(ctx, headers);
+            report::denied(Denied::Packet, protocol, origin);
             REFUSE
         }
     }
@@ -89,7 +113,7 @@ fn is_reply(socket: *mut bpf_sock) -> bool {
     if socket.is_null() {
         return false;
     }
-    matches!(read!(socket, state), TCP_LISTEN | TCP_NEW_SYN_RECV) || has(&raw const PASSIVE, socket)
+    matches!(read!(socket, state), TCP_LISTEN | TCP_NEW_SYN_RECV) || begun::is_accepted(socket)
 }
 
 #[inline(always)]
@@ -98,7 +122,7 @@ fn is_exempt(socket: *mut bpf_sock) -> bool {
 }
 
 #[inline(always)]
-fn has(map: *const SkStorage<u32>, socket: *mut bpf_sock) -> bool {
+fn has<T>(map: *const SkStorage<T>, socket: *mut bpf_sock) -> bool {
     // SAFETY: not null, and a full socket; the value is not read.
     let value = unsafe { bpf_sk_storage_get(map.cast_mut().cast(), socket.cast(), null_mut(), 0) };
     !value.is_null()
@@ -163,9 +187,10 @@ fn headers(ctx: &SkBuffContext) -> Option<Headers> {
     })
 }
 
-/// Tells what was dropped. The current task may be any: the socket's cgroup says whose packet it was.
+/// What a packet was and where it was going. The current task may be any: the socket's cgroup says whose
+/// it was.
 #[inline(always)]
-fn report_drop(ctx: &SkBuffContext, headers: Option<Headers>) {
+fn describe(ctx: &SkBuffContext, headers: Option<Headers>) -> (u16, Origin) {
     // SAFETY: the hook's packet.
     let cgroup = unsafe { bpf_skb_cgroup_id(ctx.skb.skb) };
     let task = Task::new(cgroup, 0, 0, [0; COMM_LEN]);
@@ -178,9 +203,5 @@ fn report_drop(ctx: &SkBuffContext, headers: Option<Headers>) {
         port: [0; 2],
         address: Address::NONE,
     });
-    report::denied(
-        Denied::Packet,
-        protocol,
-        Origin::new(address, port, 0, task),
-    );
+    (protocol, Origin::new(address, port, 0, task))
 }

@@ -20,6 +20,12 @@ pub(crate) fn passed(protocol: u16, origin: Origin) {
     queue(Event::passed(protocol, origin));
 }
 
+/// A connection from before the programs that goes on.
+#[inline(always)]
+pub(crate) fn before(protocol: u16, origin: Origin) {
+    queue(Event::before(protocol, origin));
+}
+
 /// Queues an event; a full ring counts it as lost.
 #[inline(always)]
 fn queue(event: Event) {

@@ -36,6 +36,8 @@ pub(crate) fn setup(config: &Config, resolvers: &[SocketAddr], take_over: bool) 
         reach: reach(config, resolvers),
         bpffs: config.gateway.bpffs.clone(),
         on_exit: config.gateway.on_exit,
+        deny_errno: config.gateway.deny_errno,
+        established: config.gateway.established,
         strict: config.gateway.strict,
         take_over,
     }
@@ -163,6 +165,8 @@ pub(crate) fn need_restart(old: &Config, new: &Config) -> bool {
         || old.gateway.on_exit != new.gateway.on_exit
         || old.gateway.listen_port != new.gateway.listen_port
         || old.gateway.sockets != new.gateway.sockets
+        || old.gateway.deny_errno != new.gateway.deny_errno
+        || old.gateway.established != new.gateway.established
         || old.gateway.strict != new.gateway.strict
         || old.limits != new.limits
         || old.admin != new.admin

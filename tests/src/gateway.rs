@@ -36,6 +36,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Gateway {
     process: Process,
+    binary: PathBuf,
     config: PathBuf,
     local: Local,
     log: AccessLog,
@@ -58,33 +59,43 @@ impl Gateway {
     /// `config` is a whole configuration as a user writes it. What names places on the machine is
     /// replaced: `attach`, `bpffs`, every `[[scope]]`, the DNS servers, the access log's path.
     pub fn start(bed: &Testbed, config: &str) -> Result<Self> {
+        Self::start_binary(bed, &binary()?, config)
+    }
+
+    /// As [`Gateway::start`], with another build of the binary.
+    pub fn start_binary(bed: &Testbed, binary: &Path, config: &str) -> Result<Self> {
         let dir = bed.dir().join("etc");
         fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
         let file = dir.join("egress.toml");
         fs::write(&file, fit(bed, config)).context("cannot write egress.toml")?;
-        Self::start_from(bed, &file)
+        Self::start_in_place(bed, binary, &file)
     }
 
     /// Starts one with a file that [`fit`] gave the text of, and waits until it is ready.
     pub fn start_from(bed: &Testbed, file: &Path) -> Result<Self> {
-        let mut process = spawn(bed, file, &[])?;
+        Self::start_in_place(bed, &binary()?, file)
+    }
+
+    fn start_in_place(bed: &Testbed, binary: &Path, file: &Path) -> Result<Self> {
+        let mut process = spawn(bed, binary, file, &[])?;
         process.ready(START, || is_ready(bed))?;
-        Ok(Self::of(bed, process, file))
+        Ok(Self::of(bed, process, binary, file))
     }
 
     /// Starts another, with the same file, that takes over from this one, which ends when its own
     /// connections have; waits for both.
     pub fn succeed(&mut self, bed: &Testbed) -> Result<()> {
-        let process = spawn(bed, &self.config, &["--take-over"])?;
+        let process = spawn(bed, &self.binary, &self.config, &["--take-over"])?;
         self.wait()?;
-        *self = Self::of(bed, process, &self.config);
+        *self = Self::of(bed, process, &self.binary, &self.config);
         self.process.ready(START, || is_ready(bed))
     }
 
-    fn of(bed: &Testbed, process: Process, file: &Path) -> Self {
+    fn of(bed: &Testbed, process: Process, binary: &Path, file: &Path) -> Self {
         let local = Local::new(bed);
         Self {
             process,
+            binary: binary.into(),
             config: file.into(),
             log: AccessLog::new(&local.access_log),
             local,
@@ -226,8 +237,7 @@ pub fn binary() -> Result<PathBuf> {
 }
 
 /// Starts the binary in its place on the node.
-fn spawn(bed: &Testbed, file: &Path, options: &[&str]) -> Result<Process> {
-    let binary = binary()?;
+fn spawn(bed: &Testbed, binary: &Path, file: &Path, options: &[&str]) -> Result<Process> {
     let place = Place::new(bed.net().node(), bed.cgroups().gateway());
     let mut command = place.command(&binary.to_string_lossy());
     command.args(["run", "--config"]).arg(file).args(options);

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 
 use crate::bed::Testbed;
+use crate::cgroups;
 use crate::client::Client;
 use crate::command;
 use crate::net::{self, Net};
@@ -77,6 +78,14 @@ impl<'a> Pod<'a> {
     /// Its IPv6 address. All are unique-local (RFC 4193).
     pub fn v6(&self) -> String {
         format!("fd85:0:0:{}::2", self.number)
+    }
+
+    /// Ends what is in its cgroup, and removes that and the namespace's name. The namespace itself goes
+    /// when nobody keeps it alive any more.
+    pub fn remove(self) -> Result<()> {
+        cgroups::remove(&self.cgroup())?;
+        command::stdout(command::system("ip").args(["netns", "delete", &self.netns]))?;
+        Ok(())
     }
 
     fn client_in(&self, cgroup: PathBuf) -> Client {

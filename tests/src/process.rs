@@ -1,6 +1,7 @@
 //! A process in the background that ends with its owner.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
@@ -23,7 +24,7 @@ pub struct Process {
 impl Process {
     /// Starts it; both of its outputs go to `log`.
     pub fn spawn(command: &mut Command, log: &Path) -> Result<Self> {
-        let file = File::create(log).with_context(|| format!("cannot make {}", log.display()))?;
+        let file = empty(log).with_context(|| format!("cannot make {}", log.display()))?;
         let name = command::line(command);
         let child = command
             .stdout(file.try_clone()?)
@@ -81,6 +82,12 @@ impl Process {
         self.signal(Signal::SIGTERM)?;
         self.wait(deadline)
     }
+}
+
+/// An empty file that is written at its end: one process may still write when the next begins it anew.
+fn empty(log: &Path) -> io::Result<File> {
+    File::create(log)?;
+    File::options().append(true).open(log)
 }
 
 impl Drop for Process {

@@ -99,6 +99,47 @@ fn an_address_that_the_kernel_knows_to_be_refused_cannot_be_connected_to() -> Re
 }
 
 #[test]
+fn what_the_kernel_refuses_fails_with_the_errno_of_the_settings() -> Result<()> {
+    for (word, section) in [
+        ("EPERM", ""),
+        ("EPERM", "[gateway]\ndeny_errno = \"EPERM\""),
+        ("ECONNREFUSED", "[gateway]\ndeny_errno = \"ECONNREFUSED\""),
+        ("EHOSTUNREACH", "[gateway]\ndeny_errno = \"EHOSTUNREACH\""),
+        ("ENETUNREACH", "[gateway]\ndeny_errno = \"ENETUNREACH\""),
+        ("EACCES", "[gateway]\ndeny_errno = \"EACCES\""),
+    ] {
+        let scene = Scene::new(section)?;
+        let mut client = scene.python()?;
+        client.run(
+            r"
+import errno
+
+def failure(call, *arguments):
+    try:
+        call(*arguments)
+    except OSError as error:
+        return errno.errorcode[error.errno]
+
+def refused(family, address):
+    tcp = socket.socket(family, socket.SOCK_STREAM)
+    udp = socket.socket(family, socket.SOCK_DGRAM)
+    return failure(tcp.connect, (address, 5432)), failure(udp.sendto, b'x', (address, 9))
+",
+        )?;
+        for to in [
+            "socket.AF_INET, '198.51.100.21'",
+            "socket.AF_INET6, '::ffff:198.51.100.21'",
+        ] {
+            let said = client.ask(&format!("refused({to})"))?;
+            assert_eq!(said, format!("[\"{word}\",\"{word}\"]"), "{to}");
+            assert_eq!(scene.line()?.get("reason"), "address_not_in_registry");
+            assert_eq!(scene.line()?.get("reason"), "datagram_not_in_registry");
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn a_governed_process_cannot_call_the_gateways_own_listener() -> Result<()> {
     let scene = Scene::new("")?;
     let mut client = scene.python()?;

@@ -1,5 +1,7 @@
 //! Building the gateway with its kernel programs inside.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use egress_tests::command;
 
@@ -8,6 +10,16 @@ use crate::workspace::{cargo, say, target};
 
 /// Builds the object, then the gateway that embeds it, to where the testbed looks for it.
 pub(crate) fn build() -> Result<()> {
+    compile(&[])
+}
+
+/// As [`build`], as it is shipped; gives the binary.
+pub(crate) fn build_release() -> Result<PathBuf> {
+    compile(&["--release"])?;
+    Ok(target("release/egress"))
+}
+
+fn compile(profile: &[&str]) -> Result<()> {
     build_ebpf::object(false)?;
     say("building the gateway");
     let mut build = cargo();
@@ -20,5 +32,5 @@ pub(crate) fn build() -> Result<()> {
         "--target-dir",
     ]);
     // Whatever target directory the user's settings name.
-    command::run(build.arg(target("")))
+    command::run(build.arg(target("")).args(profile))
 }

@@ -1,5 +1,6 @@
 //! Build, test, demonstrate: one file a subcommand, the same by hand and in CI.
 
+mod bench;
 mod build_ebpf;
 mod demo;
 mod gateway;
@@ -18,6 +19,7 @@ Examples:
   cargo xtask test                 every test; installs what is missing
   cargo xtask test -- policy::     only the tests whose name has `policy::`
   cargo xtask test --unit          without root: all but the end-to-end tests
+  cargo xtask bench hooks          what the kernel programs cost, on and off in one run
   cargo xtask build-ebpf           only the kernel programs
   cargo xtask tidy                 the rules that no compiler checks
 
@@ -39,6 +41,8 @@ enum Task {
     Test(test::Args),
     /// Let real clients try real servers through the gateway, and print what came of it
     Demo,
+    /// Measure what the gateway costs, on this machine
+    Bench(bench::Args),
     /// Check what no compiler checks: file sizes, module order, where unsafe may be
     Tidy,
 }
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
         Task::BuildEbpf(args) => build_ebpf::main(&args),
         Task::Test(args) => test::main(&args),
         Task::Demo => demo::main(),
+        Task::Bench(args) => bench::main(&args),
         Task::Tidy => tidy::main(),
     };
     if let Err(error) = done {

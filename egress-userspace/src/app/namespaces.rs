@@ -48,7 +48,8 @@ pub(super) struct Keeper {
 struct Kept {
     inode: u64,
     cgroup: CgroupId,
-    stop: CancellationToken,
+    /// Closes them.
+    gone: CancellationToken,
 }
 
 impl Keeper {
@@ -70,8 +71,7 @@ impl Keeper {
 
     /// Serves the gateway's own namespace, for as long as the gateway runs.
     pub(super) fn serve_own(&mut self, served: Served) -> anyhow::Result<()> {
-        let stop = self.acceptor.stop.child_token();
-        self.open(served, &stop)
+        self.open(served, &CancellationToken::new())
     }
 
     /// Forgets what a gateway before this one served, and this one does not: connections there wait
@@ -193,20 +193,20 @@ impl Keeper {
         );
         // Before its connections go anywhere.
         self.guard.cover(same, cookie, cgroup).await?;
-        let stop = self.acceptor.stop.child_token();
-        self.open(served, &stop)?;
+        let gone = CancellationToken::new();
+        self.open(served, &gone)?;
         self.kept.insert(
             cookie,
             Kept {
                 inode,
                 cgroup,
-                stop,
+                gone,
             },
         );
         Ok(())
     }
 
-    fn open(&mut self, served: Served, stop: &CancellationToken) -> anyhow::Result<()> {
+    fn open(&mut self, served: Served, gone: &CancellationToken) -> anyhow::Result<()> {
         let Served {
             cookie,
             bound,
@@ -214,7 +214,7 @@ impl Keeper {
         } = served;
         let port = bound.port();
         for listener in bound.listeners()? {
-            self.acceptor.accept(listener, stop.clone());
+            self.acceptor.accept(listener, gone.clone());
         }
         Ok(self.kernel.serve(cookie, port, &sources)?)
     }
@@ -239,7 +239,7 @@ impl Keeper {
                     warn!(%error, "cannot forget a network namespace");
                 }
                 guard.leave(*cookie);
-                kept.stop.cancel();
+                kept.gone.cancel();
             }
             stays
         });

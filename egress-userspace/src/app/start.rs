@@ -142,18 +142,19 @@ impl App {
 pub(super) struct Acceptor {
     pub(super) gateway: Arc<Gateway>,
     pub(super) connections: TaskTracker,
-    /// Ends all accepting.
+    /// Ends all serving; the listeners stay, and reset who comes.
     pub(super) stop: CancellationToken,
 }
 
 impl Acceptor {
-    /// Serves what arrives at `listener` until `stop`.
-    pub(super) fn accept(&self, listener: TcpListener, stop: CancellationToken) {
+    /// Serves what arrives at `listener`, and closes it when `gone`: nothing is turned to it any more.
+    pub(super) fn accept(&self, listener: TcpListener, gone: CancellationToken) {
         let gateway = Arc::clone(&self.gateway);
         let connections = self.connections.clone();
         let serve =
             move |stream, peer| connections.track_future(Arc::clone(&gateway).serve(stream, peer));
-        tokio::spawn(accept(listener, stop, serve));
+        let accepting = accept(listener, self.stop.clone(), serve);
+        tokio::spawn(async move { gone.run_until_cancelled(accepting).await });
     }
 }
 

@@ -11,7 +11,7 @@ use super::paths::LogPath;
 use super::section::section;
 use super::units::ByteSize;
 use super::words::{RelayMode, SocketWord};
-use crate::types::{Mode, OnExit, OutboundTrafficPolicy};
+use crate::types::{DenyErrno, Established, Mode, OnExit, OutboundTrafficPolicy};
 
 section! {
     /// `[gateway]`: what it does, and where it stands.
@@ -32,6 +32,10 @@ section! {
         listen_port: u16 = 15001, within 1..=u16::MAX;
         /// Kinds of sockets that governed processes may make beside TCP and UDP.
         sockets: Vec<SocketWord> = Vec::new();
+        /// What calls fail with that the kernel refuses.
+        deny_errno: DenyErrno = DenyErrno::Eperm;
+        /// What becomes of TCP connections that are older than the programs.
+        established: Established = Established::Stop;
         /// Whether what comes out of governed network namespaces is judged on their veths' host side too.
         strict: bool = true;
         /// How long SIGTERM waits for live connections; Istio's default.

@@ -5,7 +5,9 @@ use toml::de::DeValue;
 
 use super::problem::{Problem, did_you_mean, one_of};
 use super::value::{Reject, Value, string};
-use crate::types::{Location, Mode, OnExit, OutboundTrafficPolicy, Protocol, Resolution};
+use crate::types::{
+    DenyErrno, Established, Location, Mode, OnExit, OutboundTrafficPolicy, Protocol, Resolution,
+};
 
 /// Which engine moves bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +43,19 @@ pub enum SocketWord {
 words!(Mode {
     "enforce" => Enforce,
     "audit" => Audit,
+});
+
+words!(DenyErrno {
+    "EPERM" => Eperm,
+    "ECONNREFUSED" => Econnrefused,
+    "EHOSTUNREACH" => Ehostunreach,
+    "ENETUNREACH" => Enetunreach,
+    "EACCES" => Eacces,
+});
+
+words!(Established {
+    "stop" => Stop,
+    "log" => Log,
 });
 
 words!(OnExit {

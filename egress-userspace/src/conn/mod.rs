@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::account::{Account, Outcome, Record, Traffic};
 use crate::dial::{Dialer, Upstream};
-use crate::kernel::{Decision, Origin, Origins};
+use crate::kernel::{Decision, Origin, Origins, Ruling};
 use crate::policy::{Facts, Policy, SniffPlan, Verdict};
 use crate::relay::{self, Counters, relay};
 use crate::sniff;
@@ -165,26 +165,33 @@ impl Gateway {
     /// the policy's to say: the kernel knows only addresses.
     pub fn record_decision(&self, decision: Decision) {
         let Decision {
-            denied,
+            ruling,
             origin: Origin { dst, caller },
         } = decision;
         let mut record = self.account.of_kernel(self.next_id(), dst, caller);
-        let Some(reason) = denied else {
-            let policy = &self.live.load().policy;
-            record.judged_by(policy.generation());
-            let facts = Facts {
-                dst,
-                claim: &Claim::Opaque,
-            };
-            if let Verdict::Permit(permit) = policy.decide(&facts) {
-                record.permitted(permit.service().cloned(), None);
+        let outcome = match ruling {
+            Ruling::Passed => {
+                let policy = &self.live.load().policy;
+                record.judged_by(policy.generation());
+                let facts = Facts {
+                    dst,
+                    claim: &Claim::Opaque,
+                };
+                if let Verdict::Permit(permit) = policy.decide(&facts) {
+                    record.permitted(permit.service().cloned(), None);
+                }
+                Outcome::Direct
             }
-            return record.finish(&Outcome::Direct);
+            Ruling::Tolerated(reason) => {
+                record.permitted(None, Some(reason));
+                Outcome::Direct
+            }
+            Ruling::Refused(reason) => Outcome::Denied {
+                reason,
+                service: None,
+            },
         };
-        record.finish(&Outcome::Denied {
-            reason,
-            service: None,
-        });
+        record.finish(&outcome);
     }
 
     fn next_id(&self) -> ConnId {

@@ -46,6 +46,7 @@ impl From<DenyReason> for Words {
             | DenyReason::PacketNotInRegistry
             | DenyReason::SocketKind
             | DenyReason::FrameNotInRegistry
+            | DenyReason::ConnectedBefore
             | DenyReason::OwnListener
             | DenyReason::LinkLocal
             | DenyReason::KernelMemory

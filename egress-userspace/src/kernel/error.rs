@@ -120,6 +120,11 @@ pub enum KernelError {
     /// No cgroup v2 hierarchy.
     #[error("no cgroup v2 hierarchy is mounted (see /proc/self/mountinfo)")]
     NoHierarchy,
+    /// The kernel has no way to choose an errno.
+    #[error(
+        "this kernel refuses with EPERM only: take [gateway] deny_errno out, or boot a kernel of 5.18 or later (bpf_set_retval)"
+    )]
+    NoChosenErrno,
     /// A cgroup directory could not be used.
     #[error("cgroup {path}")]
     Cgroup {

@@ -30,10 +30,21 @@ pub struct Events {
 /// What the programs decided by themselves.
 #[derive(Clone, Debug)]
 pub struct Decision {
-    /// Why it was refused; `None`: it goes straight to its destination.
-    pub denied: Option<DenyReason>,
+    /// What it was.
+    pub ruling: Ruling,
     /// Where it was going, and who opened it.
     pub origin: Origin,
+}
+
+/// What the programs did with a connection or a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// It goes straight to its destination.
+    Passed,
+    /// It goes on although nobody judged it.
+    Tolerated(DenyReason),
+    /// It was refused.
+    Refused(DenyReason),
 }
 
 impl Events {
@@ -62,10 +73,9 @@ fn read(ring: &mut RingBuf<MapData>, hierarchy: &Hierarchy) -> Option<Decision> 
         let Some(event) = Event::parse(&record) else {
             continue;
         };
-        let denied = event.denied().map(reason);
-        if denied.is_some() || event.is_passed() {
+        if let Some(ruling) = ruling(&event) {
             return Some(Decision {
-                denied,
+                ruling,
                 origin: describe(event.origin(), hierarchy),
             });
         }
@@ -99,6 +109,17 @@ impl Pace {
             self.left = BATCH;
         }
     }
+}
+
+/// What an event tells; `None`: nothing that this version knows.
+fn ruling(event: &Event) -> Option<Ruling> {
+    if event.is_passed() {
+        return Some(Ruling::Passed);
+    }
+    if event.is_before() {
+        return Some(Ruling::Tolerated(DenyReason::ConnectedBefore));
+    }
+    event.denied().map(reason).map(Ruling::Refused)
 }
 
 fn reason(denied: Denied) -> DenyReason {

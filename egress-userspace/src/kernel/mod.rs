@@ -7,6 +7,7 @@ mod caller;
 mod cgroup;
 mod counters;
 mod destinations;
+mod errno;
 mod error;
 mod events;
 mod exempt;
@@ -38,11 +39,11 @@ pub use egress_common::{LISTEN_PORTS, SocketKind};
 use ipnet::IpNet;
 use tokio::sync::watch;
 
-use crate::types::{AddressRule, CgroupId, OnExit};
+use crate::types::{AddressRule, CgroupId, DenyErrno, Established, OnExit};
 
 pub use self::counters::Counters;
 pub use self::error::KernelError;
-pub use self::events::{Decision, Events};
+pub use self::events::{Decision, Events, Ruling};
 pub use self::exempt::Exempt;
 pub use self::inspect::{Attached, Owner, Pinned, Removed, Table, Target, inspect, remove};
 pub use self::namespaces::Namespaces;
@@ -73,6 +74,10 @@ pub struct Setup {
     pub bpffs: PathBuf,
     /// What is left when the gateway ends.
     pub on_exit: OnExit,
+    /// What calls fail with that the programs refuse.
+    pub deny_errno: DenyErrno,
+    /// What becomes of TCP connections that are older than the programs.
+    pub established: Established,
     /// Judge what comes out of governed namespaces on the host side of their veths too.
     pub strict: bool,
     /// Take the place of a gateway that runs.
@@ -139,7 +144,7 @@ impl Kernel {
         let hierarchy = Arc::new(Hierarchy::find()?);
         let object = EmbeddedObject::get()?;
         let pins = Pins::new(&setup.bpffs)?;
-        let mut ebpf = load(&object, &pins)?;
+        let mut ebpf = load(&object, &pins, errno::chosen(setup.deny_errno)?)?;
         programs::load(&mut ebpf)?;
         let is_strict = setup.strict && Strict::load(&mut ebpf)?;
         #[cfg(feature = "kernel-log")]
@@ -236,8 +241,9 @@ impl Loaded {
     }
 }
 
-fn load(object: &EmbeddedObject, pins: &Pins) -> Result<Ebpf, KernelError> {
+fn load(object: &EmbeddedObject, pins: &Pins, errno: i32) -> Result<Ebpf, KernelError> {
     let mut loader = EbpfLoader::new();
+    loader.override_global(errno::GLOBAL, &errno, true);
     for name in pins::MAPS {
         loader.map_pin_path(name, pins.map(name));
     }
@@ -249,6 +255,10 @@ fn write_settings(ebpf: &mut Ebpf, setup: &Setup, gateway: CgroupId) -> Result<(
         setup.listen_port.to_be_bytes(),
         gateway.0,
         bits(&setup.sockets),
+        match setup.established {
+            Established::Stop => egress_common::Established::Stop,
+            Established::Log => egress_common::Established::Log,
+        },
     );
     let mut map: Array<MapData, Settings> = take(ebpf, "CFG")?;
     map.set(0, settings, 0)

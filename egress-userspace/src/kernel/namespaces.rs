@@ -23,7 +23,9 @@ impl Namespaces {
             let found = sources.iter().find(|ip| ip.is_ipv4() == v4);
             found.map_or(Address::NONE, |ip| Address::from(*ip))
         };
-        let entry = Namespace::new(port.to_be_bytes(), source(true), source(false));
+        // What a gateway before this one listens on, while it hands over.
+        let before = self.0.get(&cookie, 0).map_or([0; 2], |entry| entry.port());
+        let entry = Namespace::new(port.to_be_bytes(), before, source(true), source(false));
         self.0.insert(cookie, entry, 0).map_err(netns)
     }
 

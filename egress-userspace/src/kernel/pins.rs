@@ -29,7 +29,7 @@ pub(super) const MAPS: [&str; 17] = [
     "FLOWS",
     "ACC",
     "COUNTERS",
-    "PASSIVE",
+    "BEGUN",
     "EXEMPT",
     "EVENTS",
     "REQUESTS",

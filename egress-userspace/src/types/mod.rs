@@ -18,7 +18,7 @@ pub use claim::{Claim, Tls};
 pub use flag::ResponseFlag;
 pub use host::{HostName, HostNameError, HostPattern, HostPatternError};
 pub use ids::{CgroupId, ConnId, Generation};
-pub use mode::{Mode, OnExit, OutboundTrafficPolicy};
+pub use mode::{DenyErrno, Established, Mode, OnExit, OutboundTrafficPolicy};
 pub use reason::DenyReason;
 pub use service::{
     Endpoint, EndpointAddress, Location, Port, Protocol, Resolution, Service, ServiceName,

@@ -20,6 +20,32 @@ pub enum OnExit {
     Open,
 }
 
+/// What a `connect()` or `sendmsg()` fails with that the kernel side refuses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DenyErrno {
+    /// What a cgroup program's refusal is to the kernel: the only one before Linux 5.18.
+    #[default]
+    Eperm,
+    /// As if nothing listened.
+    Econnrefused,
+    /// As if the host could not be reached.
+    Ehostunreach,
+    /// As if there were no route.
+    Enetunreach,
+    /// As what permissions on files forbid.
+    Eacces,
+}
+
+/// What becomes of TCP connections that are older than the programs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Established {
+    /// Their packets are dropped.
+    #[default]
+    Stop,
+    /// They go on, and each is recorded.
+    Log,
+}
+
 /// What happens to a connection that no service admits: Istio's `outboundTrafficPolicy.mode`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OutboundTrafficPolicy {

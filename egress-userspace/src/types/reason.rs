@@ -76,6 +76,8 @@ reasons! {
     SocketKind => "socket_kind", "sockets of this kind are not for governed processes";
     /// In the kernel: a frame that came out of a governed network namespace past every other hook.
     FrameNotInRegistry => "frame_not_in_registry", "no service admits this frame";
+    /// In the kernel: a connection that is older than the programs, and goes on.
+    ConnectedBefore => "connected_before", "the connection was made before the gateway came";
     /// The kernel has no record of the connection: it did not come by way of the programs.
     UnknownOrigin => "unknown_origin", "the connection has no original destination";
     /// The gateway has as many connections as it may.

@@ -83,6 +83,7 @@ fn denial_flag(reason: DenyReason) -> ResponseFlag {
         | DenyReason::PacketNotInRegistry
         | DenyReason::SocketKind
         | DenyReason::FrameNotInRegistry
+        | DenyReason::ConnectedBefore
         | DenyReason::OwnListener
         | DenyReason::LinkLocal
         | DenyReason::KernelMemory

@@ -1,0 +1,52 @@
+//! Many measurements in a few numbers.
+
+/// The middle of several measurements, and how far they spread.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Summary {
+    pub(super) median: f64,
+    pub(super) min: f64,
+    pub(super) max: f64,
+}
+
+impl Summary {
+    pub(super) fn of(values: &[f64]) -> Self {
+        Self {
+            median: median(values),
+            min: values.iter().copied().fold(f64::INFINITY, f64::min),
+            max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        }
+    }
+}
+
+/// The middle one, or the mean of the middle two. Of nothing: not a number.
+pub(super) fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    let at = |i: usize| sorted.get(i).copied().unwrap_or(f64::NAN);
+    if sorted.len().is_multiple_of(2) {
+        f64::midpoint(at(middle.wrapping_sub(1)), at(middle))
+    } else {
+        at(middle)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_in_any_order() {
+        let odd = Summary::of(&[9.0, 1.0, 2.0]);
+        assert_eq!(
+            odd,
+            Summary {
+                median: 2.0,
+                min: 1.0,
+                max: 9.0
+            }
+        );
+        assert!((median(&[4.0, 1.0, 2.0, 100.0]) - 3.0).abs() < f64::EPSILON);
+        assert!(median(&[]).is_nan());
+    }
+}
