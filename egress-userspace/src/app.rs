@@ -164,7 +164,7 @@ impl App {
         self.gateway.live.store(Arc::new(live));
         if settings::need_restart(&self.config, &config) {
             warn!(
-                "what changed in [gateway] listen_port or attach, [limits], [admin] or [access_log] takes effect at the next start"
+                "what changed in [limits], [admin], [access_log], or in [gateway] other than mode, outbound_traffic_policy, internal and drain, takes effect at the next start"
             );
         }
         self.config = config;

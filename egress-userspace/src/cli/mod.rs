@@ -42,8 +42,8 @@ Exit status: 0 all is well, 1 the gateway cannot run, 2 the configuration or com
 const RUN: &str = "\
 Govern connections until SIGTERM.
 
-Needs root: CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN and CAP_DAC_READ_SEARCH. SIGHUP, or a change of the \
-file, has the configuration read again; SIGTERM ends the gateway when its connections have ended, or \
+Needs root: CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH. SIGHUP, or \
+a change of the file, has the configuration read again; SIGTERM ends the gateway when its connections have ended, or \
 after [gateway] drain. EGRESS_LOG sets how much is told, as in EGRESS_LOG=debug.";
 
 const DOCTOR: &str = "Exit status: 0 all that the gateway needs is here, 1 something is missing, \
