@@ -35,7 +35,7 @@ impl Account {
     }
 
     /// Begins the record of a connection that the kernel decided about before it reached the gateway.
-    pub fn of_kernel(&self, conn: ConnId, dst: OriginalDst, caller: Caller) -> Record {
+    pub fn of_kernel(&self, conn: ConnId, dst: OriginalDst, caller: Arc<Caller>) -> Record {
         let mut record = Record::new(self.clone(), conn, None);
         record.origin(dst, caller);
         record

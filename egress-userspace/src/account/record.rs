@@ -4,6 +4,7 @@ mod line;
 mod outcome;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -27,7 +28,7 @@ pub struct Record {
     client: Option<ClientAddr>,
     accepted: Instant,
     dst: Option<OriginalDst>,
-    caller: Option<Caller>,
+    caller: Option<Arc<Caller>>,
     sniffed: Option<Sniffed>,
     generation: Option<Generation>,
     permitted: Option<Permitted>,
@@ -77,7 +78,7 @@ impl Record {
     }
 
     /// Where the client wanted to go, and who it is.
-    pub fn origin(&mut self, dst: OriginalDst, caller: Caller) {
+    pub fn origin(&mut self, dst: OriginalDst, caller: Arc<Caller>) {
         self.dst = Some(dst);
         self.caller = Some(caller);
     }

@@ -21,8 +21,8 @@ pub(super) async fn live(
     dialer: Arc<Dialer>,
 ) -> anyhow::Result<Live> {
     let options = settings::policy(config);
-    let services = config.services.clone();
-    let policy = spawn_blocking(move || Policy::compile(&services, options, generation))
+    let (services, routes) = (config.services.clone(), config.routes.clone());
+    let policy = spawn_blocking(move || Policy::compile(&services, &routes, options, generation))
         .await
         .context("compiling the policy")?;
     Ok(Live {

@@ -33,7 +33,7 @@ pub use sections::{AccessLog, Admin, Dial, Dns, Gateway, Limits, Relay, Sniff};
 pub use units::ByteSize;
 pub use words::{RelayMode, SocketWord};
 
-use crate::types::Service;
+use crate::types::{Route, Service};
 use problem::Problem;
 use scope::RawScope;
 use section::section;
@@ -67,6 +67,8 @@ pub struct Config {
     pub access_log: AccessLog,
     /// `[[service]]`: the registry.
     pub services: Vec<Service>,
+    /// `[[route]]`, in their order.
+    pub routes: Vec<Route>,
 }
 
 section! {
@@ -136,7 +138,7 @@ impl Config {
         let scopes = scope::read(raw.scope, root.get_ref(), &mut problems);
         let lines = errors::line_starts(text);
         let listen_port = raw.gateway.listen_port;
-        let services = service::read(raw.service, listen_port, &lines, &mut problems);
+        let services = service::read(raw.service, listen_port, file_name, &lines, &mut problems);
         if !problems.is_empty() {
             return Err(errors(problems));
         }
@@ -151,6 +153,7 @@ impl Config {
             admin: raw.admin,
             access_log: raw.access_log,
             services,
+            routes: Vec::new(),
         })
     }
 }

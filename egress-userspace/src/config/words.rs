@@ -98,6 +98,7 @@ words!(Resolution {
     "NONE" => None,
     "STATIC" => Static,
     "DNS" => Dns,
+    "DNS_ROUND_ROBIN" => DnsRoundRobin,
     "DYNAMIC_DNS" => DynamicDns,
 });
 

@@ -122,12 +122,19 @@ impl Gateway {
     ) -> Result<(Upstream, relay::Options), Stop> {
         room.connection = Some(self.limits.connection()?);
         let Origin { dst, caller } = step::origin(&self.origins, client)?;
-        let cgroup = caller.cgroup;
-        record.origin(dst, caller);
-        room.caller = Some(self.limits.caller(cgroup)?);
+        let caller = Arc::new(caller);
+        record.origin(dst, Arc::clone(&caller));
+        room.caller = Some(self.limits.caller(caller.cgroup)?);
         let live = self.live.load_full();
         step::sniff(&live, &self.limits, dst, client, record).await?;
-        let permit = step::decide(&live.policy, dst, &client.claim, record)?;
+        let facts = Facts {
+            dst,
+            claim: &client.claim,
+            caller: &caller,
+            learned: &[],
+            draw: 0,
+        };
+        let permit = step::decide(&live.policy, &facts, record)?;
         let upstream = step::dial(&live.dialer, permit, dst, record).await?;
         Ok((upstream, live.relay.clone()))
     }
@@ -168,7 +175,10 @@ impl Gateway {
             ruling,
             origin: Origin { dst, caller },
         } = decision;
-        let mut record = self.account.of_kernel(self.next_id(), dst, caller);
+        let caller = Arc::new(caller);
+        let mut record = self
+            .account
+            .of_kernel(self.next_id(), dst, Arc::clone(&caller));
         let outcome = match ruling {
             Ruling::Passed => {
                 let policy = &self.live.load().policy;
@@ -176,6 +186,9 @@ impl Gateway {
                 let facts = Facts {
                     dst,
                     claim: &Claim::Opaque,
+                    caller: &caller,
+                    learned: &[],
+                    draw: 0,
                 };
                 if let Verdict::Permit(permit) = policy.decide(&facts) {
                     record.permitted(permit.service().cloned(), None);

@@ -61,12 +61,11 @@ pub(super) async fn sniff(
 /// Asks the policy.
 pub(super) fn decide(
     policy: &Policy,
-    dst: OriginalDst,
-    claim: &Claim,
+    facts: &Facts<'_>,
     record: &mut Record,
 ) -> Result<Permit, Stop> {
     record.judged_by(policy.generation());
-    permitted(policy.decide(&Facts { dst, claim }), record)
+    permitted(policy.decide(facts), record)
 }
 
 /// Connects to where the permit leads. In audit mode an answer that the guard refuses is let through
@@ -100,6 +99,8 @@ fn permitted(verdict: Verdict, record: &mut Record) -> Result<Permit, Stop> {
             record.permitted(permit.service().cloned(), would_deny);
             Ok(permit)
         }
-        Verdict::Deny(Denial { reason, service }) => Err(Stop::Denied { reason, service }),
+        Verdict::Deny(Denial {
+            reason, service, ..
+        }) => Err(Stop::Denied { reason, service }),
     }
 }

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use crate::types::DenyReason;
+use crate::types::{DenyReason, ReasonKind};
 
 /// The refusal, in each protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,40 +33,17 @@ pub(super) enum Alert {
 
 impl From<DenyReason> for Words {
     fn from(reason: DenyReason) -> Self {
-        let (alert, status) = match reason {
-            DenyReason::HostNotInRegistry => (Alert::UnrecognizedName, StatusCode::FORBIDDEN),
-            DenyReason::PortNotInRegistry
-            | DenyReason::NoName
-            | DenyReason::AddressNotInRegistry
-            | DenyReason::ProtocolMismatch
-            | DenyReason::PortMismatch
-            | DenyReason::ResolvedAddressRefused
-            | DenyReason::KernelUnconfigured
-            | DenyReason::DatagramNotInRegistry
-            | DenyReason::PacketNotInRegistry
-            | DenyReason::SocketKind
-            | DenyReason::FrameNotInRegistry
-            | DenyReason::ConnectedBefore
-            | DenyReason::OwnListener
-            | DenyReason::LinkLocal
-            | DenyReason::KernelMemory
-            | DenyReason::UnknownOrigin => (Alert::AccessDenied, StatusCode::FORBIDDEN),
-            // RFC 9110 section 15.5.20: the name is known, but not at this address.
-            DenyReason::AddressMismatch => (Alert::AccessDenied, StatusCode::MISDIRECTED_REQUEST),
-            DenyReason::SniffTimeout => (Alert::AccessDenied, StatusCode::REQUEST_TIMEOUT),
-            DenyReason::SniffTooLarge => (
+        let (alert, status) = match reason.kind() {
+            ReasonKind::Policy => (Alert::AccessDenied, StatusCode::FORBIDDEN),
+            ReasonKind::Name => (Alert::UnrecognizedName, StatusCode::FORBIDDEN),
+            ReasonKind::Misdirected => (Alert::AccessDenied, StatusCode::MISDIRECTED_REQUEST),
+            ReasonKind::Protocol => (Alert::DecodeError, StatusCode::BAD_REQUEST),
+            ReasonKind::Slow => (Alert::AccessDenied, StatusCode::REQUEST_TIMEOUT),
+            ReasonKind::Large => (
                 Alert::DecodeError,
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             ),
-            DenyReason::MalformedTls
-            | DenyReason::MalformedHttp
-            | DenyReason::InvalidName
-            | DenyReason::AmbiguousName => (Alert::DecodeError, StatusCode::BAD_REQUEST),
-            DenyReason::LimitConnections
-            | DenyReason::LimitCaller
-            | DenyReason::LimitSniffMemory => {
-                (Alert::InternalError, StatusCode::SERVICE_UNAVAILABLE)
-            }
+            ReasonKind::Limit => (Alert::InternalError, StatusCode::SERVICE_UNAVAILABLE),
         };
         Self {
             alert,

@@ -8,7 +8,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::guard::Cleared;
 use super::resolve::Answer;
 use super::{DialError, Resolve, ResolveError, order};
-use crate::policy::{EndpointTarget, Permit, Target};
+use crate::policy::{EndpointHost, EndpointTarget, Permit, Target};
 use crate::types::HostName;
 
 /// The addresses to try, in order. At least one.
@@ -32,7 +32,9 @@ pub(super) async fn plan(
             resolved: false,
             redialled: false,
         }),
-        Target::Name { name, port, prefer } => {
+        Target::Name {
+            name, port, prefer, ..
+        } => {
             let answers = clear(permit, name, *port, resolver.resolve(name).await)?;
             let own = prefer.and_then(|ip| find(&answers, ip));
             let redialled = prefer.is_some() && own.is_none();
@@ -47,7 +49,7 @@ pub(super) async fn plan(
             addresses: endpoints(permit, targets, resolver, turn).await?,
             resolved: targets
                 .iter()
-                .any(|target| matches!(target, EndpointTarget::Name(..))),
+                .any(|target| matches!(target.host, EndpointHost::Name(..))),
             redialled: false,
         }),
     }
@@ -97,9 +99,9 @@ async fn endpoints(
 }
 
 fn begin<'a>(target: &'a EndpointTarget, resolver: &Arc<dyn Resolve>) -> Source<'a> {
-    match target {
-        EndpointTarget::Address(addr) => Source::Address(*addr),
-        EndpointTarget::Name(name, port) => {
+    match &target.host {
+        EndpointHost::Address(addr) => Source::Address(*addr),
+        EndpointHost::Name(name, port) => {
             let (resolver, wanted) = (Arc::clone(resolver), name.clone());
             let lookup = tokio::spawn(async move { resolver.resolve(&wanted).await });
             Source::Name(name, *port, AbortOnDropHandle::new(lookup))
@@ -155,6 +157,7 @@ fn find(answers: &[Cleared], wanted: IpAddr) -> Option<Cleared> {
 mod tests {
     use super::super::resolve::Resolving;
     use super::*;
+    use crate::policy::Terms;
 
     struct Nobody;
 
@@ -168,9 +171,10 @@ mod tests {
     async fn a_service_with_many_endpoints_does_not_become_a_scan() {
         let resolver: Arc<dyn Resolve> = Arc::new(Nobody);
         let many: Vec<_> = (1..1_000)
-            .map(|port| EndpointTarget::Address(SocketAddr::from(([192, 0, 2, 1], port))))
+            .map(|port| EndpointHost::Address(SocketAddr::from(([192, 0, 2, 1], port))))
+            .map(EndpointTarget::new)
             .collect();
-        let permit = Permit::for_test(Target::Endpoints(many.into()), &[]);
+        let permit = Permit::for_test(Target::Endpoints(many.into()), Terms::default());
         let plan = plan(&permit, &resolver, 500).await.expect("a plan");
         assert_eq!(plan.addresses.len(), order::MAX_ADDRESSES);
         let first = plan.addresses.first().expect("an address").addr();

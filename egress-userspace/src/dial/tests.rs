@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::policy::{EndpointTarget, Target};
+use crate::policy::{EndpointHost, EndpointTarget, Target, Terms};
 use crate::types::{DenyReason, HostName, ResponseFlag};
 
 struct Unmarked;
@@ -62,11 +62,12 @@ fn dialer(entries: &[(&str, Answer)]) -> Dialer {
 }
 
 fn permit(target: Target, listed: &[&str]) -> Permit {
-    let listed: Vec<_> = listed
-        .iter()
-        .map(|net| net.parse().expect("a network"))
-        .collect();
-    Permit::for_test(target, &listed)
+    let nets = listed.iter().map(|net| net.parse().expect("a network"));
+    let terms = Terms {
+        listed: nets.collect(),
+        ..Terms::default()
+    };
+    Permit::for_test(target, terms)
 }
 
 fn to_name(name: &str, port: u16, prefer: Option<&str>) -> Target {
@@ -75,6 +76,7 @@ fn to_name(name: &str, port: u16, prefer: Option<&str>) -> Target {
         name: host(name),
         port,
         prefer,
+        require: None,
     }
 }
 
@@ -183,7 +185,8 @@ async fn endpoints_take_turns_and_a_dead_one_is_passed_over() {
     let (_one, first) = listen("127.0.0.1").await;
     let (_two, second) = listen("127.0.0.1").await;
     let endpoints = [first, closed_port().await, second]
-        .map(|port| EndpointTarget::Address((Ipv4Addr::LOCALHOST, port).into()));
+        .map(|port| EndpointHost::Address((Ipv4Addr::LOCALHOST, port).into()))
+        .map(EndpointTarget::new);
     let permit = permit(Target::Endpoints(endpoints.into()), &[]);
     let dialer = dialer(&[]);
     let mut ports = Vec::new();
@@ -200,14 +203,18 @@ async fn an_endpoint_whose_name_is_gone_is_passed_over() {
         ("gone.example", Err(ResolveError::NxDomain)),
         ("here.example", Ok(ips(&["127.0.0.1"]))),
     ]);
-    let endpoints = ["gone.example", "here.example"].map(|n| EndpointTarget::Name(host(n), port));
+    let endpoints = ["gone.example", "here.example"]
+        .map(|n| EndpointTarget::new(EndpointHost::Name(host(n), port)));
     let here = permit(Target::Endpoints(endpoints.into()), &["127.0.0.1/32"]);
     assert_eq!(
         dialer.dial(&here).await.expect("connects").addr.port(),
         port
     );
 
-    let gone = [EndpointTarget::Name(host("gone.example"), port)];
+    let gone = [EndpointTarget::new(EndpointHost::Name(
+        host("gone.example"),
+        port,
+    ))];
     let error = dialer
         .dial(&permit(Target::Endpoints(gone.into()), &[]))
         .await
@@ -289,7 +296,7 @@ proptest! {
         turn: usize,
     ) {
         let permit = permit(
-            Target::Name { name: host("a.example"), port: 443, prefer },
+            Target::Name { name: host("a.example"), port: 443, prefer, require: None },
             &["10.1.0.0/16"],
         );
         let resolver = table(&[("a.example", Ok(answer.clone()))]);
@@ -298,7 +305,7 @@ proptest! {
         for address in planned.map(|plan| plan.addresses).unwrap_or_default() {
             let ip = address.addr().ip();
             prop_assert!(answer.iter().any(|a| a.to_canonical() == ip));
-            let passes = Cleared::answer(&Permit::for_test(Target::Endpoints([].into()), &[]), ip, 443);
+            let passes = Cleared::answer(&Permit::for_test(Target::Endpoints([].into()), Terms::default()), ip, 443);
             prop_assert!(permit.lists(ip) || passes.is_ok(), "{ip}");
         }
     }

@@ -18,6 +18,7 @@ pub(super) fn describe(task: &Task, hierarchy: &Hierarchy) -> Caller {
         exe: fs::read_link(format!("/proc/{}/exe", task.pid())).ok(),
         cgroup,
         cgroup_path: hierarchy.path(cgroup),
+        pod: None,
     }
 }
 

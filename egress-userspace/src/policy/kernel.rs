@@ -84,9 +84,11 @@ fn action(service: &Service, port: &Port) -> AddressAction {
     let same_port = port.target_port.is_none_or(|target| target == port.number);
     match service.resolution {
         Resolution::None if same_port => AddressAction::Allow,
-        Resolution::None | Resolution::Static | Resolution::Dns | Resolution::DynamicDns => {
-            AddressAction::Gateway
-        }
+        Resolution::None
+        | Resolution::Static
+        | Resolution::Dns
+        | Resolution::DnsRoundRobin
+        | Resolution::DynamicDns => AddressAction::Gateway,
     }
 }
 

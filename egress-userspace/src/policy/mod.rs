@@ -25,11 +25,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use kernel::{address_rules, enforces};
-pub use permit::{Denial, EndpointTarget, Permit, Target, Verdict};
+pub use permit::{Denial, EndpointHost, EndpointTarget, Permit, Spread, Target, Terms, Verdict};
 pub use sniff::SniffPlan;
 
 use crate::types::{
-    Claim, Generation, Mode, OriginalDst, OutboundTrafficPolicy, Protocol, Service,
+    Caller, Claim, Generation, HostName, Mode, OriginalDst, OutboundTrafficPolicy, Protocol, Route,
+    Service,
 };
 use hosts::HostIndex;
 use ports::PortRules;
@@ -51,6 +52,12 @@ pub struct Facts<'a> {
     pub dst: OriginalDst,
     /// What it said in its first bytes.
     pub claim: &'a Claim,
+    /// Who it is.
+    pub caller: &'a Caller,
+    /// Names that the DNS forwarder told this caller `dst` is an address of.
+    pub learned: &'a [HostName],
+    /// A random number, for what is chosen by weight.
+    pub draw: u32,
 }
 
 /// A compiled registry. Immutable: a change is a new one.
@@ -65,18 +72,23 @@ pub struct Policy {
 
 impl Policy {
     /// Builds the indexes.
-    pub fn compile(services: &[Service], options: Options, generation: Generation) -> Self {
+    pub fn compile(
+        services: &[Service],
+        _routes: &[Route],
+        options: Options,
+        generation: Generation,
+    ) -> Self {
         let mut named = Vec::new();
         let mut ports: HashMap<u16, PortRules> = HashMap::new();
         for service in services {
-            let addresses: Arc<_> = service.addresses.as_slice().into();
+            let terms = Arc::new(Terms::of(service));
             // Datagrams are judged in the kernel alone.
             for port in service
                 .ports
                 .iter()
                 .filter(|port| port.protocol != Protocol::Udp)
             {
-                let rule = Arc::new(Rule::new(service, port, Arc::clone(&addresses)));
+                let rule = Arc::new(Rule::new(service, port, Arc::clone(&terms)));
                 let by_name = port.protocol.sends_name() && !service.hosts.is_empty();
                 ports.entry(port.number).or_default().add(&rule, by_name);
                 if by_name {

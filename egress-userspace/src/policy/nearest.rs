@@ -11,6 +11,7 @@ impl Policy {
             return Denial {
                 reason,
                 service: Some(rule.service.clone()),
+                rule: Some(rule.place.clone()),
             };
         }
         let reason = match (self.ports.get(&facts.dst.port()), facts.claim) {
@@ -23,6 +24,7 @@ impl Policy {
         Denial {
             reason,
             service: None,
+            rule: None,
         }
     }
 

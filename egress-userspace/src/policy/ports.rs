@@ -29,10 +29,10 @@ impl PortRules {
         if by_name {
             return;
         }
-        if rule.addresses.is_empty() && !rule.protocol.sends_name() {
+        if rule.terms.listed.is_empty() && !rule.protocol.sends_name() {
             self.anywhere.get_or_insert_with(|| Arc::clone(rule));
         }
-        for net in rule.addresses.iter() {
+        for net in &rule.terms.listed {
             self.by_address
                 .entry(*net)
                 .or_default()

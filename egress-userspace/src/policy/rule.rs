@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::permit::{EndpointTarget, Permit, Target};
+use super::permit::{EndpointHost, EndpointTarget, Permit, Target, Terms};
 use crate::types::{
-    EndpointAddress, HostName, HostPattern, Mode, OriginalDst, Port, Protocol, Resolution, Service,
-    ServiceName,
+    EndpointAddress, HostName, HostPattern, Mode, OriginalDst, Place, Port, Protocol, Resolution,
+    Service, ServiceName,
 };
 
 /// A port of a service, with all that a decision about it needs.
@@ -17,8 +17,9 @@ pub(super) struct Rule {
     pub(super) service: ServiceName,
     pub(super) port: u16,
     pub(super) protocol: Protocol,
-    /// The client's destination is in one of them; empty: it may be anything.
-    pub(super) addresses: Arc<[IpNet]>,
+    pub(super) place: Place,
+    /// With the `addresses` that the client's destination is in one of; none: it may be anything.
+    pub(super) terms: Arc<Terms>,
     route: Route,
 }
 
@@ -36,12 +37,13 @@ enum Route {
 }
 
 impl Rule {
-    pub(super) fn new(service: &Service, port: &Port, addresses: Arc<[IpNet]>) -> Self {
+    pub(super) fn new(service: &Service, port: &Port, terms: Arc<Terms>) -> Self {
         Self {
             service: service.name.clone(),
             port: port.number,
             protocol: port.protocol,
-            addresses,
+            place: service.place.clone(),
+            terms,
             route: Route::new(service, port),
         }
     }
@@ -49,10 +51,10 @@ impl Rule {
     /// How closely `addresses` describe `ip`: the length of the longest prefix that has it.
     /// `None`: they do not admit it. No addresses admit every `ip`, less closely than any prefix.
     pub(super) fn closeness(&self, ip: IpAddr) -> Option<Closeness> {
-        if self.addresses.is_empty() {
+        if self.terms.listed.is_empty() {
             return Some(Closeness::Anywhere);
         }
-        let prefixes = self.addresses.iter().filter(|net| net.contains(&ip));
+        let prefixes = self.terms.listed.iter().filter(|net| net.contains(&ip));
         prefixes.map(IpNet::prefix_len).max().map(Closeness::Prefix)
     }
 
@@ -61,8 +63,9 @@ impl Rule {
         let target = self.route.target(dst, name);
         Permit::admitted(
             self.service.clone(),
+            self.place.clone(),
+            Arc::clone(&self.terms),
             target,
-            Arc::clone(&self.addresses),
             mode,
         )
     }
@@ -83,11 +86,15 @@ impl Route {
             Resolution::None if named => Self::OriginalIfNamed,
             Resolution::None => Self::Original,
             Resolution::DynamicDns => Self::Named(number),
-            Resolution::Dns if named && service.endpoints.is_empty() => Self::Named(number),
-            Resolution::Dns if service.endpoints.is_empty() => {
+            Resolution::Dns | Resolution::DnsRoundRobin
+                if named && service.endpoints.is_empty() =>
+            {
+                Self::Named(number)
+            }
+            Resolution::Dns | Resolution::DnsRoundRobin if service.endpoints.is_empty() => {
                 Self::Listed(hosts(service, number).collect())
             }
-            Resolution::Dns | Resolution::Static => {
+            Resolution::Dns | Resolution::DnsRoundRobin | Resolution::Static => {
                 Self::Listed(endpoints(service, port, number).collect())
             }
         }
@@ -100,11 +107,13 @@ impl Route {
                 name: name.clone(),
                 port: dst.port(),
                 prefer: Some(dst.ip()),
+                require: None,
             },
             (Self::Named(port), Some(name)) => Target::Name {
                 name: name.clone(),
                 port: *port,
                 prefer: None,
+                require: None,
             },
             // Such a rule is found by name alone. Were it not so, there is nowhere to go.
             (Self::OriginalIfNamed | Self::Named(_), None) => Target::Endpoints(Arc::default()),
@@ -116,7 +125,9 @@ impl Route {
 /// The service's own names: where a client sends none, all of them are the service.
 fn hosts(service: &Service, port: u16) -> impl Iterator<Item = EndpointTarget> {
     service.hosts.iter().filter_map(move |host| match host {
-        HostPattern::Exact(name) => Some(EndpointTarget::Name(name.clone(), port)),
+        HostPattern::Exact(name) => {
+            Some(EndpointTarget::new(EndpointHost::Name(name.clone(), port)))
+        }
         HostPattern::Suffix(_) => None,
     })
 }
@@ -128,9 +139,13 @@ fn endpoints(service: &Service, port: &Port, number: u16) -> impl Iterator<Item 
             .iter()
             .find(|(name, _)| Some(name) == port.name.as_ref());
         let number = mapped.map_or(number, |(_, number)| *number);
-        match &endpoint.address {
-            EndpointAddress::Ip(ip) => EndpointTarget::Address(SocketAddr::new(*ip, number)),
-            EndpointAddress::Name(name) => EndpointTarget::Name(name.clone(), number),
+        EndpointTarget {
+            host: match &endpoint.address {
+                EndpointAddress::Ip(ip) => EndpointHost::Address(SocketAddr::new(*ip, number)),
+                EndpointAddress::Name(name) => EndpointHost::Name(name.clone(), number),
+            },
+            weight: endpoint.weight,
+            locality: endpoint.locality.clone(),
         }
     })
 }

@@ -1,5 +1,6 @@
 //! Who opened a connection.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,4 +24,34 @@ pub struct Caller {
     pub cgroup: CgroupId,
     /// The cgroup's path below the cgroup v2 mount, starting with `/`.
     pub cgroup_path: Option<Arc<str>>,
+    /// The pod that it runs in; `None`: it is in none, or that is not known.
+    pub pod: Option<Arc<Pod>>,
+}
+
+/// A pod, as the cluster's API describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pod {
+    /// Its namespace.
+    pub namespace: Box<str>,
+    /// Its name.
+    pub name: Box<str>,
+    /// Its service account.
+    pub service_account: Box<str>,
+    /// Its labels.
+    pub labels: BTreeMap<Box<str>, Box<str>>,
+}
+
+impl Caller {
+    /// A caller of whom nothing is known but its cgroup.
+    pub fn unknown(cgroup: CgroupId) -> Self {
+        Self {
+            pid: 0,
+            uid: u32::MAX,
+            comm: String::new(),
+            exe: None,
+            cgroup,
+            cgroup_path: None,
+            pod: None,
+        }
+    }
 }

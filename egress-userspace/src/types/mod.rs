@@ -8,18 +8,31 @@ mod flag;
 mod host;
 mod ids;
 mod mode;
+mod path_pattern;
+mod place;
 mod reason;
+mod route;
+mod selector;
 mod service;
+mod traffic;
 
 pub use addr::{ClientAddr, OriginalDst, UpstreamAddr};
 pub use address_rule::{AddressAction, AddressRule, Transport};
-pub use caller::Caller;
+pub use caller::{Caller, Pod};
 pub use claim::{Claim, Tls};
 pub use flag::ResponseFlag;
 pub use host::{HostName, HostNameError, HostPattern, HostPatternError};
 pub use ids::{CgroupId, ConnId, Generation};
 pub use mode::{DenyErrno, Established, Mode, OnExit, OutboundTrafficPolicy};
-pub use reason::DenyReason;
+pub use path_pattern::{PathPattern, PathPatternError};
+pub use place::Place;
+pub use reason::{DenyReason, ReasonKind};
+pub use route::{Route, RouteDestination, RouteMatch};
+pub use selector::{Selected, Selector, Specificity};
 pub use service::{
-    Endpoint, EndpointAddress, Location, Port, Protocol, Resolution, Service, ServiceName,
+    Ech, Endpoint, EndpointAddress, HttpJudging, Locality, Location, OnRevoke, Port, Protocol,
+    Resolution, Service, ServiceName, Trust,
+};
+pub use traffic::{
+    ConnectionPool, Keepalive, LoadBalancer, OutlierDetection, ProxyProtocol, TrafficPolicy,
 };

@@ -3,7 +3,7 @@
 use std::fmt;
 
 macro_rules! reasons {
-    ($($(#[$doc:meta])* $variant:ident => $label:literal, $text:literal;)*) => {
+    ($($(#[$doc:meta])* $variant:ident => $kind:ident, $label:literal, $text:literal;)*) => {
         /// Why a connection was denied.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum DenyReason {
@@ -21,6 +21,13 @@ macro_rules! reasons {
                 }
             }
 
+            /// What kind of reason it is: how clients are told, and which flag it has.
+            pub fn kind(self) -> ReasonKind {
+                match self {
+                    $(Self::$variant => ReasonKind::$kind,)*
+                }
+            }
+
             /// One sentence for the client and the operator, without a full stop.
             pub fn sentence(self) -> &'static str {
                 match self {
@@ -31,61 +38,118 @@ macro_rules! reasons {
     };
 }
 
+/// What kind of thing was wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReasonKind {
+    /// The policy does not admit it.
+    Policy,
+    /// The policy does not know its name.
+    Name,
+    /// The policy admits its name, but not here (RFC 9110 section 15.5.20).
+    Misdirected,
+    /// The client broke a protocol's rules.
+    Protocol,
+    /// The client was too slow.
+    Slow,
+    /// The client sent too much.
+    Large,
+    /// There is no room.
+    Limit,
+}
+
 reasons! {
     /// No service has the destination's port.
-    PortNotInRegistry => "port_not_in_registry", "no registered service has this port";
+    PortNotInRegistry => Policy, "port_not_in_registry", "no registered service has this port";
     /// The name matches no service's `hosts`.
-    HostNotInRegistry => "host_not_in_registry", "this name is not in the registry";
+    HostNotInRegistry => Name, "host_not_in_registry", "this name is not in the registry";
     /// The services on the port are found by name, and none was sent.
-    NoName => "no_name", "no name was sent, and no service admits this address";
+    NoName => Policy, "no_name", "no name was sent, and no service admits this address";
     /// The port's services list addresses, and this is none of them.
-    AddressNotInRegistry => "address_not_in_registry", "no service admits this address";
+    AddressNotInRegistry => Policy, "address_not_in_registry", "no service admits this address";
     /// The name, or the address, is registered on this port, but for another protocol.
-    ProtocolMismatch => "protocol_mismatch", "this destination is registered for another protocol";
+    ProtocolMismatch => Policy, "protocol_mismatch", "this destination is registered for another protocol";
     /// The name is registered, but on other ports.
-    PortMismatch => "port_mismatch", "this name is registered for other ports";
+    PortMismatch => Policy, "port_mismatch", "this name is registered for other ports";
     /// The name is registered, but the client's destination is outside the service's `addresses`.
-    AddressMismatch => "address_mismatch", "the destination is not an address of the named service";
+    AddressMismatch => Misdirected, "address_mismatch", "the destination is not an address of the named service";
     /// Nothing came in time on a port whose services need a name.
-    SniffTimeout => "sniff_timeout", "no name came in time";
+    SniffTimeout => Slow, "sniff_timeout", "no name came in time";
     /// The first message is longer than the cap.
-    SniffTooLarge => "sniff_too_large", "the first message is too long";
+    SniffTooLarge => Large, "sniff_too_large", "the first message is too long";
     /// A `ClientHello` that breaks RFC 8446 or RFC 6066.
-    MalformedTls => "malformed_tls", "the TLS ClientHello is malformed";
+    MalformedTls => Protocol, "malformed_tls", "the TLS ClientHello is malformed";
     /// A request head that breaks RFC 9112 or RFC 9113.
-    MalformedHttp => "malformed_http", "the HTTP request is malformed";
+    MalformedHttp => Protocol, "malformed_http", "the HTTP request is malformed";
     /// The name sent is not a host name.
-    InvalidName => "invalid_name", "the name sent is not a host name";
+    InvalidName => Protocol, "invalid_name", "the name sent is not a host name";
     /// The name was sent twice, and not the same.
-    AmbiguousName => "ambiguous_name", "two different names were sent";
+    AmbiguousName => Protocol, "ambiguous_name", "two different names were sent";
+    /// A service with `deny` says so.
+    ServiceDenied => Policy, "service_denied", "this destination is denied";
+    /// The services that have the destination are for other callers.
+    CallerNotAllowed => Policy, "caller_not_allowed", "this caller may not use the service";
+    /// The client's destination is not an address of the name it sent.
+    SniIpMismatch => Misdirected, "sni_ip_mismatch", "the destination is not an address of the name sent";
+    /// The `ClientHello` encrypts a name, and the service does not take that.
+    EchDenied => Policy, "ech_denied", "encrypted ClientHello is not taken here";
+    /// `server_name` is there twice, or has two host names (RFC 6066 section 3).
+    SniDuplicate => Protocol, "sni_duplicate", "the SNI was sent twice";
+    /// The SNI is not a host name.
+    SniMalformed => Protocol, "sni_malformed", "the SNI is not a host name";
+    /// The SNI is an IP address, which RFC 6066 section 3 forbids.
+    SniIsAddress => Protocol, "sni_is_address", "the SNI is an address, not a name";
+    /// `Host` is there twice (RFC 9112 section 3.2).
+    HostDuplicate => Protocol, "host_duplicate", "the Host was sent twice";
+    /// `Host`, or the target's authority, is not a host name.
+    HostMalformed => Protocol, "host_malformed", "the Host is not a host name";
+    /// The target's authority and `Host` are not the same.
+    AuthorityMismatch => Protocol, "authority_mismatch", "the request's target and its Host differ";
+    /// Inside a tunnel that was asked for by name, TLS asks for another.
+    HostSniMismatch => Protocol, "host_sni_mismatch", "the SNI is not the name that the tunnel was asked for";
+    /// A request whose end two readers could see at different places (RFC 9112 section 11.2).
+    RequestSmuggling => Protocol, "request_smuggling", "the request's end is ambiguous";
+    /// A later request of a connection leads elsewhere than its first (RFC 9110 section 15.5.20).
+    Misdirected => Misdirected, "misdirected_request", "this connection leads to another host";
+    /// DNS asked of a server that is not an approved one.
+    ResolverNotApproved => Policy, "resolver_not_approved", "this DNS server is not an approved one";
+    /// DNS over TLS, or over QUIC, to a server that no service has.
+    DnsEncrypted => Policy, "dns_encrypted", "encrypted DNS goes past the gateway's names";
+    /// A DNS query that is no query, or not for addresses of a host.
+    DnsMalformed => Protocol, "dns_malformed", "the DNS query is malformed";
+    /// A name longer than names asked for may be.
+    DnsNameTooLong => Protocol, "dns_name_too_long", "the name asked for is too long";
+    /// More queries than a caller may send.
+    LimitDns => Limit, "limit_dns", "the caller sends too many DNS queries";
+    /// The service has as many connections as it may.
+    LimitService => Limit, "limit_service", "the service has as many connections as it may";
     /// The name resolves to an address that is refused unless a service lists it.
-    ResolvedAddressRefused => "resolved_address_refused", "the name resolves to an address that is not public";
+    ResolvedAddressRefused => Policy, "resolved_address_refused", "the name resolves to an address that is not public";
     /// In the kernel: the programs have no settings of their version.
-    KernelUnconfigured => "kernel_unconfigured", "the kernel programs are not configured";
+    KernelUnconfigured => Policy, "kernel_unconfigured", "the kernel programs are not configured";
     /// In the kernel: a connection to the gateway's own listener.
-    OwnListener => "own_listener", "the gateway's listener is not a destination";
+    OwnListener => Policy, "own_listener", "the gateway's listener is not a destination";
     /// In the kernel: an IPv6 link-local destination, whose scope is not visible there.
-    LinkLocal => "link_local", "link-local addresses are not judged";
+    LinkLocal => Policy, "link_local", "link-local addresses are not judged";
     /// In the kernel: no memory for the connection's record.
-    KernelMemory => "kernel_memory", "the kernel has no memory for the connection";
+    KernelMemory => Policy, "kernel_memory", "the kernel has no memory for the connection";
     /// In the kernel: a datagram to a destination that no rule allows.
-    DatagramNotInRegistry => "datagram_not_in_registry", "no service admits datagrams to this address and port";
+    DatagramNotInRegistry => Policy, "datagram_not_in_registry", "no service admits datagrams to this address and port";
     /// In the kernel: a packet that was neither redirected nor allowed.
-    PacketNotInRegistry => "packet_not_in_registry", "no service admits this packet";
+    PacketNotInRegistry => Policy, "packet_not_in_registry", "no service admits this packet";
     /// In the kernel: a socket of another kind than TCP and UDP.
-    SocketKind => "socket_kind", "sockets of this kind are not for governed processes";
+    SocketKind => Policy, "socket_kind", "sockets of this kind are not for governed processes";
     /// In the kernel: a frame that came out of a governed network namespace past every other hook.
-    FrameNotInRegistry => "frame_not_in_registry", "no service admits this frame";
+    FrameNotInRegistry => Policy, "frame_not_in_registry", "no service admits this frame";
     /// In the kernel: a connection that is older than the programs, and goes on.
-    ConnectedBefore => "connected_before", "the connection was made before the gateway came";
+    ConnectedBefore => Policy, "connected_before", "the connection was made before the gateway came";
     /// The kernel has no record of the connection: it did not come by way of the programs.
-    UnknownOrigin => "unknown_origin", "the connection has no original destination";
+    UnknownOrigin => Policy, "unknown_origin", "the connection has no original destination";
     /// The gateway has as many connections as it may.
-    LimitConnections => "limit_connections", "the gateway has no room for more connections";
+    LimitConnections => Limit, "limit_connections", "the gateway has no room for more connections";
     /// The caller's cgroup has as many connections as it may.
-    LimitCaller => "limit_caller", "the caller has as many connections as it may";
+    LimitCaller => Limit, "limit_caller", "the caller has as many connections as it may";
     /// All memory for first messages is taken.
-    LimitSniffMemory => "limit_sniff_memory", "the gateway has no memory for more first messages";
+    LimitSniffMemory => Limit, "limit_sniff_memory", "the gateway has no memory for more first messages";
 }
 
 impl fmt::Display for DenyReason {

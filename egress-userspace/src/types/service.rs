@@ -3,10 +3,11 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Claim, HostName, HostPattern};
+use super::{Claim, HostName, HostPattern, Place, Selector, TrafficPolicy};
 
 /// A service's name: unique in the registry, a bounded metric label, cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,8 +49,22 @@ pub struct Service {
     pub resolution: Resolution,
     /// For `STATIC`, and for `DNS` where the dialled names differ from `hosts`.
     pub endpoints: Vec<Endpoint>,
-    /// The line of the file where the entry begins, from 1.
-    pub line: usize,
+    /// What matches is refused, whatever else admits it.
+    pub deny: bool,
+    /// Who may use it; empty: everyone.
+    pub from: Vec<Selector>,
+    /// How far the name that a client sends is believed.
+    pub trust: Trust,
+    /// What becomes of a TLS client that encrypts the name it wants.
+    pub ech: Ech,
+    /// Which requests of a connection are judged, on ports of HTTP in the clear.
+    pub http: HttpJudging,
+    /// What becomes of its connections when a new policy forbids them.
+    pub on_revoke: OnRevoke,
+    /// How its connections are spread and bounded.
+    pub traffic: Arc<TrafficPolicy>,
+    /// Where the entry begins.
+    pub place: Place,
 }
 
 /// A port of a service.
@@ -135,10 +150,20 @@ pub enum Resolution {
     None,
     /// One of `endpoints`.
     Static,
-    /// The service's host (or `endpoints` that are names) resolved by the gateway.
+    /// The service's host (or `endpoints` that are names) resolved by the gateway, and balanced over
+    /// all answers.
     Dns,
+    /// The same, but a connection goes to the first answer only.
+    DnsRoundRobin,
     /// The name that the client sent, resolved by the gateway.
     DynamicDns,
+}
+
+impl Resolution {
+    /// Whether the service's own names are resolved.
+    pub fn resolves_hosts(self) -> bool {
+        matches!(self, Self::Dns | Self::DnsRoundRobin)
+    }
 }
 
 /// Where a service is served.
@@ -148,6 +173,73 @@ pub struct Endpoint {
     pub address: EndpointAddress,
     /// Port to dial for a service port's name, where it differs.
     pub ports: Vec<(String, u16)>,
+    /// Its share of the connections, relative to the other endpoints', 1 to 1,000,000.
+    pub weight: u32,
+    /// Where it is, if that is known.
+    pub locality: Option<Locality>,
+}
+
+/// How far the name that a client sends is believed. It is a claim: the client's own address may be
+/// anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Trust {
+    /// The gateway dials an address of the name, whatever the client's was.
+    #[default]
+    Redial,
+    /// The client's address must be one of the name's, or the connection is denied.
+    Verify,
+    /// The client's address is dialled, whatever the name's are; it is one of `addresses`.
+    Original,
+}
+
+/// What becomes of a TLS client that sends `encrypted_client_hello` (RFC 9849). GREASE looks the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Ech {
+    /// It is judged by the name in the clear.
+    #[default]
+    AllowOuter,
+    /// It is denied.
+    Deny,
+    /// As `trust = "verify"` says for this connection.
+    RequireVerifiedIp,
+}
+
+/// Which requests of a connection are judged, where HTTP is spoken in the clear.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum HttpJudging {
+    /// Each.
+    #[default]
+    EveryRequest,
+    /// The first; the rest is relayed unread.
+    First,
+}
+
+/// What becomes of a connection when a new policy forbids it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnRevoke {
+    /// It is reset at once.
+    #[default]
+    Close,
+    /// It is reset after this long, if it has not ended by itself.
+    Drain(Duration),
+    /// It goes on.
+    Keep,
+}
+
+/// A place as load balancing knows it: `region`, `region/zone` or `region/zone/subzone`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Locality(Arc<str>);
+
+impl Locality {
+    /// Takes a text that the configuration has checked.
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// Its parts, the widest first.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/')
+    }
 }
 
 /// An endpoint's address.

@@ -10,7 +10,7 @@ use crate::types::{Caller, ClientAddr, DenyReason, HostName, OriginalDst, Servic
 
 impl Record {
     pub(super) fn line<'a>(&'a self, outcome: &'a Outcome, traffic: Traffic) -> Line<'a> {
-        let caller = self.caller.as_ref();
+        let caller = self.caller.as_deref();
         let sniffed = self.sniffed.as_ref();
         let connected = self.connected.as_ref();
         let (verdict, reason, service) = match (outcome, &self.permitted) {

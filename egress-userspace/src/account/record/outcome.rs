@@ -1,6 +1,6 @@
 //! How a connection ended.
 
-use crate::types::{DenyReason, ResponseFlag, ServiceName};
+use crate::types::{DenyReason, ReasonKind, ResponseFlag, ServiceName};
 
 /// Bytes that passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,33 +60,13 @@ impl Outcome {
 }
 
 fn denial_flag(reason: DenyReason) -> ResponseFlag {
-    match reason {
-        DenyReason::LimitConnections | DenyReason::LimitCaller | DenyReason::LimitSniffMemory => {
-            ResponseFlag::UpstreamOverflow
+    match reason.kind() {
+        ReasonKind::Limit => ResponseFlag::UpstreamOverflow,
+        ReasonKind::Protocol | ReasonKind::Slow | ReasonKind::Large => {
+            ResponseFlag::DownstreamProtocolError
         }
-        DenyReason::SniffTimeout
-        | DenyReason::SniffTooLarge
-        | DenyReason::MalformedTls
-        | DenyReason::MalformedHttp
-        | DenyReason::InvalidName
-        | DenyReason::AmbiguousName => ResponseFlag::DownstreamProtocolError,
-        DenyReason::PortNotInRegistry
-        | DenyReason::HostNotInRegistry
-        | DenyReason::NoName
-        | DenyReason::AddressNotInRegistry
-        | DenyReason::ProtocolMismatch
-        | DenyReason::PortMismatch
-        | DenyReason::AddressMismatch
-        | DenyReason::ResolvedAddressRefused
-        | DenyReason::KernelUnconfigured
-        | DenyReason::DatagramNotInRegistry
-        | DenyReason::PacketNotInRegistry
-        | DenyReason::SocketKind
-        | DenyReason::FrameNotInRegistry
-        | DenyReason::ConnectedBefore
-        | DenyReason::OwnListener
-        | DenyReason::LinkLocal
-        | DenyReason::KernelMemory
-        | DenyReason::UnknownOrigin => ResponseFlag::UnauthorizedExternalService,
+        ReasonKind::Policy | ReasonKind::Name | ReasonKind::Misdirected => {
+            ResponseFlag::UnauthorizedExternalService
+        }
     }
 }

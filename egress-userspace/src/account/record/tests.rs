@@ -93,6 +93,7 @@ fn caller() -> Caller {
         exe: Some("/usr/bin/curl".into()),
         cgroup: CgroupId(77),
         cgroup_path: Some("/demo".into()),
+        pod: None,
     }
 }
 
@@ -107,7 +108,7 @@ fn introduced(books: &Books) -> Record {
     let mut record = books.open();
     record.origin(
         OriginalDst::new("203.0.113.7:443".parse().expect("an address")),
-        caller(),
+        Arc::new(caller()),
     );
     record.sniffed(&tls("a.example"), Duration::from_millis(2));
     record.judged_by(Generation(4));
@@ -295,11 +296,11 @@ async fn a_caller_whose_cgroup_is_gone_is_named_by_its_id() {
     let dst = OriginalDst::new("203.0.113.7:443".parse().expect("an address"));
     record.origin(
         dst,
-        Caller {
+        Arc::new(Caller {
             cgroup_path: None,
             exe: None,
             ..caller()
-        },
+        }),
     );
     record.finish(&CLOSED);
     let lines = books.lines().await;

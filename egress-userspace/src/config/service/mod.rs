@@ -4,13 +4,18 @@ mod between;
 mod parts;
 mod rules;
 
+use std::sync::Arc;
+
 use ipnet::IpNet;
 use serde_spanned::Spanned;
 
 use super::problem::Problem;
 use super::section::section;
 use super::value::Marked;
-use crate::types::{Endpoint, HostPattern, Location, Port, Resolution, Service, ServiceName};
+use crate::types::{
+    Ech, Endpoint, HostPattern, HttpJudging, Location, OnRevoke, Place, Port, Resolution, Service,
+    ServiceName, Trust,
+};
 
 #[cfg(test)]
 pub(super) use parts::{RawEndpoint, RawPort};
@@ -32,13 +37,15 @@ section! {
 pub(super) fn read(
     raw: Vec<Spanned<Marked<RawService>>>,
     listen_port: u16,
+    file: &str,
     lines: &[usize],
     problems: &mut Vec<Problem>,
 ) -> Vec<Service> {
     between::check(&raw, listen_port, problems);
+    let file: Arc<str> = file.into();
     let services = raw.into_iter().filter_map(|service| {
         let line = lines.partition_point(|start| *start <= service.span().start);
-        service.into_inner().value.into_service(line)
+        service.into_inner().value.into_service(&file, line)
     });
     services.collect()
 }
@@ -59,7 +66,7 @@ impl RawService {
             .unwrap_or_default()
     }
 
-    fn into_service(self, line: usize) -> Option<Service> {
+    fn into_service(self, file: &Arc<str>, line: usize) -> Option<Service> {
         Some(Service {
             resolution: self.resolution(),
             name: self.name?.into_inner(),
@@ -68,7 +75,17 @@ impl RawService {
             ports: bare(self.ports),
             location: self.location,
             endpoints: bare(self.endpoints),
-            line,
+            deny: false,
+            from: Vec::new(),
+            trust: Trust::default(),
+            ech: Ech::default(),
+            http: HttpJudging::default(),
+            on_revoke: OnRevoke::default(),
+            traffic: Arc::default(),
+            place: Place {
+                file: Arc::clone(file),
+                line: u32::try_from(line).unwrap_or(u32::MAX),
+            },
         })
     }
 }

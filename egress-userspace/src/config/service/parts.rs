@@ -80,6 +80,8 @@ impl Value for Endpoint {
         Some(Self {
             address: raw.address?.into_inner(),
             ports: raw.ports.0,
+            weight: 1,
+            locality: None,
         })
     }
 }

@@ -57,7 +57,7 @@ fn resolution(service: &RawService, header: &Span) -> Vec<Problem> {
             "STATIC has nothing to dial",
             "expected `endpoints` with addresses",
         ),
-        Resolution::Dns if !hosts && !endpoints => Problem::new(
+        Resolution::Dns | Resolution::DnsRoundRobin if !hosts && !endpoints => Problem::new(
             span,
             "DNS has no name to resolve",
             "expected `hosts`, or `endpoints`",
@@ -67,15 +67,17 @@ fn resolution(service: &RawService, header: &Span) -> Vec<Problem> {
             "DYNAMIC_DNS without `hosts` would resolve any name",
             "expected `hosts`",
         ),
-        Resolution::None | Resolution::Static | Resolution::Dns | Resolution::DynamicDns => {
-            return vec![];
-        }
+        Resolution::None
+        | Resolution::Static
+        | Resolution::Dns
+        | Resolution::DnsRoundRobin
+        | Resolution::DynamicDns => return vec![],
     };
     vec![problem]
 }
 
 fn hosts(service: &RawService, _: &Span) -> Vec<Problem> {
-    let resolves_hosts = service.resolution() == Resolution::Dns && service.endpoints.is_empty();
+    let resolves_hosts = service.resolution().resolves_hosts() && service.endpoints.is_empty();
     let reads_names = service
         .ports
         .iter()
@@ -129,7 +131,10 @@ fn check_port(service: &RawService, port: &Spanned<Port>) -> Option<Problem> {
     } = port.get_ref();
     let (no_hosts, anywhere) = (service.hosts.is_empty(), service.addresses.is_empty());
     match service.resolution() {
-        Resolution::Static | Resolution::Dns | Resolution::DynamicDns
+        Resolution::Static
+        | Resolution::Dns
+        | Resolution::DnsRoundRobin
+        | Resolution::DynamicDns
             if *protocol == Protocol::Udp =>
         {
             let title = "datagrams go where the client sends them: no gateway resolves their names";
@@ -170,7 +175,11 @@ fn check_port(service: &RawService, port: &Spanned<Port>) -> Option<Problem> {
                 "expected `hosts` or `addresses` in this service",
             ))
         }
-        Resolution::None | Resolution::Static | Resolution::Dns | Resolution::DynamicDns => None,
+        Resolution::None
+        | Resolution::Static
+        | Resolution::Dns
+        | Resolution::DnsRoundRobin
+        | Resolution::DynamicDns => None,
     }
 }
 
@@ -178,7 +187,7 @@ fn endpoints(service: &RawService, _: &Span) -> Vec<Problem> {
     let unused = match service.resolution() {
         Resolution::None => Some("NONE"),
         Resolution::DynamicDns => Some("DYNAMIC_DNS"),
-        Resolution::Static | Resolution::Dns => None,
+        Resolution::Static | Resolution::Dns | Resolution::DnsRoundRobin => None,
     };
     if let (Some(resolution), Some(first)) = (unused, service.endpoints.first()) {
         let title = format!("`endpoints` have no effect with resolution {resolution}");

@@ -94,7 +94,7 @@ fn a_service_is_what_its_entry_says() {
         .position(|line| line.contains("\"ledger\""))
         .expect("its line");
     assert_eq!(
-        ledger.line, line,
+        ledger.place.line as usize, line,
         "its header is the line before its name, counted from 1"
     );
     assert_eq!(

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::policy::Target;
+use crate::policy::{Target, Terms};
 
 fn class(ip: &str) -> Option<Class> {
     check(ip.parse().expect("an address"))
@@ -12,11 +12,12 @@ fn class(ip: &str) -> Option<Class> {
 }
 
 fn permit(listed: &[&str]) -> Permit {
-    let listed: Vec<_> = listed
-        .iter()
-        .map(|net| net.parse().expect("a network"))
-        .collect();
-    Permit::for_test(Target::Endpoints([].into()), &listed)
+    let nets = listed.iter().map(|net| net.parse().expect("a network"));
+    let terms = Terms {
+        listed: nets.collect(),
+        ..Terms::default()
+    };
+    Permit::for_test(Target::Endpoints([].into()), terms)
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Services and claims in a few words.
 
+use std::sync::{Arc, LazyLock};
+
 use crate::policy::{Facts, Options, Policy, Verdict};
 use crate::types::{
-    Claim, Endpoint, EndpointAddress, Generation, Location, OriginalDst, Port, Protocol,
-    Resolution, Service, ServiceName, Tls,
+    Caller, CgroupId, Claim, Ech, Endpoint, EndpointAddress, Generation, HttpJudging, Location,
+    OnRevoke, OriginalDst, Place, Port, Protocol, Resolution, Service, ServiceName, Tls, Trust,
 };
 
 /// A service under construction.
@@ -19,7 +21,14 @@ pub(super) fn service(name: &str) -> Spec {
         location: Location::MeshExternal,
         resolution: Resolution::None,
         endpoints: vec![],
-        line: 1,
+        deny: false,
+        from: vec![],
+        trust: Trust::Redial,
+        ech: Ech::AllowOuter,
+        http: HttpJudging::EveryRequest,
+        on_revoke: OnRevoke::Close,
+        traffic: Arc::default(),
+        place: Place::default(),
     })
 }
 
@@ -71,6 +80,8 @@ impl Spec {
         self.0.endpoints.push(Endpoint {
             address,
             ports: vec![],
+            weight: 1,
+            locality: None,
         });
         if self.0.resolution == Resolution::None {
             self.0.resolution = Resolution::Static;
@@ -96,15 +107,24 @@ impl Spec {
 
 pub(super) fn policy(services: &[Spec], options: Options) -> Policy {
     let services: Vec<_> = services.iter().map(|spec| spec.0.clone()).collect();
-    Policy::compile(&services, options, Generation(1))
+    Policy::compile(&services, &[], options, Generation(1))
+}
+
+/// A connection of a caller of whom nothing is known.
+pub(super) fn facts(dst: OriginalDst, claim: &Claim) -> Facts<'_> {
+    static NOBODY: LazyLock<Caller> = LazyLock::new(|| Caller::unknown(CgroupId(1)));
+    Facts {
+        dst,
+        claim,
+        caller: &NOBODY,
+        learned: &[],
+        draw: 0,
+    }
 }
 
 /// The service that admits, or the label of the denial.
 pub(super) fn outcome(policy: &Policy, to: &str, claim: &Claim) -> String {
-    match policy.decide(&Facts {
-        dst: dst(to),
-        claim,
-    }) {
+    match policy.decide(&facts(dst(to), claim)) {
         Verdict::Permit(permit) => permit.service().map_or("-".into(), ToString::to_string),
         Verdict::Deny(denial) => denial.reason.to_string(),
     }

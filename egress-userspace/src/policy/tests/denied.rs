@@ -1,10 +1,12 @@
 //! What a client is told, and what becomes of it in audit mode and under `ALLOW_ANY`.
 
-use super::build::{Spec, dst, http, opaque, policy, service, tls};
+use super::build::{Spec, dst, facts, http, opaque, policy, service, tls};
 use super::outcome;
-use crate::policy::{Denial, Facts, Options, Permit, Target, Verdict};
+use crate::policy::{Denial, Options, Permit, Target, Verdict};
 use crate::types::Protocol::{Http, Tcp, Tls};
-use crate::types::{Claim, DenyReason, Mode, OutboundTrafficPolicy, Resolution, ServiceName};
+use crate::types::{
+    Claim, DenyReason, Mode, OutboundTrafficPolicy, Place, Resolution, ServiceName,
+};
 
 const AUDIT: Options = Options {
     mode: Mode::Audit,
@@ -30,10 +32,7 @@ fn registry() -> [Spec; 3] {
 }
 
 fn permit(options: Options, to: &str, claim: &Claim) -> Permit {
-    match policy(&registry(), options).decide(&Facts {
-        dst: dst(to),
-        claim,
-    }) {
+    match policy(&registry(), options).decide(&facts(dst(to), claim)) {
         Verdict::Permit(permit) => permit,
         Verdict::Deny(denial) => panic!("denied: {denial:?}"),
     }
@@ -86,10 +85,7 @@ fn tcp_by_address_admits_even_what_is_malformed() {
 #[test]
 fn a_denial_names_the_service_that_came_nearest() {
     let claim = tls("b.example");
-    let facts = Facts {
-        dst: dst("198.51.100.1:443"),
-        claim: &claim,
-    };
+    let facts = facts(dst("198.51.100.1:443"), &claim);
     let Verdict::Deny(denial) = policy(&registry(), Options::default()).decide(&facts) else {
         panic!("it was permitted");
     };
@@ -107,6 +103,7 @@ fn audit_lets_through_to_the_clients_destination_and_says_what_it_would_have_den
     let denial = Denial {
         reason: DenyReason::HostNotInRegistry,
         service: None,
+        rule: None,
     };
     assert_eq!(permit.would_deny(), Some(&denial));
 }
@@ -151,10 +148,8 @@ fn a_permit_that_dialling_refuses_is_a_denial_or_in_audit_mode_a_pass() {
         .port(443, Tls)];
     let to = dst("198.51.100.1:443");
     let refuse = |options| {
-        let facts = Facts {
-            dst: to,
-            claim: &tls("a.example"),
-        };
+        let claim = tls("a.example");
+        let facts = facts(to, &claim);
         let Verdict::Permit(permit) = policy(&dns, options).decide(&facts) else {
             panic!("it was denied");
         };
@@ -163,6 +158,7 @@ fn a_permit_that_dialling_refuses_is_a_denial_or_in_audit_mode_a_pass() {
     let denial = Denial {
         reason: DenyReason::ResolvedAddressRefused,
         service: Some(ServiceName::new("dns")),
+        rule: Some(Place::default()),
     };
     let Verdict::Deny(denied) = refuse(Options::default()) else {
         panic!("it was permitted")

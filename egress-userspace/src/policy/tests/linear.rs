@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use super::build::{Spec, dst, h2, http, opaque, policy, service, tls};
-use crate::policy::{Facts, Options, Verdict};
+use super::build::{Spec, dst, facts, h2, http, opaque, policy, service, tls};
+use crate::policy::{Options, Verdict};
 use crate::types::{Claim, HostName, HostPattern, Port, Protocol, Service};
 
 const PATTERNS: [&str; 8] = [
@@ -155,7 +155,7 @@ proptest! {
             .collect();
         let best = ranked.iter().map(|(rank, _)| *rank).max();
 
-        match policy(&specs, Options::default()).decide(&Facts { dst, claim: &claim }) {
+        match policy(&specs, Options::default()).decide(&facts(dst, &claim)) {
             Verdict::Permit(permit) => {
                 let admitted = permit.service().expect("a service");
                 // The file's rules leave no ties; here any of them will do.

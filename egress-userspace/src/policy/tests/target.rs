@@ -1,16 +1,13 @@
 //! Where an admitted connection goes.
 
-use super::build::{Spec, dst, h2, http, opaque, policy, service, tls};
-use crate::policy::{EndpointTarget, Facts, Options, Target, Verdict};
+use super::build::{Spec, dst, facts, h2, http, opaque, policy, service, tls};
+use crate::policy::{EndpointHost, EndpointTarget, Options, Target, Verdict};
 use crate::types::Claim;
 use crate::types::Protocol::{Http, Tcp, Tls};
 use crate::types::Resolution::{Dns, DynamicDns};
 
 fn target(service: Spec, to: &str, claim: &Claim) -> Target {
-    match policy(&[service], Options::default()).decide(&Facts {
-        dst: dst(to),
-        claim,
-    }) {
+    match policy(&[service], Options::default()).decide(&facts(dst(to), claim)) {
         Verdict::Permit(permit) => permit.target().clone(),
         Verdict::Deny(denial) => panic!("denied: {denial:?}"),
     }
@@ -22,15 +19,16 @@ fn named(name: &str, port: u16, prefer: Option<&str>) -> Target {
         name: name.parse().expect("a name"),
         port,
         prefer,
+        require: None,
     }
 }
 
 fn at(addr: &str) -> EndpointTarget {
-    EndpointTarget::Address(addr.parse().expect("an address"))
+    EndpointTarget::new(EndpointHost::Address(addr.parse().expect("an address")))
 }
 
 fn by_name(name: &str, port: u16) -> EndpointTarget {
-    EndpointTarget::Name(name.parse().expect("a name"), port)
+    EndpointTarget::new(EndpointHost::Name(name.parse().expect("a name"), port))
 }
 
 #[test]
@@ -123,10 +121,7 @@ fn a_permit_lists_the_services_addresses() {
         .address("10.0.0.0/8")
         .port(443, Tls);
     let claim = tls("a.example");
-    let facts = Facts {
-        dst: dst("10.1.2.3:443"),
-        claim: &claim,
-    };
+    let facts = facts(dst("10.1.2.3:443"), &claim);
     let Verdict::Permit(permit) = policy(&[web], Options::default()).decide(&facts) else {
         panic!("it was denied");
     };
