@@ -7,29 +7,32 @@ mod observe;
 mod start;
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Interval, interval, sleep};
 use tracing::{error, info, warn};
 
 use crate::account::{LogWriter, Metrics};
 use crate::admin::Readiness;
 use crate::config::Config;
-use crate::conn::Gateway;
-use crate::dial::Dialer;
+use crate::conn::{Gateway, Live};
+use crate::dial::{Dialer, Memory};
 use crate::drain::Drain;
 use crate::kernel::Kernel;
 use crate::net::Mark;
-use crate::reload::{Trigger, Watch};
+use crate::reload::Watch;
 use crate::settings;
 use crate::types::Generation;
+
+use build::Built;
 
 /// When another gateway has taken over, a handshake that began before is over well within this time.
 const LAST_CONNECTIONS: Duration = Duration::from_secs(1);
@@ -38,13 +41,23 @@ const LAST_CONNECTIONS: Duration = Duration::from_secs(1);
 /// What a new one's processes do before is not governed.
 const RENEW: Duration = Duration::from_millis(250);
 
+/// The first policy's number.
+const FIRST: Generation = Generation(1);
+
 /// What outlives connections.
 struct App {
     path: PathBuf,
+    /// Without its registry.
     config: Config,
+    /// How many services the registry has.
+    services: usize,
+    /// Who is asked for names.
+    resolvers: Vec<SocketAddr>,
     generation: Generation,
     kernel: Kernel,
     gateway: Arc<Gateway>,
+    /// What reloads have replaced, and connections that were being made then may still use.
+    retired: Vec<Arc<Live>>,
     metrics: Arc<Metrics>,
     mark: Arc<dyn Mark>,
     readiness: watch::Sender<Readiness>,
@@ -62,10 +75,12 @@ pub fn run(path: PathBuf, take_over: bool) -> anyhow::Result<()> {
         .context("starting the runtime")?
         .block_on(async {
             // Before the file is read: a change or a signal while the gateway starts is not missed.
-            let watch = Watch::new(&path).context("watching the configuration")?;
+            let mut watch = Watch::new(&path).context("watching the configuration")?;
             let stop = Stop::new().context("waiting for signals")?;
-            let config = Config::read(&path)?;
-            let app = App::start(path, config, take_over).await?;
+            let memory = Arc::<Memory>::default();
+            let built = build::read(&path, FIRST, &memory)?;
+            watch.follow(&built.sources, built.read);
+            let app = App::start(path, built, memory, take_over).await?;
             app.until_told_to_stop(watch, stop).await
         })
 }
@@ -75,14 +90,12 @@ impl App {
     /// refused, unless another gateway takes them.
     async fn until_told_to_stop(mut self, mut watch: Watch, mut stop: Stop) -> anyhow::Result<()> {
         self.readiness.send_replace(Readiness::Ready);
-        info!(services = self.config.services.len(), "ready");
+        info!(services = self.services, "ready");
         let mut renew = interval(RENEW);
         let told = loop {
-            // A watch that is asked again starts its waiting anew, so it is asked once for each change.
-            let change = pin!(watch.next());
-            match self.next_event(change, &mut renew, &mut stop).await {
-                Event::Change(trigger) => self.reload(trigger).await,
-                Event::Told(told) => break told,
+            let reloaded = self.reload_once(&mut watch, &mut renew, &mut stop).await;
+            if let Err(told) = reloaded {
+                break told;
             }
         };
         self.readiness.send_replace(Readiness::Draining);
@@ -103,23 +116,61 @@ impl App {
         Ok(())
     }
 
-    /// Waits for what the configuration or a signal asks for, and looks after the cgroups meanwhile.
-    async fn next_event(
+    /// Waits until the configuration may have changed, and reads it again. Whatever is wrong with it,
+    /// all stays as it was.
+    async fn reload_once(
         &mut self,
-        mut change: Pin<&mut impl Future<Output = Trigger>>,
+        watch: &mut Watch,
         renew: &mut Interval,
         stop: &mut Stop,
-    ) -> Event {
+    ) -> Result<(), Told> {
+        let trigger = self.meanwhile(watch.next(), renew, stop).await?;
+        let (path, generation) = (self.path.clone(), Generation(self.generation.0 + 1));
+        let memory = Arc::clone(self.gateway.live.load().dialer.memory());
+        // A large registry takes seconds, in which connections are served as ever.
+        let built = spawn_blocking(move || build::read(&path, generation, &memory));
+        let built = self.meanwhile(built, renew, stop).await?;
+        let reloaded = built.context("reading the configuration").flatten();
+        match reloaded.and_then(|built| self.apply(built, watch)) {
+            Ok(()) => self.metrics.reloaded(self.generation),
+            Err(error) => {
+                self.metrics.reload_refused();
+                error!(
+                    ?trigger,
+                    "configuration refused, the last one stays in force: {error:#}"
+                );
+                return Ok(());
+            }
+        }
+        info!(
+            ?trigger,
+            generation = self.generation.0,
+            services = self.services,
+            "configuration reloaded"
+        );
+        Ok(())
+    }
+
+    /// Waits for `event`, and looks after what has to be looked after meanwhile; or until a signal says
+    /// to end.
+    async fn meanwhile<T>(
+        &mut self,
+        event: impl Future<Output = T>,
+        renew: &mut Interval,
+        stop: &mut Stop,
+    ) -> Result<T, Told> {
+        let mut event = pin!(event);
         loop {
             tokio::select! {
-                trigger = &mut change => return Event::Change(trigger),
-                told = stop.told() => return Event::Told(told),
+                happened = &mut event => return Ok(happened),
+                told = stop.told() => return Err(told),
                 _ = renew.tick() => self.renew(),
             }
         }
     }
 
-    /// Governs cgroups that were made again since the last look.
+    /// Governs cgroups that were made again since the last look, and lets go of what no connection
+    /// uses any more.
     fn renew(&mut self) {
         match self.kernel.renew(&settings::cgroups(&self.config)) {
             Ok(renewed) => {
@@ -129,55 +180,59 @@ impl App {
             }
             Err(error) => error!(%error, "cannot govern a cgroup that was made again"),
         }
-    }
-
-    /// Reads the file again. Whatever is wrong with it, all stays as it was.
-    async fn reload(&mut self, trigger: Trigger) {
-        match self.try_reload().await {
-            Ok(()) => {
-                self.metrics.reloaded(self.generation);
-                let services = self.config.services.len();
-                info!(
-                    ?trigger,
-                    generation = self.generation.0,
-                    services,
-                    "configuration reloaded"
-                );
-            }
-            Err(error) => {
-                self.metrics.reload_refused();
-                error!(
-                    ?trigger,
-                    "configuration refused, the last one stays in force: {error:#}"
-                );
-            }
+        for unused in self
+            .retired
+            .extract_if(.., |live| Arc::strong_count(live) == 1)
+        {
+            // A large policy takes a while to take apart.
+            spawn_blocking(move || drop(unused));
         }
     }
 
-    async fn try_reload(&mut self) -> anyhow::Result<()> {
-        let config = Config::read(&self.path)?;
-        let generation = Generation(self.generation.0 + 1);
-        let dialer = self.dialer_for(&config)?;
-        let live = build::live(&config, generation, dialer).await?;
-        self.kernel
-            .set_reach(&settings::reach(&config, &build::resolvers(&config)?))?;
-        self.gateway.live.store(Arc::new(live));
+    /// Puts what was read in force, in one step for user space and one for the kernel.
+    fn apply(&mut self, built: Built, watch: &mut Watch) -> anyhow::Result<()> {
+        watch.follow(&built.sources, built.read);
+        let dialer = self.dialer_for(&built)?;
+        let Built {
+            config,
+            services,
+            policy,
+            shadow,
+            reach,
+            contexts,
+            resolvers,
+            ..
+        } = built;
+        self.kernel.set_reach(&reach)?;
+        self.generation = policy.generation();
+        let live = build::live(&config, policy, shadow, dialer.speaking(contexts));
+        self.retired.push(self.gateway.replace(live));
+        let gateway = Arc::clone(&self.gateway);
+        spawn_blocking(move || gateway.judge_again());
         if settings::need_restart(&self.config, &config) {
             warn!(
-                "what changed in [limits], [admin], [access_log], or in [gateway] other than mode, outbound_traffic_policy, internal and drain, takes effect at the next start"
+                "what changed in [limits], [admin], [access_log], or in [gateway] other than mode, outbound_traffic_policy, internal, shadow, locality, on_revoke and drain, takes effect at the next start"
             );
         }
         self.config = config;
-        self.generation = generation;
+        self.services = services;
+        self.resolvers = resolvers;
         Ok(())
     }
 
     /// The dialer that there is, with its cache of names, unless its settings have changed.
-    fn dialer_for(&self, config: &Config) -> anyhow::Result<Arc<Dialer>> {
-        if config.dns == self.config.dns && config.dial == self.config.dial {
-            return Ok(Arc::clone(&self.gateway.live.load().dialer));
+    fn dialer_for(&self, built: &Built) -> anyhow::Result<Dialer> {
+        let (old, new) = (&self.config, &built.config);
+        let live = self.gateway.live.load();
+        let same = new.dns == old.dns
+            && new.dial == old.dial
+            && new.gateway.locality == old.gateway.locality
+            && built.resolvers == self.resolvers;
+        if same {
+            return Ok(live.dialer.as_ref().clone());
         }
-        build::dialer(config, Arc::clone(&self.mark))
+        let memory = Arc::clone(live.dialer.memory());
+        build::dialer(new, Arc::clone(&self.mark), memory)
     }
 }
 
@@ -186,14 +241,6 @@ struct Stop {
     terminate: Signal,
     interrupt: Signal,
     hand_over: Signal,
-}
-
-/// What a running gateway waits for.
-enum Event {
-    /// The configuration may have changed.
-    Change(Trigger),
-    /// A signal came.
-    Told(Told),
 }
 
 /// What a signal says.

@@ -6,21 +6,22 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use crate::account::LogDestination;
-use crate::config::{Config, Gateway, Limits, LogPath, RelayMode, SocketWord};
+use crate::config::{Config, Gateway, Limits, LogPath, RelayMode, ShadowPolicy, SocketWord};
 use crate::conn::{Bounds, SniffSettings};
-use crate::dial::{DialSettings, DnsSettings};
+use crate::dial::{DialSettings, DnsSettings, SPARE_ATTEMPTS};
 use crate::kernel::{LISTEN_PORTS, Reach, Setup, SocketKind};
 use crate::policy::{address_rules, enforces};
 use crate::types::{AddressAction, AddressRule, Transport};
 use crate::{policy, relay, sniff};
 
-/// The client's socket and the upstream's.
+/// The client's socket and the upstream's. While it is dialled a connection may have three more, taken
+/// from those that all connections share.
 const DESCRIPTORS_PER_CONNECTION: u64 = 2;
 /// Listeners, maps, programs, links, DNS sockets, the log, and the relay's pipes.
 const OWN_DESCRIPTORS: u64 = 2_048;
 
-/// For the kernel side; `resolvers` are who may be asked for names.
-pub(crate) fn setup(config: &Config, resolvers: &[SocketAddr], take_over: bool) -> Setup {
+/// For the kernel side.
+pub(crate) fn setup(config: &Config, reach: Reach, take_over: bool) -> Setup {
     Setup {
         attach: config.gateway.attach.clone(),
         listen_port: config.gateway.listen_port,
@@ -33,7 +34,7 @@ pub(crate) fn setup(config: &Config, resolvers: &[SocketAddr], take_over: bool) 
                 SocketWord::Raw => SocketKind::Raw,
             })
             .collect(),
-        reach: reach(config, resolvers),
+        reach,
         bpffs: config.gateway.bpffs.clone(),
         on_exit: config.gateway.on_exit,
         deny_errno: config.gateway.deny_errno,
@@ -52,7 +53,7 @@ pub(crate) fn ports(config: &Config) -> Range<u16> {
 /// Which connections concern the gateway. Names may be asked for at the gateway's own resolvers.
 pub(crate) fn reach(config: &Config, resolvers: &[SocketAddr]) -> Reach {
     let options = policy(config);
-    let mut addresses = address_rules(&config.services, options);
+    let mut addresses = address_rules(&config.services, &config.routes, options);
     addresses.extend(resolvers.iter().flat_map(|server| {
         [Transport::Udp, Transport::Tcp].map(|transport| AddressRule {
             transport,
@@ -81,6 +82,16 @@ pub(crate) fn policy(config: &Config) -> policy::Options {
     policy::Options {
         mode: config.gateway.mode,
         outbound: config.gateway.outbound_traffic_policy,
+        learns_names: false,
+    }
+}
+
+/// For the shadow policy. Names are learned, or not, as the enforced one has it.
+pub(crate) fn shadow_policy(config: &Config, shadow: &ShadowPolicy) -> policy::Options {
+    policy::Options {
+        mode: shadow.mode,
+        outbound: shadow.outbound_traffic_policy,
+        ..policy(config)
     }
 }
 
@@ -101,6 +112,8 @@ pub(crate) fn dial(config: &Config) -> DialSettings {
     DialSettings {
         connect_timeout: config.dial.connect_timeout,
         attempt_delay: config.dial.attempt_delay,
+        grace: config.dns.grace,
+        locality: config.gateway.locality.clone(),
     }
 }
 
@@ -124,6 +137,7 @@ pub(crate) fn relay(config: &Config) -> relay::Options {
             RelayMode::Copy => relay::Mode::Copy,
         },
         idle_timeout: config.relay.idle_timeout,
+        max_duration: None,
         max_pipes: relay::Options::DEFAULT_MAX_PIPES,
     }
 }
@@ -155,7 +169,9 @@ pub(crate) fn pins(config: Option<&Config>) -> PathBuf {
 
 /// Descriptors that a gateway with these limits may have open.
 pub(crate) fn descriptors(limits: &Limits) -> u64 {
-    u64::from(limits.connections) * DESCRIPTORS_PER_CONNECTION + OWN_DESCRIPTORS
+    u64::from(limits.connections) * DESCRIPTORS_PER_CONNECTION
+        + SPARE_ATTEMPTS as u64
+        + OWN_DESCRIPTORS
 }
 
 /// Whether something differs that a running gateway can't change.

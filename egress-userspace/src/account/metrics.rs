@@ -17,7 +17,7 @@ use prometheus_client::registry::{Metric, Registry};
 use super::record::Traffic;
 use crate::types::{DenyReason, Generation};
 
-use labels::{DecisionLabels, OutcomeLabel, ReasonLabel, SniffLabels};
+use labels::{ActionLabel, DecisionLabels, OutcomeLabel, ReasonLabel, ShadowLabels, SniffLabels};
 pub(super) use labels::{Destination, TcpLabels};
 
 /// Seconds. From what a cached answer and a neighbour take to the connect timeout's default.
@@ -43,6 +43,8 @@ pub struct Metrics {
     connect_seconds: Histogram,
     redials: Counter,
     dial_failures: Family<ReasonLabel, Counter>,
+    shadow_verdicts: Family<ShadowLabels, Counter>,
+    revoked: Family<ActionLabel, Counter>,
     policy_generation: Gauge<u64, AtomicU64>,
     reloads: Family<OutcomeLabel, Counter>,
     access_log_dropped: Counter,
@@ -90,6 +92,14 @@ impl Metrics {
                 Counter::default(),
             ),
             dial_failures: add.family("egress_dial_failures", "Connections not made, by reason"),
+            shadow_verdicts: add.family(
+                "egress_shadow_verdicts",
+                "What the shadow policy says, and whether the enforced one says the same",
+            ),
+            revoked: add.family(
+                "egress_revoked_connections",
+                "Live connections that a new policy forbids, by what is done with them",
+            ),
             policy_generation: add.metric(
                 "egress_policy_generation",
                 "Number of the policy in effect, counted from 1",
@@ -156,6 +166,17 @@ impl Metrics {
         self.decisions
             .get_or_create(&DecisionLabels { verdict, reason })
             .inc();
+    }
+
+    pub(super) fn shadowed(&self, verdict: &'static str, agrees: bool) {
+        let agrees = if agrees { "true" } else { "false" };
+        self.shadow_verdicts
+            .get_or_create(&ShadowLabels { verdict, agrees })
+            .inc();
+    }
+
+    pub(super) fn revoked(&self, action: &'static str) {
+        self.revoked.get_or_create(&ActionLabel { action }).inc();
     }
 
     pub(super) fn connected(

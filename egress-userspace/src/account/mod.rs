@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub(crate) use access_log::Timestamp;
 pub use access_log::{AccessLog, LogDestination, LogWriter, Unflushed};
 pub use metrics::Metrics;
-pub use record::{Outcome, Record, Traffic};
+pub use record::{Admission, Opinion, Outcome, Record, Traffic};
 
 use crate::types::{Caller, ClientAddr, ConnId, OriginalDst};
 
@@ -39,5 +39,10 @@ impl Account {
         let mut record = Record::new(self.clone(), conn, None);
         record.origin(dst, caller);
         record
+    }
+
+    /// A live connection is forbidden by a new policy, and this is done with it.
+    pub fn revoked(&self, action: &'static str) {
+        self.metrics.revoked(action);
     }
 }

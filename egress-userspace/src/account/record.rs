@@ -1,6 +1,8 @@
 //! One connection, from accept to its one line.
 
+mod admission;
 mod line;
+mod opinion;
 mod outcome;
 
 use std::fmt;
@@ -12,10 +14,12 @@ use tokio::time::Instant;
 use super::Account;
 use super::metrics::{Destination, TcpLabels};
 use crate::types::{
-    Caller, Claim, ClientAddr, ConnId, DenyReason, Generation, HostName, OriginalDst, ResponseFlag,
-    ServiceName, UpstreamAddr,
+    Caller, Claim, ClientAddr, ConnId, Generation, HostName, OriginalDst, ResponseFlag,
+    UpstreamAddr,
 };
 
+pub use admission::Admission;
+pub use opinion::Opinion;
 pub use outcome::{Outcome, Traffic};
 
 /// What is known of one connection so far.
@@ -30,13 +34,18 @@ pub struct Record {
     dst: Option<OriginalDst>,
     caller: Option<Arc<Caller>>,
     sniffed: Option<Sniffed>,
+    learned: Option<HostName>,
     generation: Option<Generation>,
-    permitted: Option<Permitted>,
+    admission: Option<Admission>,
+    shadow: Option<Opinion>,
     connected: Option<Connected>,
     counters: Option<Counters>,
     decision_counted: bool,
     finished: bool,
 }
+
+/// The protocol of a connection whose first bytes were not read.
+const UNREAD: &str = "tcp";
 
 type Counters = Box<dyn Fn() -> Traffic + Send + Sync>;
 
@@ -44,11 +53,6 @@ struct Sniffed {
     protocol: &'static str,
     name: Option<HostName>,
     took: Duration,
-}
-
-struct Permitted {
-    service: Option<ServiceName>,
-    would_deny: Option<DenyReason>,
 }
 
 struct Connected {
@@ -68,13 +72,20 @@ impl Record {
             dst: None,
             caller: None,
             sniffed: None,
+            learned: None,
             generation: None,
-            permitted: None,
+            admission: None,
+            shadow: None,
             connected: None,
             counters: None,
             decision_counted: false,
             finished: false,
         }
+    }
+
+    /// The connection's number.
+    pub fn id(&self) -> ConnId {
+        self.conn
     }
 
     /// Where the client wanted to go, and who it is.
@@ -101,13 +112,22 @@ impl Record {
         self.generation = Some(generation);
     }
 
-    /// It may be made, by this service; `would_deny` is what enforcement would have said in audit
-    /// mode. Called again, it replaces what was said before.
-    pub fn permitted(&mut self, service: Option<ServiceName>, would_deny: Option<DenyReason>) {
-        self.permitted = Some(Permitted {
-            service,
-            would_deny,
-        });
+    /// The names that its caller was told for the destination, none of which admits it: the log has the
+    /// first.
+    pub fn learned(&mut self, names: &[HostName]) {
+        self.learned = names.first().cloned();
+    }
+
+    /// It may be made. Called again, it replaces what was said before.
+    pub fn permitted(&mut self, admission: Admission) {
+        self.admission = Some(admission);
+    }
+
+    /// What the shadow policy says where the enforced one says `enforced`. The log has it if they differ.
+    pub fn shadowed(&mut self, shadow: Opinion, enforced: &Opinion) {
+        let agrees = shadow == *enforced;
+        self.account.metrics.shadowed(shadow.verdict, agrees);
+        self.shadow = (!agrees).then_some(shadow);
     }
 
     /// The upstream is connected.
@@ -117,10 +137,7 @@ impl Record {
         resolve_time: Option<Duration>,
         connect_time: Duration,
     ) {
-        let labels = TcpLabels {
-            destination: self.destination(),
-            flag: ResponseFlag::None,
-        };
+        let labels = self.labels(self.destination(), ResponseFlag::None);
         self.account
             .metrics
             .connected(&labels, resolve_time, connect_time);
@@ -156,8 +173,8 @@ impl Record {
             .unwrap_or_default();
         let flag = outcome.flag();
         match outcome {
-            Outcome::Denied { reason, .. } => {
-                self.account.metrics.decided("deny", Some(*reason));
+            Outcome::Denied(denial) => {
+                self.account.metrics.decided("deny", Some(denial.reason));
                 self.failed(Destination::BlackHole, flag);
             }
             Outcome::Direct => self.count_permit(),
@@ -166,13 +183,10 @@ impl Record {
                 self.account.metrics.dial_failed(reason);
                 self.failed(self.destination(), flag);
             }
-            Outcome::Closed { .. } => {
+            Outcome::Revoked { .. } | Outcome::Closed { .. } => {
                 self.count_permit();
                 if self.connected.is_some() {
-                    let labels = TcpLabels {
-                        destination: self.destination(),
-                        flag,
-                    };
+                    let labels = self.labels(self.destination(), flag);
                     self.account.metrics.closed(&labels, traffic);
                 } else {
                     self.failed(self.destination(), flag);
@@ -183,31 +197,37 @@ impl Record {
     }
 
     fn failed(&self, destination: Destination, flag: ResponseFlag) {
-        self.account
-            .metrics
-            .failed(&TcpLabels { destination, flag });
+        self.account.metrics.failed(&self.labels(destination, flag));
+    }
+
+    fn labels(&self, destination: Destination, flag: ResponseFlag) -> TcpLabels {
+        TcpLabels {
+            destination,
+            protocol: self.sniffed.as_ref().map_or(UNREAD, |s| s.protocol),
+            flag,
+        }
     }
 
     /// Counts the permit, once. Not when it is given: the guard of the dialled address may still
     /// make it a denial.
     fn count_permit(&mut self) {
-        if let Some(permitted) = &self.permitted
+        if let Some(admission) = &self.admission
             && !self.decision_counted
         {
             self.decision_counted = true;
             self.account
                 .metrics
-                .decided(permitted.verdict(), permitted.would_deny);
+                .decided(admission.verdict(), admission.would_deny);
         }
     }
 
     fn destination(&self) -> Destination {
-        match &self.permitted {
-            Some(Permitted {
+        match &self.admission {
+            Some(Admission {
                 service: Some(name),
                 ..
             }) => Destination::Service(name.clone()),
-            Some(Permitted { service: None, .. }) => Destination::Passthrough,
+            Some(Admission { service: None, .. }) => Destination::Passthrough,
             None => Destination::Unknown,
         }
     }
@@ -230,16 +250,6 @@ impl fmt::Debug for Record {
         f.debug_struct("Record")
             .field("conn", &self.conn)
             .finish_non_exhaustive()
-    }
-}
-
-impl Permitted {
-    fn verdict(&self) -> &'static str {
-        if self.would_deny.is_some() {
-            "audit"
-        } else {
-            "allow"
-        }
     }
 }
 

@@ -1,50 +1,145 @@
 //! Builds what a configuration describes.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
-use tokio::task::spawn_blocking;
 
-use crate::config::Config;
+use crate::config::{Config, ShadowPolicy};
 use crate::conn::Live;
-use crate::dial::{self, Dialer, HickoryResolver};
+use crate::dial::{self, Contexts, Dialer, HickoryResolver};
+use crate::kernel::Reach;
 use crate::net::Mark;
 use crate::policy::Policy;
+use crate::reload::changed_since;
 use crate::settings;
 use crate::types::Generation;
 
-/// Compiles the policy, on a thread of its own: a large registry takes seconds.
-pub(super) async fn live(
-    config: &Config,
+/// Where the system says who is asked for names.
+const RESOLV_CONF: &str = "/etc/resolv.conf";
+
+/// How long files that change while they are read are read again at once. A change of a moment ago looks
+/// like one, and is over well within this time.
+const RESTLESS: Duration = Duration::from_secs(1);
+
+/// A configuration, and what its registry was compiled to.
+pub(super) struct Built {
+    /// Without the registry, which would take as much memory as all else together.
+    pub(super) config: Config,
+    /// How many services it had.
+    pub(super) services: usize,
+    pub(super) policy: Policy,
+    pub(super) shadow: Option<Policy>,
+    pub(super) reach: Reach,
+    /// How TLS is spoken to upstreams.
+    pub(super) contexts: Contexts,
+    /// Who is asked for names.
+    pub(super) resolvers: Vec<SocketAddr>,
+    /// Files and directories that it came from.
+    pub(super) sources: Vec<PathBuf>,
+    /// When its reading began.
+    pub(super) read: SystemTime,
+}
+
+/// Reads a file and compiles what it describes. Takes seconds for a large registry, on a thread that may
+/// block. Dialling forgets services that no longer are.
+pub(super) fn read(
+    path: &Path,
     generation: Generation,
-    dialer: Arc<Dialer>,
-) -> anyhow::Result<Live> {
-    let options = settings::policy(config);
-    let (services, routes) = (config.services.clone(), config.routes.clone());
-    let policy = spawn_blocking(move || Policy::compile(&services, &routes, options, generation))
-        .await
-        .context("compiling the policy")?;
-    Ok(Live {
+    memory: &dial::Memory,
+) -> anyhow::Result<Built> {
+    let begun = Instant::now();
+    loop {
+        let read = SystemTime::now();
+        let config = Config::read(path)?;
+        // Else it may be partly of before a change and partly of after it.
+        if begun.elapsed() > RESTLESS || !changed_since(&config.sources, read) {
+            return compile(config, generation, read, memory);
+        }
+    }
+}
+
+/// Compiles a configuration that was read from then on.
+fn compile(
+    mut config: Config,
+    generation: Generation,
+    read: SystemTime,
+    memory: &dial::Memory,
+) -> anyhow::Result<Built> {
+    let resolvers =
+        dial::servers(&settings::dns(&config)).context("reading who is asked for names")?;
+    let reach = settings::reach(&config, &resolvers);
+    let services = std::mem::take(&mut config.services);
+    let tls = services
+        .iter()
+        .filter_map(|service| service.traffic.tls.as_ref());
+    let contexts = Contexts::load(tls).context("preparing TLS to upstreams")?;
+    memory.keep(services.iter().map(|service| &service.name));
+    let routes = std::mem::take(&mut config.routes);
+    let policy = Policy::compile(&services, &routes, settings::policy(&config), generation);
+    let shadow = config.shadow.take().map(|shadow| {
+        let options = settings::shadow_policy(&config, &shadow);
+        let ShadowPolicy {
+            services, routes, ..
+        } = *shadow;
+        Policy::compile(&services, &routes, options, generation)
+    });
+    Ok(Built {
+        services: services.len(),
         policy,
-        dialer,
-        sniff: settings::sniff(config),
-        relay: settings::relay(config),
+        shadow,
+        reach,
+        contexts,
+        resolvers,
+        sources: sources(&config),
+        read,
+        config,
     })
 }
 
-/// Who may be asked for names, by the gateway and by governed processes.
-pub(super) fn resolvers(config: &Config) -> anyhow::Result<Vec<SocketAddr>> {
-    dial::servers(&settings::dns(config)).context("reading who is asked for names")
+/// What a connection is served by.
+pub(super) fn live(
+    config: &Config,
+    policy: Policy,
+    shadow: Option<Policy>,
+    dialer: Dialer,
+) -> Live {
+    Live {
+        policy,
+        shadow,
+        dialer: Arc::new(dialer),
+        sniff: settings::sniff(config),
+        relay: settings::relay(config),
+        on_revoke: config.gateway.on_revoke,
+    }
 }
 
-/// A dialer with a cache of its own.
-pub(super) fn dialer(config: &Config, mark: Arc<dyn Mark>) -> anyhow::Result<Arc<Dialer>> {
-    let resolver = HickoryResolver::new(&settings::dns(config), Arc::clone(&mark))
-        .context("setting up the resolver")?;
-    Ok(Arc::new(Dialer::new(
+/// A dialer with a cache of its own, that knows what those before it learned.
+pub(super) fn dialer(
+    config: &Config,
+    mark: Arc<dyn Mark>,
+    memory: Arc<dial::Memory>,
+) -> anyhow::Result<Dialer> {
+    let resolver =
+        HickoryResolver::new(&settings::dns(config), &mark).context("setting up the resolver")?;
+    Ok(Dialer::new(
         settings::dial(config),
         Arc::new(resolver),
         mark,
-    )))
+        memory,
+    ))
+}
+
+/// What a change of which makes another configuration.
+fn sources(config: &Config) -> Vec<PathBuf> {
+    let system = config.dns.servers.is_empty().then(|| RESOLV_CONF.into());
+    let listed = [&config.sources, &config.include_dirs];
+    listed
+        .into_iter()
+        .flatten()
+        .cloned()
+        .chain(system)
+        .collect()
 }

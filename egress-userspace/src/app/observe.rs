@@ -1,6 +1,7 @@
-//! What the kernel side and the relay count, read when the metrics are asked for.
+//! What the kernel side, the dialer and the relay count, read when the metrics are asked for.
 
 use std::fmt;
+use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -9,6 +10,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use tracing::warn;
 
+use crate::dial::{Memory, ServiceStats};
 use crate::kernel::Counters;
 use crate::relay;
 
@@ -71,5 +73,60 @@ impl Collector for RelayPipes {
             MetricType::Counter,
         )?;
         ConstCounter::new(fallbacks).encode(fallback)
+    }
+}
+
+/// What dialling remembers of services, for those of which anything is remembered.
+#[derive(Debug)]
+pub(super) struct DialMemory(pub(super) Arc<Memory>);
+
+impl Collector for DialMemory {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let stats = self.0.stats();
+        let mut gauge = |name, help, read: fn(&ServiceStats) -> u64| {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (service, stats) in &stats {
+                let count = i64::try_from(read(stats)).unwrap_or(i64::MAX);
+                let labels = [("destination_service_name", service.as_str())];
+                ConstGauge::new(count).encode(family.encode_family(&labels)?)?;
+            }
+            Ok(())
+        };
+        gauge(
+            "egress_service_connections",
+            "Connections held now, of services whose traffic policy needs them counted.",
+            |stats| stats.live.into(),
+        )?;
+        gauge(
+            "egress_service_ejected",
+            "Addresses that outlier detection passes over now, by service.",
+            |stats| stats.ejected,
+        )?;
+        let mut counter = |name, help, read: fn(&ServiceStats) -> u64| {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (service, stats) in &stats {
+                let labels = [("destination_service_name", service.as_str())];
+                ConstCounter::new(read(stats)).encode(family.encode_family(&labels)?)?;
+            }
+            Ok(())
+        };
+        counter(
+            "egress_service_ejections",
+            "Times that outlier detection began to pass over an address, by service.",
+            |stats| stats.ejections,
+        )?;
+        counter(
+            "egress_service_overflows",
+            "Connections refused because their service had max_connections, by service.",
+            |stats| stats.overflows,
+        )?;
+        let names = i64::try_from(self.0.seen().names()).unwrap_or(i64::MAX);
+        let seen = encoder.encode_descriptor(
+            "egress_dial_names",
+            "Names whose addresses are remembered.",
+            None,
+            MetricType::Gauge,
+        )?;
+        ConstGauge::new(names).encode(seen)
     }
 }

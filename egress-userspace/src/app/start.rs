@@ -19,20 +19,18 @@ use tracing::warn;
 use crate::account::{AccessLog, Account, Metrics};
 use crate::admin::{Readiness, Site, serve};
 use crate::config::Config;
-use crate::conn::{Gateway, Limits, accept};
+use crate::conn::{Connections, Gateway, Limits, accept};
+use crate::dial::Memory;
 use crate::drain::Drain;
 use crate::kernel::{Events, Kernel, Parts};
 use crate::net::{self, Mark};
 use crate::settings;
-use crate::types::Generation;
 
+use super::build::Built;
 use super::guard::Guard;
 use super::namespaces::Keeper;
-use super::observe::{KernelCounters, RelayPipes};
-use super::{App, build};
-
-/// The first policy's number.
-const FIRST: Generation = Generation(1);
+use super::observe::{DialMemory, KernelCounters, RelayPipes};
+use super::{App, FIRST, build};
 
 impl App {
     /// Makes everything that can fail, attaches the programs, then starts to take connections.
@@ -41,9 +39,20 @@ impl App {
     /// and the first accept waits in their backlog.
     pub(super) async fn start(
         path: PathBuf,
-        config: Config,
+        built: Built,
+        memory: Arc<Memory>,
         take_over: bool,
     ) -> anyhow::Result<Self> {
+        let Built {
+            config,
+            services,
+            policy,
+            shadow,
+            reach,
+            contexts,
+            resolvers,
+            ..
+        } = built;
         let descriptors = net::raise_limit().context("raising the limit on descriptors")?;
         warn_of_descriptors(&config, descriptors);
         let ports = settings::ports(&config);
@@ -52,13 +61,10 @@ impl App {
 
         let mut metrics = Metrics::new();
         metrics.register(RelayPipes);
+        metrics.register(DialMemory(Arc::clone(&memory)));
         let (readiness, ready) = watch::channel(Readiness::Starting);
 
-        let (kernel, taken) = Kernel::load(&settings::setup(
-            &config,
-            &build::resolvers(&config)?,
-            take_over,
-        ))?;
+        let (kernel, taken) = Kernel::load(&settings::setup(&config, reach, take_over))?;
         let Parts {
             origins,
             exempt,
@@ -81,12 +87,15 @@ impl App {
         .context("opening the access log")?;
         let account = Account::new(Arc::clone(&metrics), access_log);
         let mark: Arc<dyn Mark> = Arc::new(exempt);
-        let live = build::live(&config, FIRST, build::dialer(&config, Arc::clone(&mark))?).await?;
+        let dialer = build::dialer(&config, Arc::clone(&mark), memory)?;
+        let live = build::live(&config, policy, shadow, dialer.speaking(contexts));
         let drain = Drain::default();
         let gateway = Arc::new(Gateway {
             origins,
+            learned: None,
             account,
             limits: Limits::new(settings::bounds(&config)),
+            connections: Connections::new(),
             cut: drain.cutting.clone(),
             live: ArcSwap::from_pointee(live),
             accepted: AtomicU64::new(0),
@@ -111,9 +120,12 @@ impl App {
         let app = Self {
             path,
             config,
+            services,
+            resolvers,
             generation: FIRST,
             kernel: kernel.attach()?,
             gateway,
+            retired: Vec::new(),
             metrics,
             mark,
             readiness,
@@ -142,7 +154,7 @@ impl App {
 pub(super) struct Acceptor {
     pub(super) gateway: Arc<Gateway>,
     pub(super) connections: TaskTracker,
-    /// Ends all serving; the listeners stay, and reset who comes.
+    /// Ends all serving; the listeners stay, and turn away who comes.
     pub(super) stop: CancellationToken,
 }
 
@@ -153,7 +165,9 @@ impl Acceptor {
         let connections = self.connections.clone();
         let serve =
             move |stream, peer| connections.track_future(Arc::clone(&gateway).serve(stream, peer));
-        let accepting = accept(listener, self.stop.clone(), serve);
+        let gateway = Arc::clone(&self.gateway);
+        let turn_away = move |stream, peer| gateway.turn_away(stream, peer);
+        let accepting = accept(listener, self.stop.clone(), serve, turn_away);
         tokio::spawn(async move { gone.run_until_cancelled(accepting).await });
     }
 }

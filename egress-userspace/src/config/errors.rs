@@ -1,27 +1,31 @@
 //! Everything that is wrong with a text, for people and for programs.
 
 use std::fmt;
+use std::path::PathBuf;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
+use super::load::Loader;
 use super::problem::{Problem, Span};
+use super::sources::Sources;
 
 /// More errors than this are only counted: the first ones are what there is to mend.
 const MAX_SHOWN: usize = 100;
 
-/// Everything that is wrong with a configuration, in the order of the text.
+/// Everything that is wrong with a configuration, file by file, in the order of the text.
 #[derive(Debug)]
 pub struct ConfigErrors {
-    file_name: String,
-    text: String,
-    /// Where each line begins.
-    lines: Vec<usize>,
+    sources: Sources,
     problems: Vec<Problem>,
+    files: Vec<PathBuf>,
+    directories: Vec<PathBuf>,
 }
 
 /// One error, without the text around it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct ConfigError {
+    /// The file, as it was named or found by `include`.
+    pub file: String,
     /// Line of the text, from 1.
     pub line: usize,
     /// Column in characters, from 1.
@@ -35,37 +39,39 @@ pub struct ConfigError {
 }
 
 impl ConfigErrors {
-    pub(super) fn new(file_name: &str, text: &str, mut problems: Vec<Problem>) -> Self {
+    pub(super) fn new(loader: Loader) -> Self {
+        let mut problems = loader.problems;
         problems.sort_by_key(|problem| problem.span.start);
-        let lines = line_starts(text);
         Self {
-            file_name: file_name.into(),
-            text: text.into(),
-            lines,
+            sources: loader.sources,
             problems,
+            files: loader.files,
+            directories: loader.directories,
         }
     }
 
-    /// Leaves one error for each line: a parser that goes on after an error stumbles over the rest
-    /// of the line.
-    pub(super) fn first_of_each_line(mut self) -> Self {
-        let lines = &self.lines;
-        let line = |p: &Problem| lines.partition_point(|start| *start <= p.span.start);
-        self.problems.dedup_by_key(|problem| line(problem));
-        self
+    /// The files that were read or looked for: what is wrong may be mended in any of them.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// The directories in which `include` looked for files.
+    pub fn include_dirs(&self) -> &[PathBuf] {
+        &self.directories
     }
 
     /// Each error.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = ConfigError> {
         self.problems.iter().map(|problem| {
-            let line = self.line(problem.span.start);
-            let before = self
-                .text
-                .get(line.start..problem.span.start)
-                .unwrap_or_default();
+            let position = problem.span.start;
+            let line = self.sources.line(position);
+            let before = line.map(|line| line.text(line.start, position));
             ConfigError {
-                line: line.number,
-                column: before.chars().count() + 1,
+                file: line
+                    .map(|line| line.source.name.to_string())
+                    .unwrap_or_default(),
+                line: line.map_or(1, |line| line.number),
+                column: before.map_or(0, |before| before.chars().count()) + 1,
                 message: problem.message(),
                 expected: problem.label.clone(),
                 help: problem.help.clone(),
@@ -89,12 +95,13 @@ impl ConfigErrors {
     }
 
     fn group<'a>(&'a self, problem: &'a Problem) -> Group<'a> {
+        let primary = self.snippet(&problem.span, AnnotationKind::Primary, &problem.label);
+        let other = problem.other.as_ref();
+        let other =
+            other.and_then(|(span, label)| self.snippet(span, AnnotationKind::Context, label));
         let mut group = Level::ERROR
             .primary_title(problem.message())
-            .element(self.snippet(&problem.span, AnnotationKind::Primary, &problem.label));
-        if let Some((span, label)) = &problem.other {
-            group = group.element(self.snippet(span, AnnotationKind::Context, label));
-        }
+            .elements(primary.into_iter().chain(other));
         if let Some(help) = &problem.help {
             group = group.element(Level::HELP.message(help));
         }
@@ -107,46 +114,15 @@ impl ConfigErrors {
         span: &Span,
         kind: AnnotationKind,
         label: &'a str,
-    ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
-        let line = self.line(span.start);
-        let source = self.text.get(line.start..line.end).unwrap_or_default();
+    ) -> Option<Snippet<'a, Annotation<'a>>> {
+        let line = self.sources.line(span.start)?;
         let marked = span.start - line.start..span.end.clamp(span.start, line.end) - line.start;
-        Snippet::source(source)
-            .path(&self.file_name)
+        let snippet = Snippet::source(line.text(line.start, line.end))
+            .path(&*line.source.name)
             .line_start(line.number)
-            .annotation(kind.span(marked).label(label))
+            .annotation(kind.span(marked).label(label));
+        Some(snippet)
     }
-
-    fn line(&self, position: usize) -> Line {
-        let number = self.lines.partition_point(|start| *start <= position);
-        let start = number
-            .checked_sub(1)
-            .and_then(|n| self.lines.get(n))
-            .copied()
-            .unwrap_or(0);
-        let rest = self.text.get(start..).unwrap_or_default();
-        let end = start + rest.find('\n').unwrap_or(rest.len());
-        // A position may be the line's own end.
-        Line {
-            number: number.max(1),
-            start,
-            end: end.max(position),
-        }
-    }
-}
-
-struct Line {
-    /// From 1.
-    number: usize,
-    start: usize,
-    end: usize,
-}
-
-/// Where each line of `text` begins.
-pub(super) fn line_starts(text: &str) -> Vec<usize> {
-    std::iter::once(0)
-        .chain(text.match_indices('\n').map(|(end, _)| end + 1))
-        .collect()
 }
 
 impl fmt::Display for ConfigErrors {

@@ -4,45 +4,52 @@
 //! at the first error of a table. Nothing takes effect unless all is right.
 
 mod errors;
+mod from;
+mod include;
+mod load;
 mod net;
 mod paths;
+mod pieces;
 mod problem;
+mod registry;
+mod route;
 mod scope;
 mod section;
 mod sections;
 mod service;
+mod sources;
 #[cfg(test)]
 mod tests;
+mod text;
 mod unique;
 mod units;
 mod value;
 mod words;
 
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use serde_spanned::Spanned;
 use toml::de::DeTable;
 
 pub use errors::{ConfigError, ConfigErrors};
 pub use net::InternalNet;
-pub use paths::{CgroupPath, LogPath};
+pub use paths::{CgroupPath, LogPath, SidePath};
 pub use scope::Scope;
 pub use sections::{AccessLog, Admin, Dial, Dns, Gateway, Limits, Relay, Sniff};
 pub use units::ByteSize;
-pub use words::{RelayMode, SocketWord};
+pub use words::{DnsForwarder, RelayMode, SocketWord};
 
-use crate::types::{Route, Service};
+use crate::types::{Mode, OutboundTrafficPolicy, Route, Service};
+use include::Include;
+use load::Loader;
 use problem::Problem;
+use route::RawRoute;
 use scope::RawScope;
 use section::section;
 use service::RawService;
+use text::{RawPart, Root};
 use value::Marked;
-
-/// Longest file. A registry of 200,000 services has some 40 MiB; more than this is no
-/// configuration, and reading it would only take the node's memory.
-const MAX_FILE: u64 = 64 << 20;
 
 /// A configuration in which everything is right.
 #[derive(Clone, Debug)]
@@ -69,11 +76,31 @@ pub struct Config {
     pub services: Vec<Service>,
     /// `[[route]]`, in their order.
     pub routes: Vec<Route>,
+    /// What `gateway.shadow` names.
+    pub shadow: Option<Box<ShadowPolicy>>,
+    /// The files that were read: this one, those that it includes, and the shadow's.
+    pub sources: Vec<PathBuf>,
+    /// The directories in which `include` looks for files: one that appears there counts.
+    pub include_dirs: Vec<PathBuf>,
+}
+
+/// A policy that is judged beside the enforced one.
+#[derive(Clone, Debug)]
+pub struct ShadowPolicy {
+    /// Its `gateway.mode`.
+    pub mode: Mode,
+    /// Its `gateway.outbound_traffic_policy`.
+    pub outbound_traffic_policy: OutboundTrafficPolicy,
+    /// Its registry.
+    pub services: Vec<Service>,
+    /// Its routes.
+    pub routes: Vec<Route>,
 }
 
 section! {
     /// The whole file as it is written.
     RawConfig = "" {
+        include: Vec<Spanned<Include>> = Vec::new();
         gateway: Gateway = Gateway::default();
         scope: Vec<RawScope> = Vec::new();
         dns: Dns = Dns::default();
@@ -84,6 +111,7 @@ section! {
         admin: Admin = Admin::default();
         access_log: AccessLog = AccessLog::default();
         service: Vec<Spanned<Marked<RawService>>> = Vec::new();
+        route: Vec<Spanned<Marked<RawRoute>>> = Vec::new();
     }
 }
 
@@ -114,58 +142,68 @@ impl ReadError {
 }
 
 impl Config {
-    /// Reads a file of at most 64 MiB.
+    /// Reads a file, with those that it includes and its shadow: at most 256 MiB of text.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
         let name = path.display().to_string();
-        match text_of(path) {
-            Ok(text) => Ok(Self::from_toml(&name, &text)?),
+        let mut loader = Loader::default();
+        match loader.text(path) {
+            Ok(text) => Ok(Self::load(loader, &name, text, Some(path))?),
             Err(source) => Err(ReadError::Io { path: name, source }),
         }
     }
 
-    /// Reads a text; `file_name` stands before each error.
+    /// Reads a text alone, without the files that it names; `file_name` stands before each error.
     ///
     /// A text that is not TOML has only its errors of syntax reported: what stands after one may
     /// have been misread.
     pub fn from_toml(file_name: &str, text: &str) -> Result<Self, ConfigErrors> {
-        let errors = |problems| ConfigErrors::new(file_name, text, problems);
-        let (root, syntax) = DeTable::parse_recoverable(text);
-        if !syntax.is_empty() {
-            return Err(errors(syntax.iter().map(Problem::syntax).collect()).first_of_each_line());
+        Self::load(Loader::default(), file_name, text.to_owned(), None)
+    }
+
+    fn load(
+        mut loader: Loader,
+        name: &str,
+        text: String,
+        path: Option<&Path>,
+    ) -> Result<Self, ConfigErrors> {
+        let main = loader.main(name, text, path);
+        let shadow = main
+            .as_ref()
+            .zip(path)
+            .and_then(|(main, path)| loader.shadow(main, path));
+        match main {
+            Some(main) if loader.problems.is_empty() => Ok(Self {
+                gateway: main.raw.gateway,
+                scopes: main.raw.scope.into_iter().map(Scope::from).collect(),
+                dns: main.raw.dns,
+                sniff: main.raw.sniff,
+                dial: main.raw.dial,
+                relay: main.raw.relay,
+                limits: main.raw.limits,
+                admin: main.raw.admin,
+                access_log: main.raw.access_log,
+                services: main.services,
+                routes: main.routes,
+                shadow,
+                sources: loader.files,
+                include_dirs: loader.directories,
+            }),
+            _ => Err(ConfigErrors::new(loader)),
         }
-        let mut problems = Vec::new();
-        let raw: RawConfig = section::read_table(root.get_ref(), &root.span(), &mut problems);
-        let scopes = scope::read(raw.scope, root.get_ref(), &mut problems);
-        let lines = errors::line_starts(text);
-        let listen_port = raw.gateway.listen_port;
-        let services = service::read(raw.service, listen_port, file_name, &lines, &mut problems);
-        if !problems.is_empty() {
-            return Err(errors(problems));
-        }
-        Ok(Self {
-            gateway: raw.gateway,
-            scopes,
-            dns: raw.dns,
-            sniff: raw.sniff,
-            dial: raw.dial,
-            relay: raw.relay,
-            limits: raw.limits,
-            admin: raw.admin,
-            access_log: raw.access_log,
-            services,
-            routes: Vec::new(),
-        })
     }
 }
 
-fn text_of(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let length = File::open(path)?
-        .take(MAX_FILE + 1)
-        .read_to_string(&mut text)?;
-    if length as u64 > MAX_FILE {
-        let message = format!("longer than {MAX_FILE} bytes: not a configuration");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+impl Root for RawConfig {
+    const ELSEWHERE: &'static [&'static str] = &[];
+
+    fn check_settings(&self, root: &DeTable<'_>, problems: &mut Vec<Problem>) {
+        scope::check(&self.scope, root, problems);
     }
-    Ok(text)
+
+    fn take_part(&mut self) -> RawPart {
+        RawPart {
+            service: std::mem::take(&mut self.service),
+            route: std::mem::take(&mut self.route),
+        }
+    }
 }

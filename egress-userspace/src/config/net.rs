@@ -8,10 +8,15 @@ use toml::de::DeValue;
 
 use super::problem::Problem;
 use super::value::{Reject, Value, string};
-use crate::types::{EndpointAddress, HostPattern, HostPatternError};
+use crate::types::{EndpointAddress, HostName, HostPattern, HostPatternError, Locality};
 
 /// Where DNS servers listen (RFC 1035 section 4.2).
 const DNS_PORT: u16 = 53;
+
+/// Region, zone and subzone, as Istio has them.
+const LOCALITY_PARTS: usize = 3;
+/// Longest locality: three names of any cloud's, with room.
+const MAX_LOCALITY: usize = 128;
 
 /// A network inside the mesh: all IPv4 or all IPv6.
 ///
@@ -128,6 +133,38 @@ impl Value for HostPattern {
                 Reject::new(error).maybe_help(help)
             })
         })
+    }
+}
+
+impl Value for HostName {
+    fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
+        string(value, problems, "a name", |text| {
+            text.parse().map_err(Reject::new)
+        })
+    }
+}
+
+impl Value for Locality {
+    fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
+        let expected = "\"region\", \"region/zone\" or \"region/zone/subzone\"";
+        string(value, problems, expected, |text| {
+            let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+            let is_name = |part: &str| !part.is_empty() && part.chars().all(allowed);
+            if text.len() > MAX_LOCALITY
+                || text.split('/').count() > LOCALITY_PARTS
+                || !text.split('/').all(is_name)
+            {
+                return Err(Reject::new(format!("{text:?} is no locality")));
+            }
+            Ok(Self::new(text))
+        })
+    }
+}
+
+/// Where something is, if that is said.
+impl Value for Option<Locality> {
+    fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
+        Locality::read(value, problems).map(Some)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Paths of files and of cgroups.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_spanned::Spanned;
 use toml::de::DeValue;
@@ -85,6 +85,34 @@ impl Value for LogPath {
                 path => absolute(path).map(Self::File),
             },
         )
+    }
+}
+
+/// A file that is named by its path from the directory of the file that names it, or absolutely.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SidePath(PathBuf);
+
+impl SidePath {
+    /// The path, seen from where `file` is seen from.
+    pub fn beside(&self, file: &Path) -> PathBuf {
+        match file.parent() {
+            Some(directory) => directory.join(&self.0),
+            None => self.0.clone(),
+        }
+    }
+}
+
+/// `"off"` says that there is none.
+impl Value for Option<Spanned<SidePath>> {
+    fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
+        let expected = "a path from this file's directory, or \"off\"";
+        string(value, problems, expected, |text| match text {
+            "off" => Ok(None),
+            text if text.is_empty() || text.ends_with('/') || text.contains('\0') => {
+                Err(Reject::new(format!("{text:?} is no file's path")))
+            }
+            text => Ok(Some(Spanned::new(value.span(), SidePath(text.into())))),
+        })
     }
 }
 

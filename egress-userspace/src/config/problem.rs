@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-/// Bytes of the text.
+/// Bytes of a text: at first those of the piece that is read, and in the end, moved, those of
+/// [`Sources`](super::sources::Sources).
 pub(super) type Span = Range<usize>;
 
 /// What is wrong at one place.
@@ -67,6 +68,21 @@ impl Problem {
         self
     }
 
+    /// Adds another place if it was found.
+    pub(super) fn maybe_other(self, span: Option<Span>, label: &str) -> Self {
+        match span {
+            Some(span) => self.other(span, label),
+            None => self,
+        }
+    }
+
+    /// Moves the places of what was read alone to where it begins.
+    pub(super) fn moved(mut self, start: usize) -> Self {
+        self.span = moved(&self.span, start);
+        self.other = self.other.map(|(span, label)| (moved(&span, start), label));
+        self
+    }
+
     /// The title, after the key that it is about.
     pub(super) fn message(&self) -> String {
         match &self.key {
@@ -74,6 +90,11 @@ impl Problem {
             None => self.title.clone(),
         }
     }
+}
+
+/// The span of a piece that begins at `start`.
+pub(super) fn moved(span: &Span, start: usize) -> Span {
+    span.start + start..span.end + start
 }
 
 /// "did you mean" for a word that is not among `known`, if one is close.

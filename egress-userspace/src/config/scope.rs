@@ -22,12 +22,16 @@ section! {
     }
 }
 
-/// Reads the scopes of the file `root`.
-pub(super) fn read(
-    raw: Vec<RawScope>,
-    root: &DeTable<'_>,
-    problems: &mut Vec<Problem>,
-) -> Vec<Scope> {
+impl From<RawScope> for Scope {
+    fn from(raw: RawScope) -> Self {
+        Self {
+            cgroups: raw.cgroups.into_iter().map(Spanned::into_inner).collect(),
+        }
+    }
+}
+
+/// Checks all scopes of the file `root`.
+pub(super) fn check(scopes: &[RawScope], root: &DeTable<'_>, problems: &mut Vec<Problem>) {
     let is_empty = |array: &toml::de::DeArray<'_>| array.is_empty();
     if root
         .get("scope")
@@ -41,16 +45,11 @@ pub(super) fn read(
         );
         problems.push(problem.help("a scope is [[scope]] with cgroups = [\"/kubepods.slice\"]"));
     }
-    let cgroups = raw.iter().flat_map(|scope| &scope.cgroups);
+    let cgroups = scopes.iter().flat_map(|scope| &scope.cgroups);
     problems.extend(repeated(
         "cgroup",
         cgroups.map(|cgroup| (cgroup.span(), cgroup.get_ref())),
     ));
-    raw.into_iter()
-        .map(|scope| Scope {
-            cgroups: scope.cgroups.into_iter().map(Spanned::into_inner).collect(),
-        })
-        .collect()
 }
 
 fn has_cgroups(scope: &RawScope, span: &Span, problems: &mut Vec<Problem>) {

@@ -25,6 +25,12 @@ pub(super) trait Section: Default {
 /// Declares a [`Section`]: each key with its type, default and, where it has one, range; and a
 /// function that checks the whole, if there is more to check.
 macro_rules! section {
+    (@name r#match) => {
+        "match"
+    };
+    (@name $key:ident) => {
+        stringify!($key)
+    };
     (@read $table:ident, $key:expr) => {
         $table.get($key)
     };
@@ -54,14 +60,17 @@ macro_rules! section {
 
         impl $crate::config::section::Section for $name {
             const NAME: &'static str = $header;
-            const KEYS: &'static [&'static str] = &[$(stringify!($key),)*];
+            const KEYS: &'static [&'static str] = &[
+                $($crate::config::section::section!(@name $key),)*
+            ];
 
             fn read_keys(table: &mut $crate::config::section::Table<'_, '_>) -> Self {
                 let default = Self::default();
                 Self {
                     $(
                         $key: $crate::config::section::section!(
-                            @read table, stringify!($key) $(, $range)?
+                            @read table,
+                            $crate::config::section::section!(@name $key) $(, $range)?
                         )
                         .unwrap_or(default.$key),
                     )*

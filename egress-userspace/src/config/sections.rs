@@ -6,12 +6,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_spanned::Spanned;
+
 use super::net::InternalNet;
-use super::paths::LogPath;
+use super::paths::{LogPath, SidePath};
 use super::section::section;
 use super::units::ByteSize;
-use super::words::{RelayMode, SocketWord};
-use crate::types::{DenyErrno, Established, Mode, OnExit, OutboundTrafficPolicy};
+use super::words::{DnsForwarder, RelayMode, SocketWord};
+use crate::types::{
+    DenyErrno, Established, HostName, Locality, Mode, OnExit, OnRevoke, OutboundTrafficPolicy,
+};
 
 section! {
     /// `[gateway]`: what it does, and where it stands.
@@ -40,6 +44,12 @@ section! {
         strict: bool = true;
         /// How long SIGTERM waits for live connections; Istio's default.
         drain: Duration = Duration::from_secs(5), within Duration::ZERO..=Duration::from_hours(1);
+        /// What becomes of connections that a new policy forbids, where their service does not say it.
+        on_revoke: OnRevoke = OnRevoke::Close;
+        /// Where the gateway is: endpoints near it are preferred.
+        locality: Option<Locality> = None;
+        /// A whole configuration file whose policy is judged beside this one's, and only counted.
+        shadow: Option<Spanned<SidePath>> = None;
     }
 }
 
@@ -58,6 +68,23 @@ section! {
         /// Longest time an answer is kept, whatever its TTL says.
         max_ttl: Duration = Duration::from_hours(1),
             within Duration::from_secs(1)..=Duration::from_hours(24);
+        /// Whether governed processes' own lookups go through the gateway.
+        forwarder: DnsForwarder = DnsForwarder::Allowed;
+        /// Servers that governed processes may ask, beside `servers`.
+        resolvers: Vec<SocketAddr> = Vec::new();
+        /// Names below these are forwarded although no service has them.
+        internal_domains: Vec<HostName> = Vec::new();
+        /// How long after its TTL a name still stands for an address: clients and connection pools
+        /// keep addresses longer than they should.
+        grace: Duration = Duration::from_mins(10),
+            within Duration::ZERO..=Duration::from_hours(24);
+        /// Longest name that is forwarded: a tunnel wants long ones, and hardly a host's has half of
+        /// the 253 bytes that RFC 1035 allows.
+        max_name: u8 = 128, within 16..=253;
+        /// Lookups of one caller: a page with many hosts is far below it, a tunnel far above.
+        queries_per_second: u32 = 100, within 1..=100_000;
+        /// Names that are remembered of one caller, so that none fills the gateway's memory.
+        names_per_caller: u32 = 4096, within 1..=1_000_000;
     }
 }
 

@@ -1,5 +1,6 @@
 //! Durations and sizes: a number with its unit.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde_spanned::Spanned;
@@ -7,6 +8,7 @@ use toml::de::DeValue;
 
 use super::problem::Problem;
 use super::value::{Ranged, Reject, Value, integer, string};
+use crate::types::OnRevoke;
 
 /// What a duration looks like, for messages.
 const DURATION: &str = "a duration such as \"250ms\", \"5s\", \"1m30s\" or \"1h\"";
@@ -87,6 +89,37 @@ impl Ranged for Duration {
         } else {
             format!("{}{unit}", millis / u128::from(size))
         }
+    }
+}
+
+/// When an administrator takes a permission back, half a second is as good as none, and a connection
+/// that goes on for more than an hour has not been ended.
+const DRAIN: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);
+
+impl Value for OnRevoke {
+    fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
+        let expected = "\"close\", \"keep\" or \"drain(30s)\"";
+        string(value, problems, expected, |text| {
+            match text {
+                "close" => return Ok(Self::Close),
+                "keep" => return Ok(Self::Keep),
+                "drain" => return Err(Reject::new("\"drain\" does not say for how long")),
+                _ => {}
+            }
+            let inner = text
+                .strip_prefix("drain(")
+                .and_then(|t| t.strip_suffix(')'))
+                .ok_or_else(|| Reject::new(format!("unknown value {text:?}")))?;
+            let millis = sum(inner, &TIMES)
+                .ok_or_else(|| Reject::new(format!("{inner:?} is not a duration")))?;
+            let drain = Duration::from_millis(millis);
+            if DRAIN.contains(&drain) {
+                return Ok(Self::Drain(drain));
+            }
+            let (least, most) = (DRAIN.start().show(), DRAIN.end().show());
+            let reject = Reject::new(format!("{} is out of range", drain.show()));
+            Err(reject.help(format!("a drain lasts {least} to {most}")))
+        })
     }
 }
 

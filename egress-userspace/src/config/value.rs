@@ -145,18 +145,57 @@ impl<T: Value> Value for Option<Spanned<T>> {
     }
 }
 
+/// The same for what is large and hardly ever there.
+impl<T: Value> Value for Option<Box<Spanned<T>>> {
+    fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
+        Value::read(value, problems).map(|value| Some(Box::new(value)))
+    }
+}
+
+/// A key that may be missing, and has a range.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub(super) struct Given<T>(pub(super) Option<T>);
+
+/// The range of a key that may be missing.
+pub(super) fn given<T>(range: RangeInclusive<T>) -> RangeInclusive<Given<T>> {
+    let (least, most) = range.into_inner();
+    Given(Some(least))..=Given(Some(most))
+}
+
+impl<T: Value> Value for Given<T> {
+    fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
+        T::read(value, problems).map(|value| Self(Some(value)))
+    }
+}
+
+impl<T: Ranged + Copy> Ranged for Given<T> {
+    fn show(&self) -> String {
+        self.0.as_ref().map(T::show).unwrap_or_default()
+    }
+
+    fn read_within(
+        value: &Spanned<DeValue<'_>>,
+        range: &RangeInclusive<Self>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Self> {
+        let read = match (range.start().0, range.end().0) {
+            (Some(least), Some(most)) => T::read_within(value, &(least..=most), problems),
+            _ => T::read(value, problems),
+        };
+        read.map(|value| Self(Some(value)))
+    }
+}
+
 impl<T: Value> Value for Vec<T> {
     fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
         let Some(items) = value.get_ref().as_array() else {
             problems.push(wrong_kind(value, "an array", "an array: `[…]`"));
             return None;
         };
-        Some(
-            items
-                .iter()
-                .filter_map(|item| T::read(item, problems))
-                .collect(),
-        )
+        // A large registry is mostly arrays of one item: growing would take room for four.
+        let mut read = Self::with_capacity(items.len());
+        read.extend(items.iter().filter_map(|item| T::read(item, problems)));
+        Some(read)
     }
 }
 

@@ -6,7 +6,8 @@ use toml::de::DeValue;
 use super::problem::{Problem, did_you_mean, one_of};
 use super::value::{Reject, Value, string};
 use crate::types::{
-    DenyErrno, Established, Location, Mode, OnExit, OutboundTrafficPolicy, Protocol, Resolution,
+    DenyErrno, Ech, Established, HttpJudging, LoadBalancer, Location, Mode, OnExit,
+    OutboundTrafficPolicy, Protocol, ProxyProtocol, Resolution, Trust,
 };
 
 /// Which engine moves bytes.
@@ -19,6 +20,26 @@ pub enum RelayMode {
     Splice,
     /// Never splice.
     Copy,
+}
+
+/// Which lookups of governed processes the gateway answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DnsForwarder {
+    /// None: they go to the servers themselves.
+    Off,
+    /// Those of names that a service has for the caller.
+    #[default]
+    Allowed,
+    /// All.
+    All,
+}
+
+/// Istio's modes of TLS to the upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TlsWord {
+    Disable,
+    Simple,
+    Mutual,
 }
 
 macro_rules! words {
@@ -74,6 +95,12 @@ words!(RelayMode {
     "copy" => Copy,
 });
 
+words!(DnsForwarder {
+    "off" => Off,
+    "allowed" => Allowed,
+    "all" => All,
+});
+
 words!(SocketWord {
     "ping" => Ping,
     "raw" => Raw,
@@ -94,6 +121,41 @@ words!(Location {
     "MESH_INTERNAL" => MeshInternal,
 });
 
+words!(Trust {
+    "redial" => Redial,
+    "verify" => Verify,
+    "original" => Original,
+});
+
+words!(Ech {
+    "allow_outer" => AllowOuter,
+    "deny" => Deny,
+    "require_verified_ip" => RequireVerifiedIp,
+});
+
+words!(HttpJudging {
+    "every-request" => EveryRequest,
+    "first" => First,
+});
+
+words!(LoadBalancer {
+    "ROUND_ROBIN" => RoundRobin,
+    "LEAST_REQUEST" => LeastRequest,
+    "RANDOM" => Random,
+    "SOURCE_IP" => SourceIp,
+});
+
+words!(ProxyProtocol {
+    "V1" => V1,
+    "V2" => V2,
+});
+
+words!(TlsWord {
+    "DISABLE" => Disable,
+    "SIMPLE" => Simple,
+    "MUTUAL" => Mutual,
+});
+
 words!(Resolution {
     "NONE" => None,
     "STATIC" => Static,
@@ -107,12 +169,13 @@ fn word<T: Copy>(
     problems: &mut Vec<Problem>,
     words: &[(&'static str, T)],
 ) -> Option<T> {
+    let meaning = |text: &str| words.iter().find(|(word, _)| *word == text);
+    if let Some((_, meaning)) = value.get_ref().as_str().and_then(meaning) {
+        return Some(*meaning);
+    }
     let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
     string(value, problems, &one_of(&known), |text| {
-        let found = words.iter().find(|(word, _)| *word == text);
-        found.map(|(_, meaning)| *meaning).ok_or_else(|| {
-            let help = did_you_mean(text, &known);
-            Reject::new(format!("unknown value {text:?}")).maybe_help(help)
-        })
+        let help = did_you_mean(text, &known);
+        Err(Reject::new(format!("unknown value {text:?}")).maybe_help(help))
     })
 }

@@ -15,7 +15,7 @@ use crate::types::ClientAddr;
 /// them end meanwhile, and the backlog keeps those that come.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Hands each connection to `serve` until `stop`, and from then on resets it.
+/// Hands each connection to `serve` until `stop`, and from then on to `turn_away`.
 ///
 /// Ends only when it is dropped: as long as the programs turn connections to this port, whoever else
 /// had it would get them.
@@ -23,6 +23,7 @@ pub async fn accept<F>(
     listener: TcpListener,
     stop: CancellationToken,
     serve: impl Fn(TcpStream, ClientAddr) -> F,
+    turn_away: impl Fn(TcpStream, ClientAddr),
 ) where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -30,11 +31,7 @@ pub async fn accept<F>(
         tokio::spawn(serve(stream, peer));
     });
     stop.run_until_cancelled(served).await;
-    each(&listener, |stream, _| {
-        // It fails on no TCP socket; the connection is closed all the same.
-        let _ = stream.set_zero_linger();
-    })
-    .await;
+    each(&listener, turn_away).await;
 }
 
 async fn each(listener: &TcpListener, take: impl Fn(TcpStream, ClientAddr)) {
@@ -67,13 +64,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn once_stopped_it_keeps_the_port_and_resets_who_comes() {
+    async fn once_stopped_it_keeps_the_port_and_turns_away_who_comes() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
         let address = listener.local_addr().expect("its address");
         let stop = CancellationToken::new();
         stop.cancel();
         let serve = |_, _| async { panic!("a connection was served") };
-        let accepting = tokio::spawn(accept(listener, stop, serve));
+        let reset = |stream: TcpStream, _| stream.set_zero_linger().expect("a TCP socket");
+        let accepting = tokio::spawn(accept(listener, stop, serve, reset));
 
         let mut client = TcpStream::connect(address).await.expect("a client");
         let error = client.read(&mut [0]).await.expect_err("a reset");

@@ -2,48 +2,64 @@
 //!
 //! [`Gateway::serve`] is the whole of it: original destination → sniff → decide → dial → relay →
 //! record, each stage taking what the one before made. A stage that can't go on gives a [`Stop`].
+//! While it is relayed each new policy judges it again (`rejudge`).
 
 mod accept;
+mod connection;
+mod connections;
+mod direct;
 mod downstream;
+mod either;
 mod limits;
+mod live;
 mod refuse;
+mod rejudge;
 mod replay;
+mod shadow;
 mod step;
 mod stop;
 mod words;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use futures_util::FutureExt as _;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::account::{Account, Outcome, Record, Traffic};
-use crate::dial::{Dialer, Upstream};
-use crate::kernel::{Decision, Origin, Origins, Ruling};
-use crate::policy::{Facts, Policy, SniffPlan, Verdict};
-use crate::relay::{self, Counters, relay};
-use crate::sniff;
-use crate::types::{Claim, ClientAddr, ConnId};
+use crate::account::{Account, Record, Traffic};
+use crate::dial::Upstream;
+use crate::kernel::{Origin, Origins};
+use crate::policy::SniffPlan;
+use crate::relay::{self, relay};
+use crate::types::{Caller, Claim, ClientAddr, ConnId, HostName, OriginalDst};
 
 pub use self::accept::accept;
+pub use self::connection::Connection;
+pub use self::connections::Connections;
 pub use self::limits::{Bounds, Limits};
+pub use self::live::{Live, SniffSettings};
 
+use self::connection::{Admitted, Known};
 use self::downstream::Downstream;
+use self::either::either;
 use self::limits::Room;
 use self::refuse::refuse;
-use self::stop::Stop;
+use self::stop::{Ending, Stop};
 
 /// What every connection needs.
 pub struct Gateway {
     /// Where accepted connections were going.
     pub origins: Origins,
+    /// Names that callers were told; `None`: nobody tells them any.
+    pub learned: Option<Arc<dyn Learned>>,
     /// Where records go.
     pub account: Account,
     /// What bounds them.
     pub limits: Limits,
+    /// Those that are joined.
+    pub connections: Connections,
     /// Cuts what has not ended.
     pub cut: CancellationToken,
     /// What a reload replaces, in one piece.
@@ -52,39 +68,18 @@ pub struct Gateway {
     pub accepted: AtomicU64,
 }
 
-/// What a reload replaces. A connection keeps to the one that it began with.
-pub struct Live {
-    /// Who may go where.
-    pub policy: Policy,
-    /// How names are resolved and connections made.
-    pub dialer: Arc<Dialer>,
-    /// How much of a first message is read, and for how long.
-    pub sniff: SniffSettings,
-    /// How bytes are moved.
-    pub relay: relay::Options,
+/// Who knows the names that a caller was told an address has.
+pub trait Learned: Send + Sync {
+    /// The names that `caller` was told for the destination.
+    fn names(&self, caller: &Caller, dst: OriginalDst) -> Vec<HostName>;
 }
 
-/// How first messages are read.
-#[derive(Clone, Copy, Debug)]
-pub struct SniffSettings {
-    /// On a port whose services want a name.
-    pub named: sniff::Limits,
-    /// On a port that no service has.
-    pub unregistered: Duration,
-}
-
-impl SniffSettings {
-    /// What holds for a connection; `None`: its first message is not read.
-    fn bounds(&self, plan: SniffPlan) -> Option<sniff::Limits> {
-        match plan {
-            SniffPlan::Skip => None,
-            SniffPlan::Named => Some(self.named),
-            SniffPlan::Unregistered => Some(sniff::Limits {
-                deadline: self.unregistered,
-                ..self.named
-            }),
-        }
-    }
+/// A connection that may be joined.
+struct Opened {
+    known: Known,
+    admitted: Admitted,
+    upstream: Upstream,
+    options: relay::Options,
 }
 
 impl Gateway {
@@ -96,11 +91,11 @@ impl Gateway {
         let mut room = Room::default();
         let opened = tokio::select! {
             biased;
-            opened = self.open(&mut client, &mut room, &mut record) => opened,
+            opened = self.open(peer, &mut client, &mut room, &mut record) => opened,
             () = self.cut.cancelled() => Err(Stop::Cut),
         };
         match opened {
-            Ok((upstream, options)) => self.join(client, upstream, &options, record).await,
+            Ok(opened) => self.join(client, opened, record).await,
             Err(stop) => {
                 record.finish(&stop.outcome());
                 match stop.words() {
@@ -116,95 +111,104 @@ impl Gateway {
     /// What a reload replaces is let go here: a connection that lasts must not keep an old policy.
     async fn open(
         &self,
+        peer: ClientAddr,
         client: &mut Downstream,
         room: &mut Room,
         record: &mut Record,
-    ) -> Result<(Upstream, relay::Options), Stop> {
-        room.connection = Some(self.limits.connection()?);
+    ) -> Result<Opened, Stop> {
         let Origin { dst, caller } = step::origin(&self.origins, client)?;
         let caller = Arc::new(caller);
         record.origin(dst, Arc::clone(&caller));
+        room.connection = Some(self.limits.connection()?);
         room.caller = Some(self.limits.caller(caller.cgroup)?);
-        let live = self.live.load_full();
-        step::sniff(&live, &self.limits, dst, client, record).await?;
-        let facts = Facts {
+        let known = Known {
+            client: peer,
             dst,
-            claim: &client.claim,
-            caller: &caller,
-            learned: &[],
-            draw: 0,
+            learned: self.learned(&caller, dst),
+            caller,
+            draw: fastrand::u32(..),
         };
-        let permit = step::decide(&live.policy, &facts, record)?;
-        let upstream = step::dial(&live.dialer, permit, dst, record).await?;
-        Ok((upstream, live.relay.clone()))
+        let live = self.live.load_full();
+        let (permit, upstream) = match live.policy.sniff_plan(&known.facts(&Claim::Opaque)) {
+            SniffPlan::Either => either(&live, &self.limits, &known, client, record).await?,
+            plan => step::by_name(&live, plan, &self.limits, &known, client, record).await?,
+        };
+        Ok(Opened {
+            known,
+            admitted: live.admitted(permit),
+            options: live.relay.bounded_by(&upstream.pool),
+            upstream,
+        })
     }
 
     /// From two connected sockets to the record.
-    async fn join(
-        &self,
-        client: Downstream,
-        upstream: Upstream,
-        options: &relay::Options,
-        mut record: Record,
-    ) {
-        let counters = Arc::new(Counters::default());
+    async fn join(&self, client: Downstream, opened: Opened, mut record: Record) {
+        let Opened {
+            known,
+            admitted,
+            upstream,
+            options,
+        } = opened;
+        let Downstream {
+            stream,
+            claim,
+            sent,
+        } = client;
+        // Room among the service's connections is held for as long as bytes may move.
+        let Upstream {
+            stream: upstream,
+            lease: _lease,
+            ..
+        } = upstream;
+        let connection = Connection::new(record.id(), known, claim, admitted);
+        let connection = Arc::new(connection);
+        let _listed = self.enlist(&connection);
         record.counted_by({
-            let counters = Arc::clone(&counters);
+            let connection = Arc::clone(&connection);
             move || Traffic {
-                from_client: counters.sent(),
-                from_upstream: counters.received(),
+                from_client: connection.counters().sent(),
+                from_upstream: connection.counters().received(),
             }
         });
-        let cut = self.cut.cancelled();
-        let ended = relay(
-            client.stream,
-            upstream.stream,
-            client.sent,
-            options,
-            &counters,
-            cut,
-        )
-        .await;
-        record.finish(&stop::closed(ended.by));
+        // Before its first byte goes out: a policy that came while it was dialled may forbid it.
+        let mut ending = self.told_to_end(&connection).now_or_never();
+        let by = if ending.is_some() {
+            stop::reset([&stream, &upstream])
+        } else {
+            let told = async { ending = Some(self.told_to_end(&connection).await) };
+            let counters = connection.counters();
+            let ended = relay(stream, upstream, sent, &options, counters, told).await;
+            ended.by
+        };
+        record.finish(&stop::closed(by, ending));
     }
 
-    /// Records what the kernel side decided by itself. Which service a connection was let through for is
-    /// the policy's to say: the kernel knows only addresses.
-    pub fn record_decision(&self, decision: Decision) {
-        let Decision {
-            ruling,
-            origin: Origin { dst, caller },
-        } = decision;
-        let caller = Arc::new(caller);
-        let mut record = self
-            .account
-            .of_kernel(self.next_id(), dst, Arc::clone(&caller));
-        let outcome = match ruling {
-            Ruling::Passed => {
-                let policy = &self.live.load().policy;
-                record.judged_by(policy.generation());
-                let facts = Facts {
-                    dst,
-                    claim: &Claim::Opaque,
-                    caller: &caller,
-                    learned: &[],
-                    draw: 0,
-                };
-                if let Verdict::Permit(permit) = policy.decide(&facts) {
-                    record.permitted(permit.service().cloned(), None);
-                }
-                Outcome::Direct
-            }
-            Ruling::Tolerated(reason) => {
-                record.permitted(None, Some(reason));
-                Outcome::Direct
-            }
-            Ruling::Refused(reason) => Outcome::Denied {
-                reason,
-                service: None,
-            },
-        };
-        record.finish(&outcome);
+    /// Waits until a connection has to end, though neither of its peers ends it.
+    async fn told_to_end(&self, connection: &Connection) -> Ending {
+        tokio::select! {
+            biased;
+            () = self.cut.cancelled() => Ending::Cut,
+            by = connection.revoked() => Ending::Revoked(by),
+        }
+    }
+
+    /// Resets a connection that comes when no more are taken.
+    pub fn turn_away(&self, stream: TcpStream, peer: ClientAddr) {
+        let mut record = self.account.open(self.next_id(), peer);
+        let client = Downstream::new(stream);
+        if let Ok(Origin { dst, caller }) = step::origin(&self.origins, &client) {
+            record.origin(dst, Arc::new(caller));
+        }
+        record.finish(&Stop::Draining.outcome());
+        client.reset();
+    }
+
+    /// The names that a caller was told for a destination.
+    fn learned(&self, caller: &Caller, dst: OriginalDst) -> Box<[HostName]> {
+        let learned = self.learned.as_ref();
+        learned
+            .map(|learned| learned.names(caller, dst).into())
+            .unwrap_or_default()
     }
 
     fn next_id(&self) -> ConnId {

@@ -5,16 +5,17 @@ use std::time::Instant;
 use tracing::{debug, error};
 
 use crate::account::Record;
-use crate::dial::{Dialer, Upstream};
+use crate::dial::{DialError, Dialer, Ends, Upstream};
 use crate::kernel::{Origin, Origins};
-use crate::policy::{Denial, Facts, Permit, Policy, SniffPlan, Verdict};
+use crate::policy::{Facts, Permit, SniffPlan, Verdict};
 use crate::sniff;
-use crate::types::{Claim, DenyReason, OriginalDst};
+use crate::types::{Claim, DenyReason};
 
-use super::Live;
+use super::connection::Known;
 use super::downstream::Downstream;
 use super::limits::Limits;
 use super::stop::Stop;
+use super::{Live, shadow};
 
 /// Looks up where the client was going. Without a record it did not come through the programs, and
 /// nobody knows what it may do.
@@ -29,15 +30,30 @@ pub(super) fn origin(origins: &Origins, client: &Downstream) -> Result<Origin, S
     }
 }
 
+/// Sniff → decide → dial.
+pub(super) async fn by_name(
+    live: &Live,
+    plan: SniffPlan,
+    limits: &Limits,
+    known: &Known,
+    client: &mut Downstream,
+    record: &mut Record,
+) -> Result<(Permit, Upstream), Stop> {
+    sniff(live, plan, limits, client, record).await?;
+    let permit = decide(live, &known.facts(&client.claim), record)?;
+    let ends = known.ends(&client.claim);
+    let dialled = live.dialer.dial(&permit, &ends).await;
+    connected(dialled, &live.dialer, permit, &ends, record).await
+}
+
 /// Reads what the client says it wants, where that can matter.
 pub(super) async fn sniff(
     live: &Live,
+    plan: SniffPlan,
     limits: &Limits,
-    dst: OriginalDst,
     client: &mut Downstream,
     record: &mut Record,
 ) -> Result<(), Stop> {
-    let plan = live.policy.sniff_plan(dst);
     let Some(bounds) = live.sniff.bounds(plan) else {
         return Ok(());
     };
@@ -58,49 +74,49 @@ pub(super) async fn sniff(
     Ok(())
 }
 
-/// Asks the policy.
-pub(super) fn decide(
-    policy: &Policy,
-    facts: &Facts<'_>,
-    record: &mut Record,
-) -> Result<Permit, Stop> {
-    record.judged_by(policy.generation());
-    permitted(policy.decide(facts), record)
+/// Asks the policy, and the shadow policy for its opinion.
+pub(super) fn decide(live: &Live, facts: &Facts<'_>, record: &mut Record) -> Result<Permit, Stop> {
+    record.judged_by(live.policy.generation());
+    let verdict = live.policy.decide(facts);
+    if matches!(verdict, Verdict::Deny(_)) && facts.claim.name().is_none() {
+        record.learned(facts.learned);
+    }
+    shadow::judge(live, facts, &verdict, record);
+    permitted(verdict, record)
 }
 
-/// Connects to where the permit leads. In audit mode an answer that the guard refuses is let through
-/// to where the client was going, and recorded.
-pub(super) async fn dial(
+/// What came of dialling where the permit leads. In audit mode an answer that the guard refuses is let
+/// through to where the client was going, and recorded.
+pub(super) async fn connected(
+    dialled: Result<Upstream, DialError>,
     dialer: &Dialer,
     permit: Permit,
-    dst: OriginalDst,
+    ends: &Ends<'_>,
     record: &mut Record,
-) -> Result<Upstream, Stop> {
-    let upstream = match dialer.dial(&permit).await {
+) -> Result<(Permit, Upstream), Stop> {
+    let (permit, dialled) = match dialled {
         Err(error) if let Some(reason) = error.denial() => {
             debug!(%error, "refused");
-            let permit = permitted(permit.refuse(reason, dst), record)?;
-            dialer.dial(&permit).await
+            let permit = permitted(permit.refuse(reason, ends.dst), record)?;
+            let dialled = dialer.dial(&permit, ends).await;
+            (permit, dialled)
         }
-        outcome => outcome,
-    }
-    .map_err(Stop::Unreachable)?;
+        dialled => (permit, dialled),
+    };
+    let upstream = dialled.map_err(Stop::Unreachable)?;
     if upstream.redialled {
         record.redialled();
     }
     record.connected(upstream.addr, upstream.resolve_time, upstream.connect_time);
-    Ok(upstream)
+    Ok((permit, upstream))
 }
 
 fn permitted(verdict: Verdict, record: &mut Record) -> Result<Permit, Stop> {
     match verdict {
         Verdict::Permit(permit) => {
-            let would_deny = permit.would_deny().map(|denial| denial.reason);
-            record.permitted(permit.service().cloned(), would_deny);
+            record.permitted((&permit).into());
             Ok(permit)
         }
-        Verdict::Deny(Denial {
-            reason, service, ..
-        }) => Err(Stop::Denied { reason, service }),
+        Verdict::Deny(denial) => Err(Stop::Denied(denial)),
     }
 }

@@ -1,11 +1,13 @@
 //! Why a connection does not go on, for the record and for the client.
 
 use http::StatusCode;
+use tokio::net::TcpStream;
 
 use crate::account::Outcome;
 use crate::dial::DialError;
+use crate::policy::Denial;
 use crate::relay::{CloseReason, Cut, Side};
-use crate::types::{DenyReason, ResponseFlag, ServiceName};
+use crate::types::{DenyReason, Generation, ResponseFlag};
 
 use super::words::{Alert, Words};
 
@@ -13,26 +15,29 @@ use super::words::{Alert, Words};
 #[derive(Debug)]
 pub(super) enum Stop {
     /// It is refused.
-    Denied {
-        /// Why.
-        reason: DenyReason,
-        /// The service that came nearest.
-        service: Option<ServiceName>,
-    },
+    Denied(Denial),
     /// It may be made, but can't be.
     Unreachable(DialError),
     /// The client went away.
     ClientGone,
     /// The gateway ends.
     Cut,
+    /// The gateway takes no more connections.
+    Draining,
+}
+
+/// Why the gateway ends a connection that is joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The gateway ends.
+    Cut,
+    /// This policy forbids it.
+    Revoked(Generation),
 }
 
 impl From<DenyReason> for Stop {
     fn from(reason: DenyReason) -> Self {
-        Self::Denied {
-            reason,
-            service: None,
-        }
+        Self::Denied(reason.into())
     }
 }
 
@@ -40,10 +45,7 @@ impl Stop {
     /// For the record.
     pub(super) fn outcome(&self) -> Outcome {
         match self {
-            Self::Denied { reason, service } => Outcome::Denied {
-                reason: *reason,
-                service: service.clone(),
-            },
+            Self::Denied(denial) => Outcome::Denied(denial.clone()),
             Self::Unreachable(error) => Outcome::Unreachable {
                 reason: error.label(),
                 flag: error.flag(),
@@ -52,16 +54,20 @@ impl Stop {
                 reason: "client_reset",
                 flag: ResponseFlag::DownstreamConnectionTermination,
             },
-            Self::Cut => closed(CloseReason::Cut(Cut::Cancelled)),
+            Self::Cut => closed(CloseReason::Cut(Cut::Cancelled), None),
+            Self::Draining => Outcome::Closed {
+                reason: "draining",
+                flag: ResponseFlag::None,
+            },
         }
     }
 
     /// For the client, if it is there to be told.
     pub(super) fn words(&self) -> Option<Words> {
         match self {
-            Self::Denied { reason, .. } => Some((*reason).into()),
+            Self::Denied(denial) => Some(denial.reason.into()),
             Self::Unreachable(error) => Some(unreachable(error)),
-            Self::ClientGone => None,
+            Self::ClientGone | Self::Draining => None,
             Self::Cut => Some(Words {
                 alert: Alert::InternalError,
                 status: StatusCode::SERVICE_UNAVAILABLE,
@@ -78,9 +84,12 @@ fn unreachable(error: &DialError) -> Words {
         DialError::Timeout { .. } => StatusCode::GATEWAY_TIMEOUT,
         DialError::Resolve { .. }
         | DialError::Refused { .. }
+        | DialError::Mismatch { .. }
+        | DialError::Overflow
         | DialError::NoEndpoint
         | DialError::Socket { .. }
-        | DialError::Connect { .. } => StatusCode::BAD_GATEWAY,
+        | DialError::Connect { .. }
+        | DialError::Tls { .. } => StatusCode::BAD_GATEWAY,
     };
     Words {
         alert: Alert::InternalError,
@@ -90,11 +99,24 @@ fn unreachable(error: &DialError) -> Words {
     }
 }
 
-/// How a relay ended, for the record.
-pub(super) fn closed(by: CloseReason) -> Outcome {
+/// Has both sockets of a connection end with a reset when they are closed.
+pub(super) fn reset(both: [&TcpStream; 2]) -> CloseReason {
+    for stream in both {
+        // It fails on no TCP socket; if it did, the peer would see an end instead.
+        let _ = stream.set_zero_linger();
+    }
+    CloseReason::Cut(Cut::Cancelled)
+}
+
+/// How a relay ended, for the record; `ending` is why the gateway ended it, if it did.
+pub(super) fn closed(by: CloseReason, ending: Option<Ending>) -> Outcome {
+    if let (CloseReason::Cut(Cut::Cancelled), Some(Ending::Revoked(by))) = (by, ending) {
+        return Outcome::Revoked { by };
+    }
     let flag = match by {
         CloseReason::Finished { .. } | CloseReason::Cut(Cut::Cancelled) => ResponseFlag::None,
         CloseReason::Cut(Cut::IdleTimeout) => ResponseFlag::UpstreamRequestTimeout,
+        CloseReason::Cut(Cut::MaxDuration) => ResponseFlag::DurationTimeout,
         CloseReason::Cut(Cut::Reset { by: side } | Cut::Failed { side, .. }) => match side {
             Side::Client => ResponseFlag::DownstreamConnectionTermination,
             Side::Upstream => ResponseFlag::UpstreamConnectionTermination,

@@ -1,7 +1,7 @@
 //! Why a connection could not be made.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::guard::Refused;
@@ -26,6 +26,17 @@ pub enum DialError {
         /// What it resolved to.
         answers: Vec<Refused>,
     },
+    /// The client's own address is not one of the name's, and its service wants that.
+    #[error("{ip} is not an address of {name}")]
+    Mismatch {
+        /// The name.
+        name: HostName,
+        /// The client's address.
+        ip: IpAddr,
+    },
+    /// The service has as many connections as it may.
+    #[error("the service has as many connections as it may")]
+    Overflow,
     /// The service has nowhere to connect to.
     #[error("the service has no endpoint")]
     NoEndpoint,
@@ -41,6 +52,14 @@ pub enum DialError {
     #[error("cannot connect to {addr}: {source}")]
     Connect {
         /// The address that was tried first.
+        addr: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// It was connected, but TLS could not be agreed on, or its certificate is not right.
+    #[error("TLS with {addr}: {source}")]
+    Tls {
+        /// The address.
         addr: SocketAddr,
         /// Why.
         source: io::Error,
@@ -105,9 +124,12 @@ impl DialError {
                 ..
             } => "resolve_server",
             Self::Refused { .. } => DenyReason::ResolvedAddressRefused.label(),
+            Self::Mismatch { .. } => DenyReason::SniIpMismatch.label(),
+            Self::Overflow => DenyReason::LimitService.label(),
             Self::NoEndpoint => "no_endpoint",
             Self::Socket { .. } => "socket",
             Self::Connect { source, .. } => connect_label(source.kind()),
+            Self::Tls { source, .. } => tls_label(source.kind()),
             Self::Timeout { .. } => "connect_timeout",
         }
     }
@@ -116,11 +138,15 @@ impl DialError {
     pub fn flag(&self) -> ResponseFlag {
         match self {
             Self::Resolve { .. } => ResponseFlag::DnsResolutionFailed,
-            Self::Refused { .. } => ResponseFlag::UnauthorizedExternalService,
-            Self::NoEndpoint => ResponseFlag::NoHealthyUpstream,
-            Self::Socket { .. } | Self::Connect { .. } | Self::Timeout { .. } => {
-                ResponseFlag::UpstreamConnectionFailure
+            Self::Refused { .. } | Self::Mismatch { .. } => {
+                ResponseFlag::UnauthorizedExternalService
             }
+            Self::Overflow => ResponseFlag::UpstreamOverflow,
+            Self::NoEndpoint => ResponseFlag::NoHealthyUpstream,
+            Self::Socket { .. }
+            | Self::Connect { .. }
+            | Self::Tls { .. }
+            | Self::Timeout { .. } => ResponseFlag::UpstreamConnectionFailure,
         }
     }
 
@@ -128,10 +154,13 @@ impl DialError {
     pub fn denial(&self) -> Option<DenyReason> {
         match self {
             Self::Refused { .. } => Some(DenyReason::ResolvedAddressRefused),
+            Self::Mismatch { .. } => Some(DenyReason::SniIpMismatch),
+            Self::Overflow => Some(DenyReason::LimitService),
             Self::Resolve { .. }
             | Self::NoEndpoint
             | Self::Socket { .. }
             | Self::Connect { .. }
+            | Self::Tls { .. }
             | Self::Timeout { .. } => None,
         }
     }
@@ -144,6 +173,14 @@ fn connect_label(kind: io::ErrorKind) -> &'static str {
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "connect_unreachable",
         io::ErrorKind::TimedOut => "connect_timeout",
         _ => "connect_failed",
+    }
+}
+
+/// What rustls finds wrong is invalid data; anything else is the connection's.
+fn tls_label(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::InvalidData => "tls_refused",
+        _ => "tls_failed",
     }
 }
 

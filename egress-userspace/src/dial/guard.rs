@@ -13,6 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use ipnet::{Ipv4Net, Ipv6Net};
 
 use crate::policy::Permit;
+use crate::types::Location;
 
 /// An address that may be dialled: one that stands in the permit, or an answer that passed the guard.
 ///
@@ -30,7 +31,7 @@ impl Cleared {
     pub(super) fn answer(permit: &Permit, ip: IpAddr, port: u16) -> Result<Self, Refused> {
         let ip = ip.to_canonical();
         if !permit.lists(ip) {
-            check(ip)?;
+            check_answer(ip, permit.terms().location)?;
         }
         Ok(Self(SocketAddr::new(ip, port)))
     }
@@ -59,11 +60,11 @@ pub enum Class {
     Loopback,
     /// The local link, with most clouds' metadata servers.
     LinkLocal,
-    /// Private networks (RFC 1918, RFC 4193), with AWS's IPv6 metadata server.
+    /// Private networks (RFC 1918, RFC 4193).
     Private,
     /// Carrier-grade NAT (RFC 6598), with Alibaba's metadata server.
     Shared,
-    /// A cloud's metadata server on an address that is otherwise public.
+    /// A cloud's metadata server on an address that is otherwise public or private.
     Metadata,
     /// Many receivers.
     Multicast,
@@ -118,12 +119,21 @@ const V6: &[(Ipv6Net, Class)] = &[
     (v6([0, 0, 0, 0, 0, 0, 0, 0], 128), Class::Unspecified),
     (v6([0, 0, 0, 0, 0, 0, 0, 1], 128), Class::Loopback),
     // NAT64 prefixes of local use (RFC 8215): where the IPv4 address stands in them is not known.
-    (v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48), Class::Private),
+    (v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48), Class::Reserved),
     // Discard-only (RFC 6666).
     (v6([0x100, 0, 0, 0, 0, 0, 0, 0], 64), Class::Reserved),
     (v6([0x2001, 2, 0, 0, 0, 0, 0, 0], 48), Class::Benchmarking),
     // Segment routing identifiers (RFC 9602).
     (v6([0x5f00, 0, 0, 0, 0, 0, 0, 0], 16), Class::Reserved),
+    // AWS's and Google's metadata servers.
+    (
+        v6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254], 128),
+        Class::Metadata,
+    ),
+    (
+        v6([0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254], 128),
+        Class::Metadata,
+    ),
     (v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7), Class::Private),
     (v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10), Class::LinkLocal),
     // Site-local, withdrawn by RFC 3879, still private where it is used.
@@ -132,13 +142,17 @@ const V6: &[(Ipv6Net, Class)] = &[
 ];
 
 /// Refuses what is not a public address, also when it stands inside an IPv6 address that a
-/// translator or tunnel turns into it.
-fn check(ip: IpAddr) -> Result<(), Refused> {
+/// translator or tunnel turns into it. What is inside the mesh may be private too.
+pub fn check_answer(ip: IpAddr, location: Location) -> Result<(), Refused> {
+    let ip = ip.to_canonical();
     let class = match ip {
         IpAddr::V4(ip) => class_v4(ip),
         IpAddr::V6(ip) => class_v6(ip),
     };
-    class.map_or(Ok(()), |class| Err(Refused { ip, class }))
+    match (class, location) {
+        (None, _) | (Some(Class::Private), Location::MeshInternal) => Ok(()),
+        (Some(class), _) => Err(Refused { ip, class }),
+    }
 }
 
 fn class_v4(ip: Ipv4Addr) -> Option<Class> {

@@ -1,40 +1,80 @@
-//! From a permit to a connected socket: resolve, guard the answer, connect.
+//! From a permit to a connected socket: resolve, guard the answer, choose, connect.
+//!
+//! What a service's traffic policy says is done here, but for what holds while bytes move: that is
+//! in [`Upstream::pool`] for whoever moves them.
 
+mod balance;
 mod connect;
 mod error;
 mod guard;
+mod lease;
+mod memory;
+mod names;
 mod order;
+mod outlier;
 mod plan;
+mod proxy;
+mod race;
 mod resolve;
 mod runtime;
+mod seen;
+mod service;
 mod settings;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use fastrand::Rng;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
+use self::balance::Balance;
 use self::connect::AttemptError;
 use self::guard::Cleared;
+use self::names::Names;
+use self::order::order;
+use self::race::{Lost, Pace, race};
+use self::service::State;
 use crate::net::Mark;
 use crate::policy::Permit;
-use crate::types::UpstreamAddr;
+use crate::types::{
+    Claim, ClientAddr, ClientTls, ConnectionPool, OriginalDst, ProxyProtocol, TrafficPolicy,
+    UpstreamAddr,
+};
 
 pub use self::error::{DialError, ResolveError};
-pub use self::guard::{Class, Refused};
+pub use self::guard::{Class, Refused, check_answer};
+pub use self::lease::Lease;
+pub use self::memory::Memory;
+pub(crate) use self::memory::SPARE_ATTEMPTS;
 pub use self::resolve::{Answer, HickoryResolver, Resolve, Resolving, servers};
+pub use self::seen::Seen;
+pub use self::service::ServiceStats;
 pub use self::settings::{DialSettings, DnsSettings};
+pub use self::tls::{Contexts, TlsError};
 
-/// Makes the gateway's own connections.
+/// Makes the gateway's own connections. Cheap to clone: what is in it is shared.
+#[derive(Clone)]
 pub struct Dialer {
     settings: DialSettings,
-    resolver: Arc<dyn Resolve>,
+    names: Names,
     marker: Arc<dyn Mark>,
-    /// Counts connections, so that each starts at another of a service's addresses.
-    turn: AtomicUsize,
+    memory: Arc<Memory>,
+    contexts: Arc<Contexts>,
+}
+
+/// Whose connection is to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends<'a> {
+    /// Where the client's socket is.
+    pub client: ClientAddr,
+    /// Where it wanted to go.
+    pub dst: OriginalDst,
+    /// What it said in its first bytes.
+    pub claim: &'a Claim,
 }
 
 /// A connection to where a permit leads.
@@ -50,54 +90,166 @@ pub struct Upstream {
     pub connect_time: Duration,
     /// The client's own address was not among the name's, so another is dialled.
     pub redialled: bool,
+    /// What its service says of it while it lasts.
+    pub pool: ConnectionPool,
+    /// Its room among its service's connections: to be held as long as it lasts.
+    pub lease: Lease,
 }
 
 impl Dialer {
-    /// A dialer that asks `resolver` for names and has `marker` exempt its sockets.
-    pub fn new(settings: DialSettings, resolver: Arc<dyn Resolve>, marker: Arc<dyn Mark>) -> Self {
+    /// A dialer that asks `resolver` for names, has `marker` exempt its sockets, and knows what the
+    /// dialers before it learned.
+    pub fn new(
+        settings: DialSettings,
+        resolver: Arc<dyn Resolve>,
+        marker: Arc<dyn Mark>,
+        memory: Arc<Memory>,
+    ) -> Self {
+        let names = Names {
+            resolver,
+            seen: Arc::clone(memory.seen()),
+            grace: settings.grace,
+        };
         Self {
             settings,
-            resolver,
+            names,
             marker,
-            turn: AtomicUsize::new(0),
+            memory,
+            contexts: Arc::default(),
         }
     }
 
+    /// The same dialler, speaking TLS to upstreams as `contexts` say.
+    #[must_use]
+    pub fn speaking(&self, contexts: Contexts) -> Self {
+        Self {
+            contexts: Arc::new(contexts),
+            ..self.clone()
+        }
+    }
+
+    /// What it remembers.
+    pub fn memory(&self) -> &Arc<Memory> {
+        &self.memory
+    }
+
     /// Connects to where `permit` leads.
-    pub async fn dial(&self, permit: &Permit) -> Result<Upstream, DialError> {
+    pub async fn dial(&self, permit: &Permit, ends: &Ends<'_>) -> Result<Upstream, DialError> {
         let started = Instant::now();
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let plan = plan::plan(permit, &self.resolver, turn).await?;
+        let TrafficPolicy {
+            pool,
+            balancer,
+            proxy_protocol,
+            ref tls,
+            ..
+        } = *permit.terms().traffic;
+        let state = self.memory.services.state(permit);
+        let mut lease =
+            Lease::take(state.as_ref(), pool.max_connections).ok_or(DialError::Overflow)?;
+        let plan = plan::plan(permit, &self.names, self.settings.locality.as_ref()).await?;
         let planned = Instant::now();
-        let (addr, stream) = self.connect(&plan.addresses).await?;
+        let all: Vec<_> = plan.candidates.iter().map(|c| c.addr.addr()).collect();
+        let mut balance = Balance {
+            balancer,
+            turn: self.memory.turn(permit),
+            source: balance::source(ends.client.ip()),
+            state: state.as_deref(),
+            rng: Rng::new(),
+        };
+        let addresses = order(plan.candidates, &mut balance);
+        let failed = |addr| blame(state.as_deref(), permit, addr, &all);
+        let (addr, mut stream) = self.connect(&addresses, &pool, failed).await?;
+        lease.settle(addr);
+        if let Some(version) = proxy_protocol {
+            self.introduce(version, ends, &mut stream, addr).await?;
+        }
+        if let Some(tls) = tls {
+            stream = self.secure(tls, permit, ends, stream, addr).await?;
+        }
         Ok(Upstream {
             stream,
             addr: UpstreamAddr::new(addr),
             resolve_time: plan.resolved.then(|| planned - started),
             connect_time: planned.elapsed(),
             redialled: plan.redialled,
+            pool,
+            lease,
         })
     }
 
-    async fn connect(&self, addresses: &[Cleared]) -> Result<(SocketAddr, TcpStream), DialError> {
-        let DialSettings {
-            connect_timeout,
-            attempt_delay,
-        } = self.settings;
-        let attempt = |addr| connect::open(addr, Arc::clone(&self.marker));
-        timeout(
-            connect_timeout,
-            connect::race(addresses, attempt_delay, attempt),
-        )
-        .await
-        .map_err(|_elapsed| DialError::Timeout {
-            after: connect_timeout,
-        })?
-        .map_err(|failure| match failure {
-            Some((addr, AttemptError::Socket(source))) => DialError::Socket { addr, source },
-            Some((addr, AttemptError::Connect(source))) => DialError::Connect { addr, source },
-            None => DialError::NoEndpoint,
-        })
+    async fn connect(
+        &self,
+        addresses: &[Cleared],
+        pool: &ConnectionPool,
+        failed: impl Fn(SocketAddr),
+    ) -> Result<(SocketAddr, TcpStream), DialError> {
+        let pace = Pace {
+            timeout: pool
+                .connect_timeout
+                .unwrap_or(self.settings.connect_timeout),
+            delay: self.settings.attempt_delay,
+            spare: Arc::clone(&self.memory.spare),
+        };
+        let attempt = |addr| connect::open(addr, pool.keepalive, Arc::clone(&self.marker));
+        race(addresses, &pace, attempt, failed)
+            .await
+            .map_err(|lost| match lost {
+                Lost::Nowhere => DialError::NoEndpoint,
+                Lost::Timeout => DialError::Timeout {
+                    after: pace.timeout,
+                },
+                Lost::Failed(addr, AttemptError::Socket(source)) => {
+                    DialError::Socket { addr, source }
+                }
+                Lost::Failed(addr, AttemptError::Connect(source)) => {
+                    DialError::Connect { addr, source }
+                }
+            })
+    }
+
+    /// Tells the upstream who the client is. Nothing was sent before, so there is room for it.
+    async fn introduce(
+        &self,
+        version: ProxyProtocol,
+        ends: &Ends<'_>,
+        stream: &mut TcpStream,
+        addr: SocketAddr,
+    ) -> Result<(), DialError> {
+        let header = proxy::header(version, ends.client, ends.dst);
+        let after = self.settings.connect_timeout;
+        timeout(after, stream.write_all(&header))
+            .await
+            .map_err(|_elapsed| DialError::Timeout { after })?
+            .map_err(|source| DialError::Connect { addr, source })
+    }
+
+    /// Speaks TLS to the upstream, for a client that does not.
+    async fn secure(
+        &self,
+        tls: &ClientTls,
+        permit: &Permit,
+        ends: &Ends<'_>,
+        stream: TcpStream,
+        addr: SocketAddr,
+    ) -> Result<TcpStream, DialError> {
+        let wanted = tls::Wanted {
+            tls,
+            name: permit.target().name().or(ends.claim.name()),
+            ip: addr.ip(),
+            alpn: ends.claim.alpn(),
+        };
+        let after = self.settings.connect_timeout;
+        timeout(after, tls::originate(&self.contexts, &wanted, stream))
+            .await
+            .map_err(|_elapsed| DialError::Timeout { after })?
+            .map_err(|source| DialError::Tls { addr, source })
+    }
+}
+
+/// Holds a failure against an address, if its service wants that.
+fn blame(state: Option<&State>, permit: &Permit, addr: SocketAddr, all: &[SocketAddr]) {
+    if let (Some(state), Some(rules)) = (state, &permit.terms().traffic.outlier) {
+        state.failed(addr, all, rules);
     }
 }
 

@@ -1,93 +1,89 @@
-//! The order in which addresses are tried.
+//! The order in which addresses are tried: near ones first, balanced among those that are as near.
 
+use std::collections::BTreeMap;
+
+use tokio::time::Instant;
+
+use super::balance::Balance;
 use super::guard::Cleared;
+use super::service::is_ejected;
+use crate::types::Locality;
 
 /// Most addresses tried for one connection. At one every 250 ms no more than 40 begin within the
 /// connect timeout; fewer keep a name with a thousand addresses from becoming a scan of them.
 pub(super) const MAX_ADDRESSES: usize = 16;
+/// Region, zone and subzone.
+const LOCALITY_PARTS: usize = 3;
 
-/// Alternates between the families, IPv6 first (RFC 8305 section 4), and starts `turn` further on in
-/// each, so that connections spread over all addresses.
-pub(super) fn interleave(addresses: Vec<Cleared>, turn: usize) -> Vec<Cleared> {
-    let (mut v6, mut v4): (Vec<_>, Vec<_>) = addresses
-        .into_iter()
-        .partition(|cleared| cleared.addr().is_ipv6());
-    rotate(&mut v6, turn);
-    rotate(&mut v4, turn);
-    let (mut v6, mut v4) = (v6.into_iter(), v4.into_iter());
-    let pairs = std::iter::from_fn(|| match (v6.next(), v4.next()) {
+/// An address that a connection may go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Candidate {
+    pub(super) addr: Cleared,
+    /// Its share, relative to the others'.
+    pub(super) weight: u32,
+    /// How far away it is.
+    pub(super) distance: usize,
+    /// An IPv4 address of a name that has IPv6 addresses too: it comes beside one of those (RFC 8305
+    /// section 4), and has no share of its own.
+    pub(super) second: bool,
+}
+
+/// How many parts of its locality an endpoint does not share with the node. Where the node's is not
+/// known, all are as near.
+pub(super) fn distance(node: Option<&Locality>, endpoint: Option<&Locality>) -> usize {
+    let Some(node) = node else { return 0 };
+    let shared = endpoint.map_or(0, |endpoint| {
+        let parts = node.parts().zip(endpoint.parts());
+        parts.take_while(|(ours, its)| ours == its).count()
+    });
+    LOCALITY_PARTS.saturating_sub(shared)
+}
+
+/// Nearest first. Ejected ones are passed over, unless all are: then they are tried anyway, for the
+/// gateway may be what is wrong.
+pub(super) fn order(mut candidates: Vec<Candidate>, balance: &mut Balance<'_>) -> Vec<Cleared> {
+    pass_over_ejected(&mut candidates, balance);
+    let mut tiers = BTreeMap::<_, Vec<_>>::new();
+    for candidate in candidates {
+        tiers.entry(candidate.distance).or_default().push(candidate);
+    }
+    let mut ordered = Vec::new();
+    for tier in tiers.into_values() {
+        for candidate in balanced(tier, balance) {
+            if !ordered.contains(&candidate.addr) {
+                ordered.push(candidate.addr);
+            }
+            if ordered.len() == MAX_ADDRESSES {
+                return ordered;
+            }
+        }
+    }
+    ordered
+}
+
+fn pass_over_ejected(candidates: &mut Vec<Candidate>, balance: &Balance<'_>) {
+    let Some(state) = balance.state else { return };
+    let now = Instant::now();
+    state.with(|addresses| {
+        let ejected = |candidate: &Candidate| is_ejected(addresses, &candidate.addr.addr(), now);
+        if !candidates.iter().all(ejected) {
+            candidates.retain(|candidate| !ejected(candidate));
+        }
+    });
+}
+
+/// Each family in the balancer's order, one of the second after each of the first.
+fn balanced(tier: Vec<Candidate>, balance: &mut Balance<'_>) -> impl Iterator<Item = Candidate> {
+    let (second, first): (Vec<_>, Vec<_>) =
+        tier.into_iter().partition(|candidate| candidate.second);
+    let mut first = balance.order(first).into_iter();
+    let mut second = balance.order(second).into_iter();
+    let pairs = std::iter::from_fn(move || match (first.next(), second.next()) {
         (None, None) => None,
         pair => Some(pair),
     });
-    pairs
-        .flat_map(|(v6, v4)| v6.into_iter().chain(v4))
-        .take(MAX_ADDRESSES)
-        .collect()
-}
-
-/// Starts `turn` further on.
-pub(super) fn rotate<T>(items: &mut [T], turn: usize) {
-    if let Some(start) = turn.checked_rem(items.len()) {
-        items.rotate_left(start);
-    }
+    pairs.flat_map(|(first, second)| first.into_iter().chain(second))
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::{IpAddr, SocketAddr};
-
-    use super::*;
-
-    fn cleared(addrs: &[&str]) -> Vec<Cleared> {
-        addrs
-            .iter()
-            .map(|a| Cleared::permitted(a.parse().expect("an address")))
-            .collect()
-    }
-
-    #[test]
-    fn families_alternate_and_ipv6_goes_first() {
-        let given = cleared(&[
-            "192.0.2.1:1",
-            "192.0.2.2:1",
-            "192.0.2.3:1",
-            "[2001:db8::1]:1",
-        ]);
-        let expected = cleared(&[
-            "[2001:db8::1]:1",
-            "192.0.2.1:1",
-            "192.0.2.2:1",
-            "192.0.2.3:1",
-        ]);
-        assert_eq!(interleave(given, 0), expected);
-    }
-
-    #[test]
-    fn each_turn_starts_at_another_address_of_each_family() {
-        let given = [
-            "192.0.2.1:1",
-            "192.0.2.2:1",
-            "[2001:db8::1]:1",
-            "[2001:db8::2]:1",
-        ];
-        let expected = cleared(&[
-            "[2001:db8::2]:1",
-            "192.0.2.2:1",
-            "[2001:db8::1]:1",
-            "192.0.2.1:1",
-        ]);
-        assert_eq!(interleave(cleared(&given), 1), expected);
-        assert_eq!(
-            interleave(cleared(&given), 2),
-            interleave(cleared(&given), 0)
-        );
-    }
-
-    #[test]
-    fn a_name_with_many_addresses_does_not_become_a_scan() {
-        let many: Vec<_> = (0..1_000u16)
-            .map(|port| Cleared::permitted(SocketAddr::new(IpAddr::from([192, 0, 2, 1]), port)))
-            .collect();
-        assert_eq!(interleave(many, 0).len(), MAX_ADDRESSES);
-    }
-}
+mod tests;

@@ -1,58 +1,112 @@
-//! From a permit to the addresses to try: resolve its names and guard the answers.
+//! From a permit to the addresses that the connection may go to: resolve its names and guard the
+//! answers.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use tokio_util::task::AbortOnDropHandle;
 
 use super::guard::Cleared;
+use super::names::{Names, has};
+use super::order::{Candidate, distance};
 use super::resolve::Answer;
-use super::{DialError, Resolve, ResolveError, order};
-use crate::policy::{EndpointHost, EndpointTarget, Permit, Target};
-use crate::types::HostName;
+use super::{DialError, ResolveError};
+use crate::policy::{EndpointHost, EndpointTarget, Permit, Required, Spread, Target};
+use crate::types::{HostName, Locality};
 
-/// The addresses to try, in order. At least one.
+/// Where a connection may go: at least one address, in no order.
+#[derive(Debug)]
 pub(super) struct Plan {
-    pub(super) addresses: Vec<Cleared>,
+    pub(super) candidates: Vec<Candidate>,
     /// There was a name to resolve.
     pub(super) resolved: bool,
     /// The client's own address was not among the name's.
     pub(super) redialled: bool,
 }
 
-/// Plans one connection. `turn` counts connections: each starts at another of the addresses.
+/// Plans one connection from a node that is at `here`.
 pub(super) async fn plan(
     permit: &Permit,
-    resolver: &Arc<dyn Resolve>,
-    turn: usize,
+    names: &Names,
+    here: Option<&Locality>,
 ) -> Result<Plan, DialError> {
+    let verified = match permit.required() {
+        Some(required) => Some(verify(names, required).await?),
+        None => None,
+    };
     match permit.target() {
         Target::Address(addr) => Ok(Plan {
-            addresses: vec![Cleared::permitted(*addr)],
-            resolved: false,
+            candidates: vec![alone(Cleared::permitted(*addr))],
+            resolved: verified.is_some(),
             redialled: false,
         }),
-        Target::Name {
-            name, port, prefer, ..
-        } => {
-            let answers = clear(permit, name, *port, resolver.resolve(name).await)?;
-            let own = prefer.and_then(|ip| find(&answers, ip));
-            let redialled = prefer.is_some() && own.is_none();
-            let addresses = own.map_or_else(|| order::interleave(answers, turn), |own| vec![own]);
-            Ok(Plan {
-                addresses,
-                resolved: true,
-                redialled,
-            })
+        Target::Answer { name, addr } => Ok(Plan {
+            candidates: clear(permit, name, addr.port(), &[addr.ip()])?
+                .into_iter()
+                .map(alone)
+                .collect(),
+            resolved: verified.is_some(),
+            redialled: false,
+        }),
+        Target::Name { name, port, prefer } => {
+            let verified = verified.filter(|verified| verified.name == name);
+            named(permit, names, (name, *port), *prefer, verified).await
         }
         Target::Endpoints(targets) => Ok(Plan {
-            addresses: endpoints(permit, targets, resolver, turn).await?,
-            resolved: targets
-                .iter()
-                .any(|target| matches!(target.host, EndpointHost::Name(..))),
+            candidates: endpoints(permit, targets, names, here).await?,
+            resolved: verified.is_some()
+                || targets
+                    .iter()
+                    .any(|target| matches!(target.host, EndpointHost::Name(..))),
             redialled: false,
         }),
     }
+}
+
+/// A name that has, or had a moment ago, the address that the client wanted.
+struct Verified<'a> {
+    name: &'a HostName,
+    answer: Vec<IpAddr>,
+    /// Whether the answer still has it.
+    now: bool,
+}
+
+async fn verify<'a>(
+    names: &Names,
+    Required { name, ip }: &'a Required,
+) -> Result<Verified<'a>, DialError> {
+    let mut answer = ask(names, name).await?;
+    if !names.verify(name, *ip, &mut answer).await {
+        return Err(DialError::Mismatch {
+            name: name.clone(),
+            ip: *ip,
+        });
+    }
+    let now = has(&answer, *ip);
+    Ok(Verified { name, answer, now })
+}
+
+/// The addresses of the name that the client sent; if its own is wanted and is one of them, that alone.
+async fn named(
+    permit: &Permit,
+    names: &Names,
+    (name, port): (&HostName, u16),
+    prefer: Option<IpAddr>,
+    verified: Option<Verified<'_>>,
+) -> Result<Plan, DialError> {
+    let (answer, moved) = match verified {
+        Some(verified) => (verified.answer, !verified.now),
+        None => (ask(names, name).await?, false),
+    };
+    let cleared = clear(permit, name, port, &answer)?;
+    let own = prefer.and_then(|ip| find(&cleared, ip));
+    Ok(Plan {
+        redialled: moved || (prefer.is_some() && own.is_none()),
+        candidates: match own {
+            Some(own) => vec![alone(own)],
+            None => candidates(permit, cleared, 1, 0),
+        },
+        resolved: true,
+    })
 }
 
 enum Source<'a> {
@@ -60,53 +114,102 @@ enum Source<'a> {
     Name(&'a HostName, u16, AbortOnDropHandle<Answer>),
 }
 
-/// The addresses of all endpoints, starting `turn` further on. A name that gives no address is
-/// passed over as long as there is another endpoint. Of too many, each turn leaves out others.
+/// The addresses of all endpoints. A name that gives no address is passed over as long as there is
+/// another endpoint.
 async fn endpoints(
     permit: &Permit,
     targets: &[EndpointTarget],
-    resolver: &Arc<dyn Resolve>,
-    turn: usize,
-) -> Result<Vec<Cleared>, DialError> {
+    names: &Names,
+    here: Option<&Locality>,
+) -> Result<Vec<Candidate>, DialError> {
     // All lookups run at once, so that a slow one does not add to the next.
-    let mut sources: Vec<_> = targets
+    let sources: Vec<_> = targets
         .iter()
-        .map(|target| begin(target, resolver))
+        .map(|target| (target, begin(target, names)))
         .collect();
-    order::rotate(&mut sources, turn);
-    let mut addresses = Vec::new();
+    let mut found = Vec::new();
     let mut failure = None;
-    for source in sources {
+    for (target, source) in sources {
+        let distance = distance(here, target.locality.as_ref());
         match source {
-            Source::Address(addr) => addresses.push(Cleared::permitted(addr)),
+            Source::Address(addr) => found.push(Candidate {
+                addr: Cleared::permitted(addr),
+                weight: target.weight,
+                distance,
+                second: false,
+            }),
             Source::Name(name, port, lookup) => {
                 let answer = lookup
                     .await
-                    .unwrap_or_else(|error| Err(ResolveError::Server(error.to_string())));
-                match clear(permit, name, port, answer) {
-                    Ok(answers) => addresses.extend(order::interleave(answers, turn)),
+                    .unwrap_or_else(|error| Err(ResolveError::Server(error.to_string())))
+                    .map_err(|source| unresolved(name, source))
+                    .and_then(|answer| clear(permit, name, port, &answer));
+                match answer {
+                    Ok(cleared) => {
+                        found.extend(candidates(permit, cleared, target.weight, distance));
+                    }
                     Err(error) => failure = failure.or(Some(error)),
                 }
             }
         }
     }
-    addresses.truncate(order::MAX_ADDRESSES);
-    if addresses.is_empty() {
+    if found.is_empty() {
         Err(failure.unwrap_or(DialError::NoEndpoint))
     } else {
-        Ok(addresses)
+        Ok(found)
     }
 }
 
-fn begin<'a>(target: &'a EndpointTarget, resolver: &Arc<dyn Resolve>) -> Source<'a> {
+fn begin<'a>(target: &'a EndpointTarget, names: &Names) -> Source<'a> {
     match &target.host {
         EndpointHost::Address(addr) => Source::Address(*addr),
         EndpointHost::Name(name, port) => {
-            let (resolver, wanted) = (Arc::clone(resolver), name.clone());
-            let lookup = tokio::spawn(async move { resolver.resolve(&wanted).await });
+            let (names, wanted) = (names.clone(), name.clone());
+            let lookup = tokio::spawn(async move { names.ask(&wanted).await });
             Source::Name(name, *port, AbortOnDropHandle::new(lookup))
         }
     }
+}
+
+async fn ask(names: &Names, name: &HostName) -> Result<Vec<IpAddr>, DialError> {
+    let answer = names.ask(name).await;
+    answer.map_err(|source| unresolved(name, source))
+}
+
+/// An address that no other is chosen instead of.
+fn alone(addr: Cleared) -> Candidate {
+    Candidate {
+        addr,
+        weight: 1,
+        distance: 0,
+        second: false,
+    }
+}
+
+/// The addresses of one name. Of a service that wants one address for a connection, the first of each
+/// family is taken: a node that one family does not lead out of still has the other.
+fn candidates(
+    permit: &Permit,
+    cleared: Vec<Cleared>,
+    weight: u32,
+    distance: usize,
+) -> Vec<Candidate> {
+    let (v6, v4): (Vec<_>, Vec<_>) = cleared.into_iter().partition(|c| c.addr().is_ipv6());
+    let both = !v6.is_empty() && !v4.is_empty();
+    let taken = match permit.terms().spread {
+        Spread::All => usize::MAX,
+        Spread::First => 1,
+    };
+    let v6 = v6.into_iter().take(taken).map(|addr| (addr, false));
+    let v4 = v4.into_iter().take(taken).map(|addr| (addr, both));
+    v6.chain(v4)
+        .map(|(addr, second)| Candidate {
+            addr,
+            weight,
+            distance,
+            second,
+        })
+        .collect()
 }
 
 /// Guards an answer: what is refused is left out, and if nothing remains it is an error.
@@ -114,16 +217,12 @@ fn clear(
     permit: &Permit,
     name: &HostName,
     port: u16,
-    answer: Answer,
+    answer: &[IpAddr],
 ) -> Result<Vec<Cleared>, DialError> {
-    let answer = answer.map_err(|source| DialError::Resolve {
-        name: name.clone(),
-        source,
-    })?;
     let mut cleared = Vec::new();
     let mut refused = Vec::new();
     for ip in answer {
-        match Cleared::answer(permit, ip, port) {
+        match Cleared::answer(permit, *ip, port) {
             Ok(addr) => cleared.push(addr),
             Err(why) => refused.push(why),
         }
@@ -131,18 +230,21 @@ fn clear(
     if !cleared.is_empty() {
         return Ok(cleared);
     }
-    let name = name.clone();
     Err(if refused.is_empty() {
-        DialError::Resolve {
-            name,
-            source: ResolveError::NoAddress,
-        }
+        unresolved(name, ResolveError::NoAddress)
     } else {
         DialError::Refused {
-            name,
+            name: name.clone(),
             answers: refused,
         }
     })
+}
+
+fn unresolved(name: &HostName, source: ResolveError) -> DialError {
+    DialError::Resolve {
+        name: name.clone(),
+        source,
+    }
 }
 
 fn find(answers: &[Cleared], wanted: IpAddr) -> Option<Cleared> {
@@ -151,33 +253,4 @@ fn find(answers: &[Cleared], wanted: IpAddr) -> Option<Cleared> {
         .iter()
         .copied()
         .find(|cleared| cleared.addr().ip() == wanted)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::resolve::Resolving;
-    use super::*;
-    use crate::policy::Terms;
-
-    struct Nobody;
-
-    impl Resolve for Nobody {
-        fn resolve<'a>(&'a self, name: &'a HostName) -> Resolving<'a> {
-            panic!("{name} was not to be resolved")
-        }
-    }
-
-    #[tokio::test]
-    async fn a_service_with_many_endpoints_does_not_become_a_scan() {
-        let resolver: Arc<dyn Resolve> = Arc::new(Nobody);
-        let many: Vec<_> = (1..1_000)
-            .map(|port| EndpointHost::Address(SocketAddr::from(([192, 0, 2, 1], port))))
-            .map(EndpointTarget::new)
-            .collect();
-        let permit = Permit::for_test(Target::Endpoints(many.into()), Terms::default());
-        let plan = plan(&permit, &resolver, 500).await.expect("a plan");
-        assert_eq!(plan.addresses.len(), order::MAX_ADDRESSES);
-        let first = plan.addresses.first().expect("an address").addr();
-        assert_eq!(first.port(), 501);
-    }
 }

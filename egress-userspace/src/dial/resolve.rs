@@ -35,6 +35,9 @@ pub type Resolving<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 pub trait Resolve: Send + Sync {
     /// The IPv4 and IPv6 addresses of `name`.
     fn resolve<'a>(&'a self, name: &'a HostName) -> Resolving<'a>;
+
+    /// The same, not from a cache.
+    fn resolve_anew<'a>(&'a self, name: &'a HostName) -> Resolving<'a>;
 }
 
 /// Asks DNS servers, and keeps their answers as long as their TTL allows.
@@ -43,6 +46,8 @@ pub trait Resolve: Send + Sync {
 /// than the DNS turn an allowed name into another, or into an address of its own.
 pub struct HickoryResolver {
     resolver: Resolver<MarkedRuntime>,
+    /// The same servers, and nothing is kept.
+    uncached: Resolver<MarkedRuntime>,
     /// For each record type of a lookup; they run at the same time.
     timeout: Duration,
 }
@@ -50,21 +55,40 @@ pub struct HickoryResolver {
 impl HickoryResolver {
     /// A resolver whose sockets `marker` exempts. Fails when no servers are set and
     /// `/etc/resolv.conf` cannot be read or names none.
-    pub fn new(settings: &DnsSettings, marker: Arc<dyn Mark>) -> io::Result<Self> {
+    pub fn new(settings: &DnsSettings, marker: &Arc<dyn Mark>) -> io::Result<Self> {
         let servers = servers(settings)?.into_iter().map(server).collect();
         let config = ResolverConfig::from_name_servers(servers);
-        let resolver = Resolver::builder_with_config(config, MarkedRuntime::new(marker))
-            .with_options(options(settings))
-            .build()
-            .map_err(io::Error::other)?;
+        let resolver = |cache_size| {
+            let runtime = MarkedRuntime::new(Arc::clone(marker));
+            let mut options = options(settings);
+            options.cache_size = cache_size;
+            Resolver::builder_with_config(config.clone(), runtime)
+                .with_options(options)
+                .build()
+                .map_err(io::Error::other)
+        };
         Ok(Self {
-            resolver,
+            resolver: resolver(settings.cache_size)?,
+            uncached: resolver(0)?,
             timeout: settings.timeout,
         })
     }
 
-    async fn lookup(&self, name: Name, record_type: RecordType) -> Answer {
-        let lookup = timeout(self.timeout, self.resolver.lookup(name, record_type)).await;
+    async fn both(&self, resolver: &Resolver<MarkedRuntime>, name: &HostName) -> Answer {
+        let name = absolute(name)?;
+        let v6 = self.lookup(resolver, name.clone(), RecordType::AAAA);
+        let v4 = self.lookup(resolver, name, RecordType::A);
+        let (v6, v4) = tokio::join!(v6, v4);
+        merge(v6, v4)
+    }
+
+    async fn lookup(
+        &self,
+        resolver: &Resolver<MarkedRuntime>,
+        name: Name,
+        record_type: RecordType,
+    ) -> Answer {
+        let lookup = timeout(self.timeout, resolver.lookup(name, record_type)).await;
         let found = lookup
             .map_err(|_elapsed| ResolveError::Timeout)?
             .map_err(error)?;
@@ -78,13 +102,11 @@ impl HickoryResolver {
 
 impl Resolve for HickoryResolver {
     fn resolve<'a>(&'a self, name: &'a HostName) -> Resolving<'a> {
-        Box::pin(async move {
-            let name = absolute(name)?;
-            let v6 = self.lookup(name.clone(), RecordType::AAAA);
-            let v4 = self.lookup(name, RecordType::A);
-            let (v6, v4) = tokio::join!(v6, v4);
-            merge(v6, v4)
-        })
+        Box::pin(self.both(&self.resolver, name))
+    }
+
+    fn resolve_anew<'a>(&'a self, name: &'a HostName) -> Resolving<'a> {
+        Box::pin(self.both(&self.uncached, name))
     }
 }
 
@@ -147,7 +169,6 @@ fn options(settings: &DnsSettings) -> ResolverOpts {
     options.timeout = settings.timeout / u32::from(tries);
     // Hickory counts what comes after the first try.
     options.attempts = usize::from(tries - 1);
-    options.cache_size = settings.cache_size;
     options.positive_max_ttl = Some(settings.max_ttl);
     options.negative_max_ttl = Some(MAX_NEGATIVE_TTL);
     options

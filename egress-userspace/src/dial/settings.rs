@@ -3,13 +3,19 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::types::Locality;
+
 /// How connections are made.
 #[derive(Clone, Debug)]
 pub struct DialSettings {
-    /// For all attempts of one connection together.
+    /// For all attempts of one connection together, unless its service says otherwise.
     pub connect_timeout: Duration,
     /// How long an attempt has before the next address is tried beside it.
     pub attempt_delay: Duration,
+    /// How long after an answer has run out its addresses are still the name's.
+    pub grace: Duration,
+    /// Where this node is; endpoints near it come first.
+    pub locality: Option<Locality>,
 }
 
 /// How names are resolved.

@@ -1,5 +1,8 @@
 //! Dialling, with a resolver that knows only its table and listeners on loopback.
 
+mod traffic;
+mod trust;
+
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -9,8 +12,8 @@ use proptest::prelude::*;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::policy::{EndpointHost, EndpointTarget, Target, Terms};
-use crate::types::{DenyReason, HostName, ResponseFlag};
+use crate::policy::{EndpointHost, EndpointTarget, Required, Target, Terms};
+use crate::types::{Claim, DenyReason, HostName, ResponseFlag};
 
 struct Unmarked;
 
@@ -27,6 +30,10 @@ impl Resolve for Table {
     fn resolve<'a>(&'a self, name: &'a HostName) -> Resolving<'a> {
         let answer = self.0.get(name).cloned();
         Box::pin(async move { answer.unwrap_or_else(|| panic!("{name} was not to be resolved")) })
+    }
+
+    fn resolve_anew<'a>(&'a self, name: &'a HostName) -> Resolving<'a> {
+        self.resolve(name)
     }
 }
 
@@ -54,11 +61,35 @@ fn settings() -> DialSettings {
     DialSettings {
         connect_timeout: Duration::from_secs(10),
         attempt_delay: Duration::from_millis(250),
+        grace: Duration::from_mins(10),
+        locality: None,
+    }
+}
+
+/// One client for all.
+fn ends() -> Ends<'static> {
+    Ends {
+        client: ClientAddr::new("127.0.0.1:40000".parse().expect("an address")),
+        dst: OriginalDst::new("192.0.2.7:443".parse().expect("an address")),
+        claim: &Claim::Opaque,
     }
 }
 
 fn dialer(entries: &[(&str, Answer)]) -> Dialer {
-    Dialer::new(settings(), table(entries), Arc::new(Unmarked))
+    with(settings(), table(entries))
+}
+
+fn with(settings: DialSettings, resolver: Arc<dyn Resolve>) -> Dialer {
+    Dialer::new(settings, resolver, Arc::new(Unmarked), Arc::default())
+}
+
+async fn planned(
+    permit: &Permit,
+    resolver: Arc<dyn Resolve>,
+) -> Result<Vec<SocketAddr>, DialError> {
+    let dialer = with(settings(), resolver);
+    let plan = plan::plan(permit, &dialer.names, None).await?;
+    Ok(plan.candidates.iter().map(|c| c.addr.addr()).collect())
 }
 
 fn permit(target: Target, listed: &[&str]) -> Permit {
@@ -76,7 +107,6 @@ fn to_name(name: &str, port: u16, prefer: Option<&str>) -> Target {
         name: host(name),
         port,
         prefer,
-        require: None,
     }
 }
 
@@ -97,7 +127,7 @@ async fn an_address_is_dialled_as_it_is_and_nothing_is_resolved() {
     let (_listener, port) = listen("127.0.0.1").await;
     let addr = (Ipv4Addr::LOCALHOST, port).into();
     let upstream = dialer(&[])
-        .dial(&permit(Target::Address(addr), &[]))
+        .dial(&permit(Target::Address(addr), &[]), &ends())
         .await
         .expect("connects");
     assert_eq!(upstream.addr.socket_addr(), addr);
@@ -109,7 +139,7 @@ async fn a_name_is_resolved_and_dialled() {
     let (_listener, port) = listen("127.0.0.1").await;
     let dialer = dialer(&[("a.example", Ok(ips(&["127.0.0.1"])))]);
     let permit = permit(to_name("a.example", port, None), &["127.0.0.0/8"]);
-    let upstream = dialer.dial(&permit).await.expect("connects");
+    let upstream = dialer.dial(&permit, &ends()).await.expect("connects");
     assert_eq!(upstream.addr.port(), port);
     assert!(upstream.resolve_time.is_some());
 }
@@ -119,7 +149,7 @@ async fn an_answer_that_is_not_public_is_refused_unless_listed() {
     let (listener, port) = listen("127.0.0.1").await;
     let dialer = dialer(&[("a.example", Ok(ips(&["127.0.0.1", "10.0.0.1"])))]);
     let error = dialer
-        .dial(&permit(to_name("a.example", port, None), &[]))
+        .dial(&permit(to_name("a.example", port, None), &[]), &ends())
         .await
         .expect_err("fails");
     assert_eq!(error.denial(), Some(DenyReason::ResolvedAddressRefused));
@@ -138,13 +168,9 @@ async fn of_a_mixed_answer_only_what_passes_is_dialled() {
     let answer = Ok(ips(&["10.0.0.1", "127.0.0.2", "192.0.2.1"]));
     let resolver = table(&[("a.example", answer)]);
     let permit = permit(to_name("a.example", 443, None), &[]);
-    let addresses = plan::plan(&permit, &resolver, 0)
-        .await
-        .expect("a plan")
-        .addresses;
     let expected = "192.0.2.1:443".parse().expect("an address");
     assert_eq!(
-        addresses.iter().map(|a| a.addr()).collect::<Vec<_>>(),
+        planned(&permit, resolver).await.expect("a plan"),
         [expected]
     );
 }
@@ -155,7 +181,7 @@ async fn the_clients_own_address_is_dialled_if_the_name_has_it() {
     let dialer = dialer(&[("a.example", Ok(ips(&["127.0.0.2", "127.0.0.3"])))]);
     let target = to_name("a.example", port, Some("127.0.0.3"));
     let upstream = dialer
-        .dial(&permit(target, &["127.0.0.0/8"]))
+        .dial(&permit(target, &["127.0.0.0/8"]), &ends())
         .await
         .expect("connects");
     assert_eq!(upstream.addr.to_string(), format!("127.0.0.3:{port}"));
@@ -169,7 +195,7 @@ async fn a_false_name_reaches_only_what_it_names() {
     let dialer = dialer(&[("a.example", Ok(ips(&["127.0.0.2"])))]);
     let target = to_name("a.example", port, Some("127.0.0.3"));
     let upstream = dialer
-        .dial(&permit(target, &["127.0.0.0/8"]))
+        .dial(&permit(target, &["127.0.0.0/8"]), &ends())
         .await
         .expect("connects");
     assert_eq!(upstream.addr.to_string(), format!("127.0.0.2:{port}"));
@@ -191,7 +217,14 @@ async fn endpoints_take_turns_and_a_dead_one_is_passed_over() {
     let dialer = dialer(&[]);
     let mut ports = Vec::new();
     for _ in 0..4 {
-        ports.push(dialer.dial(&permit).await.expect("connects").addr.port());
+        ports.push(
+            dialer
+                .dial(&permit, &ends())
+                .await
+                .expect("connects")
+                .addr
+                .port(),
+        );
     }
     assert_eq!(ports, [first, second, second, first]);
 }
@@ -207,7 +240,12 @@ async fn an_endpoint_whose_name_is_gone_is_passed_over() {
         .map(|n| EndpointTarget::new(EndpointHost::Name(host(n), port)));
     let here = permit(Target::Endpoints(endpoints.into()), &["127.0.0.1/32"]);
     assert_eq!(
-        dialer.dial(&here).await.expect("connects").addr.port(),
+        dialer
+            .dial(&here, &ends())
+            .await
+            .expect("connects")
+            .addr
+            .port(),
         port
     );
 
@@ -216,7 +254,7 @@ async fn an_endpoint_whose_name_is_gone_is_passed_over() {
         port,
     ))];
     let error = dialer
-        .dial(&permit(Target::Endpoints(gone.into()), &[]))
+        .dial(&permit(Target::Endpoints(gone.into()), &[]), &ends())
         .await
         .expect_err("fails");
     assert_eq!(error.label(), "resolve_nxdomain");
@@ -226,14 +264,17 @@ async fn an_endpoint_whose_name_is_gone_is_passed_over() {
 async fn failures_have_their_labels_and_flags() {
     let addr = (Ipv4Addr::LOCALHOST, closed_port().await).into();
     let refused = dialer(&[])
-        .dial(&permit(Target::Address(addr), &[]))
+        .dial(&permit(Target::Address(addr), &[]), &ends())
         .await
         .expect_err("fails");
     assert_eq!(refused.label(), "connect_refused");
     assert_eq!(refused.flag(), ResponseFlag::UpstreamConnectionFailure);
 
     let nowhere = permit(Target::Endpoints([].into()), &[]);
-    let nowhere = dialer(&[]).dial(&nowhere).await.expect_err("fails");
+    let nowhere = dialer(&[])
+        .dial(&nowhere, &ends())
+        .await
+        .expect_err("fails");
     assert_eq!(
         (nowhere.label(), nowhere.flag()),
         ("no_endpoint", ResponseFlag::NoHealthyUpstream)
@@ -247,7 +288,7 @@ async fn failures_have_their_labels_and_flags() {
     ] {
         let dialer = dialer(&[("a.example", Err(source))]);
         let error = dialer
-            .dial(&permit(to_name("a.example", 1, None), &[]))
+            .dial(&permit(to_name("a.example", 1, None), &[]), &ends())
             .await
             .expect_err("fails");
         assert_eq!(
@@ -269,9 +310,9 @@ async fn an_upstream_that_never_accepts_is_given_up_in_time() {
         connect_timeout: Duration::from_millis(50),
         ..settings()
     };
-    let dialer = Dialer::new(settings, table(&[]), Arc::new(Unmarked));
+    let dialer = with(settings, table(&[]));
     let permit = permit(Target::Address(addr), &[]);
-    let dialled = timeout(Duration::from_secs(5), dialer.dial(&permit)).await;
+    let dialled = timeout(Duration::from_secs(5), dialer.dial(&permit, &ends())).await;
     let error = dialled.expect("in time").expect_err("fails");
     assert!(matches!(error, DialError::Timeout { .. }), "{error}");
     assert_eq!(error.label(), "connect_timeout");
@@ -293,17 +334,20 @@ proptest! {
     fn no_answer_is_dialled_unguarded(
         answer in prop::collection::vec(any_ip(), 0..8),
         prefer in prop::option::of(any_ip()),
-        turn: usize,
+        require in prop::option::of(any_ip()),
     ) {
         let permit = permit(
-            Target::Name { name: host("a.example"), port: 443, prefer, require: None },
+            Target::Name { name: host("a.example"), port: 443, prefer },
             &["10.1.0.0/16"],
         );
+        let permit = match require {
+            Some(ip) => permit.requiring(Required { name: host("a.example"), ip }),
+            None => permit,
+        };
         let resolver = table(&[("a.example", Ok(answer.clone()))]);
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let planned = runtime.block_on(plan::plan(&permit, &resolver, turn));
-        for address in planned.map(|plan| plan.addresses).unwrap_or_default() {
-            let ip = address.addr().ip();
+        for address in runtime.block_on(planned(&permit, resolver)).unwrap_or_default() {
+            let ip = address.ip();
             prop_assert!(answer.iter().any(|a| a.to_canonical() == ip));
             let passes = Cleared::answer(&Permit::for_test(Target::Endpoints([].into()), Terms::default()), ip, 443);
             prop_assert!(permit.lists(ip) || passes.is_ok(), "{ip}");

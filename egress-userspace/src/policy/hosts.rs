@@ -1,4 +1,4 @@
-//! Host patterns → what is stored with them: one hash lookup for the name, one for each suffix.
+//! Host patterns → who lists them: one hash lookup for the name, one for each suffix.
 
 use std::hash::BuildHasher as _;
 use std::iter;
@@ -9,102 +9,229 @@ use hashbrown::HashTable;
 
 use crate::types::{HostName, HostPattern};
 
-/// An immutable index. All patterns share one text and one list, so that a pattern costs a table
-/// entry and its bytes, and no allocation of its own.
-#[derive(Debug)]
-pub(super) struct HostIndex<T> {
-    /// All keys, end to end.
-    arena: String,
-    table: HashTable<Entry>,
+/// An immutable index. A pattern costs its bytes and one more, and a table entry of 8 bytes; it has no
+/// allocation of its own.
+#[derive(Debug, Default)]
+pub(super) struct HostIndex {
+    /// All names, each behind its length in one byte: a name has at most 253.
+    arena: Vec<u8>,
+    exact: HashTable<Entry>,
+    /// Apart from the names themselves: there are few, and each lookup asks here for each dot.
+    suffixes: HashTable<Entry>,
     /// Seeded at random, so that nobody can choose names that collide.
     hasher: RandomState,
-    values: Vec<T>,
+    /// Where in `members` each pattern's are that several ids list.
+    lists: Vec<Range<u32>>,
+    members: Vec<Member>,
 }
 
-/// Where a key and its values are.
 #[derive(Debug)]
 struct Entry {
-    key: Range<usize>,
-    values: Range<usize>,
+    /// Where the name is in the arena.
+    name: u32,
+    owner: Owner,
 }
 
-impl<T> HostIndex<T> {
-    /// Builds the index; the values of one pattern keep their order.
-    pub(super) fn new<'p>(patterns: impl IntoIterator<Item = (&'p HostPattern, T)>) -> Self {
-        let mut pairs: Vec<_> = patterns
-            .into_iter()
-            .map(|(p, value)| (key(p), value))
-            .collect();
-        // Stable, so that equal keys come together and their values stay in order.
-        pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
+/// The id that lists a pattern; with the highest bit, the list of them.
+#[derive(Clone, Copy, Debug)]
+struct Owner(u32);
 
-        let mut index = Self {
-            arena: String::new(),
-            table: HashTable::new(),
-            hasher: RandomState::default(),
-            values: Vec::new(),
-        };
-        let mut first = 0;
-        for group in pairs.chunk_by(|(a, _), (b, _)| a == b) {
-            let key = group.first().map_or("", |(key, _)| key);
-            index.insert(key, first..first + group.len());
-            first += group.len();
+/// One of several ids that list a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Member {
+    port: u16,
+    id: u32,
+}
+
+/// How closely a pattern describes a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum HostMatch {
+    /// A suffix of this many bytes.
+    Suffix(usize),
+    /// The name itself.
+    Exact,
+}
+
+/// The ids that list a pattern.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ids<'a> {
+    one: Option<u32>,
+    /// Ordered by port.
+    many: &'a [Member],
+}
+
+impl<'a> Ids<'a> {
+    /// Those that may have `port`: a single one is not asked whether it has.
+    pub(super) fn on(self, port: u16) -> impl Iterator<Item = u32> + 'a {
+        let start = self.many.partition_point(|member| member.port < port);
+        let rest = self.many.get(start..).unwrap_or_default().iter();
+        let many = rest.take_while(move |member| member.port == port);
+        self.one.into_iter().chain(many.map(|member| member.id))
+    }
+
+    /// All, one with several ports several times.
+    pub(super) fn all(self) -> impl Iterator<Item = u32> + 'a {
+        let many = self.many.iter().map(|member| member.id);
+        self.one.into_iter().chain(many)
+    }
+}
+
+impl HostIndex {
+    /// Builds the index. Where several ids list one pattern, each is found on its `ports` alone.
+    pub(super) fn new<'p, P: Iterator<Item = u16>>(
+        patterns: impl Iterator<Item = (&'p HostPattern, u32)> + Clone,
+        ports: impl Fn(u32) -> P,
+    ) -> Self {
+        let is_exact = |pattern: &HostPattern| matches!(pattern, HostPattern::Exact(_));
+        let mut index = Self::default();
+        let exact = patterns.clone().filter(|(p, _)| is_exact(p)).count();
+        index.exact.reserve(exact, |_| 0);
+        let mut shared: Vec<Vec<u32>> = Vec::new();
+        for (pattern, id) in patterns {
+            index.insert(pattern, id, &mut shared);
         }
-        index.values = pairs.into_iter().map(|(_, value)| value).collect();
+        for ids in shared {
+            let start = offset(index.members.len());
+            let with_port = |id| ports(id).map(move |port| Member { port, id });
+            let mut members: Vec<_> = ids.into_iter().flat_map(with_port).collect();
+            members.sort_unstable();
+            index.members.extend(members);
+            index.lists.push(start..offset(index.members.len()));
+        }
+        let Self {
+            arena,
+            exact,
+            hasher,
+            ..
+        } = &mut index;
+        exact.shrink_to_fit(|entry| hasher.hash_one(name_at(arena, entry.name)));
+        arena.shrink_to_fit();
+        index.members.shrink_to_fit();
         index
     }
 
-    /// The values of every pattern that matches, the most specific pattern first: the name itself,
-    /// then the longest suffix, then shorter ones.
-    pub(super) fn matches<'a>(&'a self, name: &HostName) -> impl Iterator<Item = &'a [T]> {
-        let name = name.as_str();
-        let suffixes = name
-            .match_indices('.')
-            .filter_map(|(dot, _)| name.get(dot..));
-        iter::once(name)
-            .chain(suffixes)
-            .filter_map(|key| self.get(key))
+    /// The ids of every pattern that matches, the most specific pattern first: the name itself, then
+    /// the longest suffix, then shorter ones.
+    pub(super) fn matches(&self, name: &HostName) -> impl Iterator<Item = (HostMatch, Ids<'_>)> {
+        let name = name.as_str().as_bytes();
+        let exact = iter::once_with(move || Some((HostMatch::Exact, self.get(&self.exact, name)?)));
+        let dots = (0..name.len()).filter(|i| name.get(*i) == Some(&b'.'));
+        let suffixes = dots.map(move |dot| {
+            let suffix = name.get(dot + 1..)?;
+            let ids = self.get(&self.suffixes, suffix)?;
+            Some((HostMatch::Suffix(suffix.len()), ids))
+        });
+        exact.chain(suffixes).flatten()
     }
 
-    fn get(&self, key: &str) -> Option<&[T]> {
-        let is_key = |entry: &Entry| self.arena.get(entry.key.clone()) == Some(key);
-        let entry = self.table.find(self.hasher.hash_one(key), is_key)?;
-        self.values.get(entry.values.clone())
+    fn get(&self, table: &HashTable<Entry>, name: &[u8]) -> Option<Ids<'_>> {
+        let is_name = |entry: &Entry| name_at(&self.arena, entry.name) == name;
+        let entry = table.find(self.hasher.hash_one(name), is_name)?;
+        Some(match entry.owner.list() {
+            None => Ids {
+                one: Some(entry.owner.0),
+                many: &[],
+            },
+            Some(list) => Ids {
+                one: None,
+                many: self.list(list).unwrap_or_default(),
+            },
+        })
     }
 
-    fn insert(&mut self, key: &str, values: Range<usize>) {
-        let start = self.arena.len();
-        self.arena.push_str(key);
-        let entry = Entry {
-            key: start..self.arena.len(),
-            values,
+    fn list(&self, list: u32) -> Option<&[Member]> {
+        let Range { start, end } = self.lists.get(list as usize)?;
+        self.members.get(*start as usize..*end as usize)
+    }
+
+    fn insert(&mut self, pattern: &HostPattern, id: u32, shared: &mut Vec<Vec<u32>>) {
+        let Self {
+            arena,
+            exact,
+            suffixes,
+            hasher,
+            ..
+        } = self;
+        let (table, name) = match pattern {
+            HostPattern::Exact(name) => (exact, name.as_str().as_bytes()),
+            HostPattern::Suffix(name) => (suffixes, name.as_str().as_bytes()),
         };
-        let (arena, hasher) = (&self.arena, &self.hasher);
-        let hash = |e: &Entry| hasher.hash_one(arena.get(e.key.clone()).unwrap_or_default());
-        self.table.insert_unique(hasher.hash_one(key), entry, hash);
+        let hash = hasher.hash_one(name);
+        if let Some(entry) = table.find_mut(hash, |entry| name_at(arena, entry.name) == name) {
+            entry.owner = entry.owner.and(id, shared);
+            return;
+        }
+        let entry = Entry {
+            name: offset(arena.len()),
+            owner: Owner(id),
+        };
+        arena.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
+        arena.extend_from_slice(name);
+        let hash_of = |entry: &Entry| hasher.hash_one(name_at(arena, entry.name));
+        table.insert_unique(hash, entry, hash_of);
     }
 }
 
-/// A name is its own key; `*.example.com` has the key `.example.com`, which no name is.
-fn key(pattern: &HostPattern) -> String {
-    match pattern {
-        HostPattern::Exact(name) => name.to_string(),
-        HostPattern::Suffix(name) => format!(".{name}"),
+impl Owner {
+    const LIST: u32 = 1 << 31;
+
+    fn list(self) -> Option<u32> {
+        (self.0 & Self::LIST != 0).then_some(self.0 & !Self::LIST)
     }
+
+    /// This, and `id` too.
+    fn and(self, id: u32, lists: &mut Vec<Vec<u32>>) -> Self {
+        if self.0 == id {
+            return self;
+        }
+        let list = self.list().unwrap_or_else(|| {
+            lists.push(vec![self.0]);
+            offset(lists.len() - 1)
+        });
+        if let Some(ids) = lists.get_mut(list as usize)
+            && ids.last() != Some(&id)
+        {
+            ids.push(id);
+        }
+        Self(list | Self::LIST)
+    }
+}
+
+fn name_at(arena: &[u8], at: u32) -> &[u8] {
+    let behind = arena.get(at as usize..).unwrap_or_default();
+    let Some((length, name)) = behind.split_first() else {
+        return &[];
+    };
+    name.get(..usize::from(*length)).unwrap_or_default()
+}
+
+/// A place in one of the arenas. A registry is read from files of at most 64 MiB, so that all of them
+/// stay far below 4 GiB; what lay beyond would not be found.
+pub(super) fn offset(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn found(patterns: &[&str], name: &str) -> Vec<usize> {
+    /// Pattern number n has port n.
+    fn index(patterns: &[&str]) -> HostIndex {
         let patterns: Vec<HostPattern> = patterns
             .iter()
             .map(|p| p.parse().expect("a pattern"))
             .collect();
-        let index = HostIndex::new(patterns.iter().zip(0..));
+        let port = |id| iter::once(u16::try_from(id).expect("a few"));
+        HostIndex::new(patterns.iter().zip(0..), port)
+    }
+
+    fn found(patterns: &[&str], name: &str) -> Vec<u32> {
         let name = name.parse().expect("a name");
-        index.matches(&name).flatten().copied().collect()
+        let index = index(patterns);
+        index
+            .matches(&name)
+            .flat_map(|(_, ids)| ids.all())
+            .collect()
     }
 
     #[test]
@@ -129,10 +256,17 @@ mod tests {
     }
 
     #[test]
-    fn equal_patterns_keep_their_order() {
-        assert_eq!(
-            found(&["a.example", "b.example", "a.example"], "a.example"),
-            [0, 2]
-        );
+    fn all_that_list_a_pattern_are_found_each_on_its_port() {
+        let patterns = ["a.example", "b.example", "a.example", "a.example"];
+        assert_eq!(found(&patterns, "a.example"), [0, 2, 3]);
+        let name = "a.example".parse().expect("a name");
+        let index = index(&patterns);
+        let on = |port| -> Vec<u32> {
+            index
+                .matches(&name)
+                .flat_map(|(_, ids)| ids.on(port))
+                .collect()
+        };
+        assert_eq!((on(2), on(1)), (vec![2], vec![]));
     }
 }

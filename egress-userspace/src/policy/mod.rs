@@ -1,40 +1,60 @@
 //! The registry, compiled, and the one function that decides. No I/O.
 //!
-//! A service admits a connection if one of its ports does: the port's number is the one the client
-//! asked for, the client speaks its protocol, the name sent is one of `hosts`, and the destination
-//! is in `addresses`; what a service does not list does not matter. Of several that admit it:
+//! A service matches a connection if one of its ports does: the port's number is the one the client
+//! asked for, the client speaks its protocol, the name is one of `hosts`, and the destination is in
+//! `addresses`; what a service does not list does not matter. The name is the one that the client sent
+//! or, for `TCP` services with `hosts`, one that the DNS forwarder told it for its destination.
 //!
-//! 1. one that was found by name comes first: the exact name, then the longest suffix;
-//! 2. then one with `addresses` and no `hosts`, whose protocol sends a name: any name will do;
-//! 3. then `TCP` with `addresses`;
-//! 4. then `TCP` without, which leads to the operator's own endpoints;
+//! If a service with `deny` matches whose `from` may mean the caller, the connection is denied, in
+//! whatever protocol. Else, of those that match and whose `from` means the caller, the one that admits
+//! it is the one
 //!
-//! and within each the one with the longest prefix of `addresses`.
+//! 1. with the most specific selector, no `from` being the least;
+//! 2. found by the name that the client sent: the exact name, then the longest suffix; then one with
+//!    `addresses` and no `hosts` whose protocol sends a name: any will do; then `TCP` by a learned name;
+//!    then `TCP` with `addresses`; then `TCP` without, which leads to the operator's own endpoints;
+//! 3. with the longest prefix of `addresses`;
+//!
+//! and if some match and none is for the caller, it is denied. A route may then lead it elsewhere.
 
 mod hosts;
 mod kernel;
+mod lead;
+mod matching;
 mod nearest;
 mod permit;
 mod ports;
-mod rule;
+mod profile;
+mod registry;
+mod resolve;
+mod routes;
 mod sniff;
+mod target;
+mod terms;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use kernel::{address_rules, enforces};
-pub use permit::{Denial, EndpointHost, EndpointTarget, Permit, Spread, Target, Terms, Verdict};
+pub use permit::{Denial, Permit, Verdict};
+pub use resolve::Resolvable;
 pub use sniff::SniffPlan;
+pub use target::{EndpointHost, EndpointTarget, Required, Target};
+pub use terms::{Spread, Terms};
 
 use crate::types::{
-    Caller, Claim, Generation, HostName, Mode, OriginalDst, OutboundTrafficPolicy, Protocol, Route,
-    Service,
+    Caller, Claim, DenyReason, Ech, Generation, HostName, Mode, OriginalDst, OutboundTrafficPolicy,
+    Route, Service, Trust,
 };
 use hosts::HostIndex;
-use ports::PortRules;
-use rule::Rule;
+use lead::Name;
+use matching::{Match, Ruling};
+use permit::{Admission, Way};
+use ports::Ports;
+use profile::By;
+use registry::Registry;
+use routes::Routes;
 
 /// What holds for all services.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,6 +63,9 @@ pub struct Options {
     pub mode: Mode,
     /// What happens to what no service admits.
     pub outbound: OutboundTrafficPolicy,
+    /// Whether the DNS forwarder knows which names callers were told: then `hosts` of `TCP` services
+    /// are matched against them.
+    pub learns_names: bool,
 }
 
 /// All that a decision depends on, besides the policy.
@@ -63,9 +86,11 @@ pub struct Facts<'a> {
 /// A compiled registry. Immutable: a change is a new one.
 #[derive(Debug)]
 pub struct Policy {
-    /// Rules that are found by name; those of one pattern are ordered by port.
-    names: HostIndex<Arc<Rule>>,
-    ports: HashMap<u16, PortRules>,
+    registry: Registry,
+    /// Services by `hosts`, where any of their ports is found by name.
+    names: HostIndex,
+    ports: Ports,
+    routes: Routes,
     options: Options,
     generation: Generation,
 }
@@ -74,32 +99,26 @@ impl Policy {
     /// Builds the indexes.
     pub fn compile(
         services: &[Service],
-        _routes: &[Route],
+        routes: &[Route],
         options: Options,
         generation: Generation,
     ) -> Self {
-        let mut named = Vec::new();
-        let mut ports: HashMap<u16, PortRules> = HashMap::new();
-        for service in services {
-            let terms = Arc::new(Terms::of(service));
-            // Datagrams are judged in the kernel alone.
-            for port in service
-                .ports
-                .iter()
-                .filter(|port| port.protocol != Protocol::Udp)
-            {
-                let rule = Arc::new(Rule::new(service, port, Arc::clone(&terms)));
-                let by_name = port.protocol.sends_name() && !service.hosts.is_empty();
-                ports.entry(port.number).or_default().add(&rule, by_name);
-                if by_name {
-                    named.extend(service.hosts.iter().map(|host| (host, Arc::clone(&rule))));
-                }
-            }
-        }
-        named.sort_by_key(|(_, rule)| rule.port);
+        let registry = Registry::new(services, options.learns_names);
+        let named_ports = |id| {
+            let lines = registry
+                .profile(id)
+                .map_or(&[][..], |profile| profile.lines());
+            let named = lines.iter().filter(|line| line.by != By::Address);
+            named.map(|line| line.port)
+        };
+        let named = (0..).zip(services);
+        let named = named.filter(|(id, _)| named_ports(*id).next().is_some());
+        let hosts = named.flat_map(|(id, s)| s.hosts.iter().map(move |host| (host, id)));
         Self {
-            names: HostIndex::new(named),
-            ports,
+            names: HostIndex::new(hosts, named_ports),
+            ports: ports::build(&registry, services.len()),
+            routes: Routes::new(routes, services),
+            registry,
             options,
             generation,
         }
@@ -110,72 +129,77 @@ impl Policy {
         self.generation
     }
 
-    /// How to look for a name on a connection to `dst`.
-    pub fn sniff_plan(&self, dst: OriginalDst) -> SniffPlan {
-        match self.ports.get(&dst.port()) {
-            None => SniffPlan::unregistered(dst.port()),
-            Some(port) if port.wants_claim => SniffPlan::Named,
-            Some(_) => SniffPlan::Skip,
-        }
-    }
-
     /// Decides on one connection.
     pub fn decide(&self, facts: &Facts<'_>) -> Verdict {
-        match self.find(facts) {
-            Some(rule) => {
-                Verdict::Permit(rule.permit(facts.dst, facts.claim.name(), self.options.mode))
+        match self.rule(facts) {
+            Ruling::Admitted(found) if found.denies_ech(facts.claim) => {
+                self.denied(facts, self.denial_by(DenyReason::EchDenied, found.id))
             }
-            None => self.unadmitted(facts),
+            Ruling::Admitted(found) => Verdict::Permit(self.permit(facts, &found)),
+            Ruling::Denied(by) => {
+                self.denied(facts, self.denial_by(DenyReason::ServiceDenied, by.id))
+            }
+            Ruling::Barred(by) => {
+                self.denied(facts, self.denial_by(DenyReason::CallerNotAllowed, by.id))
+            }
+            // Nothing is denied, so nothing would be. What a name would have been checked for does not
+            // matter either: the connection goes where it would go without a gateway.
+            Ruling::Unknown if self.options.outbound == OutboundTrafficPolicy::AllowAny => {
+                Verdict::Permit(Permit::passed(facts.dst, None, self.options.mode))
+            }
+            Ruling::Unknown => self.denied(facts, self.denial(facts)),
         }
     }
 
-    fn find(&self, facts: &Facts<'_>) -> Option<&Rule> {
-        self.find_by_name(facts).or_else(|| {
-            self.ports
-                .get(&facts.dst.port())?
-                .find(facts.dst.ip(), facts.claim)
+    /// The right to make a connection that a service admits.
+    fn permit(&self, facts: &Facts<'_>, found: &Match<'_>) -> Permit {
+        let admission = Admission {
+            service: self.registry.name(found.id),
+            rule: self.registry.place(found.id),
+            learned: match found.name {
+                Name::Learned(name) => Some(name.clone()),
+                Name::Sent(_) | Name::None => None,
+            },
+        };
+        let terms = &found.profile.terms;
+        let way = self.routes.way(facts, terms).unwrap_or_else(|| Way {
+            route: None,
+            terms: Arc::clone(terms),
+            target: found.line.lead.target(facts.dst, found.name),
+        });
+        Permit::admitted(admission, way, found.required(facts), self.options.mode)
+    }
+
+    /// What becomes of a connection that is denied.
+    fn denied(&self, facts: &Facts<'_>, denial: Denial) -> Verdict {
+        match self.options.mode {
+            Mode::Enforce => Verdict::Deny(denial),
+            Mode::Audit => {
+                Verdict::Permit(Permit::passed(facts.dst, Some(denial), self.options.mode))
+            }
+        }
+    }
+}
+
+impl Match<'_> {
+    fn denies_ech(&self, claim: &Claim) -> bool {
+        self.profile.ech == Ech::Deny && has_ech(claim)
+    }
+
+    /// The name that the client sent has to have the client's destination.
+    fn required(&self, facts: &Facts<'_>) -> Option<Required> {
+        let Name::Sent(name) = self.name else {
+            return None;
+        };
+        let verified = self.profile.trust == Trust::Verify
+            || self.profile.ech == Ech::RequireVerifiedIp && has_ech(facts.claim);
+        verified.then(|| Required {
+            name: name.clone(),
+            ip: facts.dst.ip(),
         })
     }
-
-    fn find_by_name(&self, facts: &Facts<'_>) -> Option<&Rule> {
-        let mut lists = self.names.matches(facts.claim.name()?);
-        lists.find_map(|rules| closest(on_port(rules, facts.dst.port()), facts))
-    }
-
-    /// What becomes of a connection that no service admits.
-    fn unadmitted(&self, facts: &Facts<'_>) -> Verdict {
-        let Options { mode, outbound } = self.options;
-        match (outbound, mode) {
-            // Nothing is denied, so nothing would be. What a name would have been checked for
-            // does not matter either: the connection goes where it would go without a gateway.
-            (OutboundTrafficPolicy::AllowAny, _) => {
-                Verdict::Permit(Permit::passed(facts.dst, None, mode))
-            }
-            (OutboundTrafficPolicy::RegistryOnly, Mode::Enforce) => {
-                Verdict::Deny(self.denial(facts))
-            }
-            (OutboundTrafficPolicy::RegistryOnly, Mode::Audit) => {
-                Verdict::Permit(Permit::passed(facts.dst, Some(self.denial(facts)), mode))
-            }
-        }
-    }
 }
 
-/// Of one pattern's rules, which are ordered by port, those on `port`.
-fn on_port(rules: &[Arc<Rule>], port: u16) -> &[Arc<Rule>] {
-    let start = rules.partition_point(|rule| rule.port < port);
-    let rest = rules.get(start..).unwrap_or_default();
-    rest.get(..rest.partition_point(|rule| rule.port == port))
-        .unwrap_or_default()
-}
-
-/// The rule that admits the connection and describes its destination most closely.
-fn closest<'a>(rules: &'a [Arc<Rule>], facts: &Facts<'_>) -> Option<&'a Rule> {
-    let spoken = rules
-        .iter()
-        .filter(|rule| rule.protocol.is_spoken_by(facts.claim));
-    let admitting = spoken.filter_map(|rule| Some((rule.closeness(facts.dst.ip())?, rule)));
-    admitting
-        .max_by_key(|(closeness, _)| *closeness)
-        .map(|(_, rule)| rule.as_ref())
+fn has_ech(claim: &Claim) -> bool {
+    matches!(claim, Claim::Tls(tls) if tls.ech)
 }

@@ -1,36 +1,42 @@
 //! Why no service admits a connection, and which came nearest.
 
-use super::rule::Rule;
-use super::{Denial, Facts, Policy};
+use super::permit::Denial;
+use super::profile::{By, Line};
+use super::{Facts, Policy};
 use crate::types::{Claim, DenyReason};
 
+/// DNS over TLS (RFC 7858 section 3.1).
+const DNS_OVER_TLS: u16 = 853;
+
 impl Policy {
-    /// The denial of a connection that no service admits.
+    /// The denial of a connection that a service has to do with.
+    pub(super) fn denial_by(&self, reason: DenyReason, id: u32) -> Denial {
+        Denial {
+            reason,
+            service: Some(self.registry.name(id)),
+            rule: Some(self.registry.place(id)),
+        }
+    }
+
+    /// The denial of a connection that no service matches.
     pub(super) fn denial(&self, facts: &Facts<'_>) -> Denial {
-        if let Some((reason, rule)) = self.nearest(facts) {
-            return Denial {
-                reason,
-                service: Some(rule.service.clone()),
-                rule: Some(rule.place.clone()),
-            };
+        if let Some((reason, id)) = self.nearest(facts) {
+            return self.denial_by(reason, id);
         }
         let reason = match (self.ports.get(&facts.dst.port()), facts.claim) {
+            (None, _) if facts.dst.port() == DNS_OVER_TLS => DenyReason::DnsEncrypted,
             (None, _) => DenyReason::PortNotInRegistry,
             (Some(_), Claim::Malformed(reason)) => *reason,
             (Some(port), _) if !port.has_names => DenyReason::AddressNotInRegistry,
             (Some(_), claim) if claim.name().is_some() => DenyReason::HostNotInRegistry,
             (Some(_), _) => DenyReason::NoName,
         };
-        Denial {
-            reason,
-            service: None,
-            rule: None,
-        }
+        reason.into()
     }
 
     /// The service that fails in the least: its name is right, or else its address. A client whose
     /// message was malformed has said nothing that could be near.
-    fn nearest(&self, facts: &Facts<'_>) -> Option<(DenyReason, &Rule)> {
+    fn nearest(&self, facts: &Facts<'_>) -> Option<(DenyReason, u32)> {
         if matches!(facts.claim, Claim::Malformed(_)) {
             return None;
         }
@@ -38,22 +44,31 @@ impl Policy {
             .or_else(|| self.nearest_by_address(facts))
     }
 
-    fn nearest_by_name(&self, facts: &Facts<'_>) -> Option<(DenyReason, &Rule)> {
-        let rules = self.names.matches(facts.claim.name()?).flatten();
-        rules
-            .map(|rule| (shortcoming(rule, facts), rule.as_ref()))
-            .min_by_key(|(s, _)| *s)
-            .map(|(shortcoming, rule)| (shortcoming.reason(), rule))
+    fn nearest_by_name(&self, facts: &Facts<'_>) -> Option<(DenyReason, u32)> {
+        let sent = facts.claim.name().map(|name| (By::Claim, name));
+        let learned = facts.learned.iter().map(|name| (By::Learned, name));
+        let ids = sent.into_iter().chain(learned).flat_map(|(by, name)| {
+            let lists = self.names.matches(name);
+            lists.flat_map(move |(_, ids)| ids.all().map(move |id| (by, id)))
+        });
+        let near = ids.filter_map(|(by, id)| {
+            let profile = self.registry.profile(id).filter(|profile| !profile.deny)?;
+            let lines = profile.lines().iter().filter(|line| line.by == by);
+            Some((lines.map(|line| shortcoming(line, facts)).min()?, id))
+        });
+        near.min_by_key(|(shortcoming, _)| *shortcoming)
+            .map(|(shortcoming, id)| (shortcoming.reason(), id))
     }
 
-    fn nearest_by_address(&self, facts: &Facts<'_>) -> Option<(DenyReason, &Rule)> {
+    fn nearest_by_address(&self, facts: &Facts<'_>) -> Option<(DenyReason, u32)> {
         let port = self.ports.get(&facts.dst.port())?;
-        let rule = port.covering(facts.dst.ip()).last()?;
-        Some((DenyReason::ProtocolMismatch, rule))
+        let allows = |id: &u32| self.registry.profile(*id).is_some_and(|p| !p.deny);
+        let id = port.covering(facts.dst.ip()).filter(allows).last()?;
+        Some((DenyReason::ProtocolMismatch, id))
     }
 }
 
-/// What keeps a rule with the right name from admitting a connection, the least first.
+/// What keeps a service with the right name from admitting a connection, the least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Shortcoming {
     Address,
@@ -61,10 +76,10 @@ enum Shortcoming {
     Port,
 }
 
-fn shortcoming(rule: &Rule, facts: &Facts<'_>) -> Shortcoming {
-    if rule.port != facts.dst.port() {
+fn shortcoming(line: &Line, facts: &Facts<'_>) -> Shortcoming {
+    if line.port != facts.dst.port() {
         Shortcoming::Port
-    } else if rule.protocol.is_spoken_by(facts.claim) {
+    } else if line.protocol.is_spoken_by(facts.claim) {
         Shortcoming::Address
     } else {
         Shortcoming::Protocol

@@ -1,14 +1,11 @@
 //! What a decision is: a permit that can be dialled, or a denial with its reason.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use ipnet::IpNet;
-
-use crate::types::{
-    DenyReason, HostName, HttpJudging, Locality, Mode, OnRevoke, OriginalDst, Place, Resolution,
-    Service, ServiceName, TrafficPolicy,
-};
+use super::target::{Required, Target};
+use super::terms::Terms;
+use crate::types::{DenyReason, HostName, Mode, OriginalDst, Place, ServiceName};
 
 /// The outcome of [`decide`](super::Policy::decide).
 #[derive(Clone, Debug)]
@@ -30,112 +27,43 @@ pub struct Denial {
     pub rule: Option<Place>,
 }
 
+impl From<DenyReason> for Denial {
+    /// One that no service has to do with.
+    fn from(reason: DenyReason) -> Self {
+        Self {
+            reason,
+            service: None,
+            rule: None,
+        }
+    }
+}
+
 /// The right to one connection. Only this module makes one, and dialling takes nothing else.
 #[derive(Clone, Debug)]
 pub struct Permit {
-    service: Option<ServiceName>,
-    rule: Option<Place>,
-    route: Option<Arc<str>>,
-    terms: Arc<Terms>,
-    target: Target,
+    admission: Option<Admission>,
+    way: Way,
+    required: Option<Required>,
     would_deny: Option<Denial>,
     mode: Mode,
 }
 
-/// What a service says of all its connections. Services that say the same share one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Terms {
-    /// The service's `addresses`.
-    pub listed: Box<[IpNet]>,
-    /// How its connections are spread and bounded.
-    pub traffic: Arc<TrafficPolicy>,
-    /// Which requests are judged, on ports of HTTP in the clear.
-    pub http: HttpJudging,
-    /// What becomes of its connections when a new policy forbids them.
-    pub on_revoke: OnRevoke,
-    /// Which of its addresses may be dialled.
-    pub spread: Spread,
+/// Who admits a connection.
+#[derive(Clone, Debug)]
+pub(super) struct Admission {
+    pub(super) service: ServiceName,
+    pub(super) rule: Place,
+    /// The name by which the service was found, if it is one that the DNS forwarder told the client.
+    pub(super) learned: Option<HostName>,
 }
 
-/// Which of a service's addresses one connection may go to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Spread {
-    /// All, one after the other.
-    #[default]
-    All,
-    /// The first that a name resolves to (`resolution = "DNS_ROUND_ROBIN"`).
-    First,
-}
-
-/// Where a permit leads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// An address that is dialled as it is: the client's own destination.
-    Address(SocketAddr),
-    /// A name that the gateway resolves.
-    Name {
-        /// The name.
-        name: HostName,
-        /// The port to dial.
-        port: u16,
-        /// The client's own address: dialled if it is among the answers (`resolution = "NONE"`).
-        prefer: Option<IpAddr>,
-        /// The client's own address: if it is not one of the name's, nothing is dialled
-        /// (`trust = "verify"`).
-        require: Option<IpAddr>,
-    },
-    /// Addresses and names that the service lists.
-    Endpoints(Arc<[EndpointTarget]>),
-}
-
-/// One endpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EndpointTarget {
-    /// Where, and the port to dial.
-    pub host: EndpointHost,
-    /// Its share, relative to the others'.
-    pub weight: u32,
-    /// Where it is, if that is known.
-    pub locality: Option<Locality>,
-}
-
-/// Where an endpoint is, with the port to dial.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EndpointHost {
-    /// An address, dialled as it is: the operator listed it.
-    Address(SocketAddr),
-    /// A name that the gateway resolves, and the port.
-    Name(HostName, u16),
-}
-
-impl EndpointTarget {
-    /// One that is as good as any other.
-    pub fn new(host: EndpointHost) -> Self {
-        Self {
-            host,
-            weight: 1,
-            locality: None,
-        }
-    }
-}
-
-impl Terms {
-    /// What a service says.
-    pub(super) fn of(service: &Service) -> Self {
-        Self {
-            listed: service.addresses.as_slice().into(),
-            traffic: Arc::clone(&service.traffic),
-            http: service.http,
-            on_revoke: service.on_revoke,
-            spread: match service.resolution {
-                Resolution::DnsRoundRobin => Spread::First,
-                Resolution::None
-                | Resolution::Static
-                | Resolution::Dns
-                | Resolution::DynamicDns => Spread::All,
-            },
-        }
-    }
+/// Where an admitted connection goes, and on which terms.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    /// The route that leads it elsewhere, and the service there.
+    pub(super) route: Option<(Arc<str>, ServiceName)>,
+    pub(super) terms: Arc<Terms>,
+    pub(super) target: Target,
 }
 
 impl Permit {
@@ -143,30 +71,52 @@ impl Permit {
     #[cfg(test)]
     pub(crate) fn for_test(target: Target, terms: Terms) -> Self {
         Self {
-            service: None,
-            rule: None,
-            route: None,
-            terms: Arc::new(terms),
-            target,
+            admission: None,
+            way: Way {
+                route: None,
+                terms: Arc::new(terms),
+                target,
+            },
+            required: None,
             would_deny: None,
             mode: Mode::Enforce,
         }
     }
 
-    /// For a connection that `service` admits on these terms.
+    /// The same, if `required` holds.
+    #[cfg(test)]
+    pub(crate) fn requiring(self, required: Required) -> Self {
+        Self {
+            required: Some(required),
+            ..self
+        }
+    }
+
+    /// The same, from this service.
+    #[cfg(test)]
+    pub(crate) fn by(self, service: ServiceName) -> Self {
+        let admission = Admission {
+            service,
+            rule: Place::default(),
+            learned: None,
+        };
+        Self {
+            admission: Some(admission),
+            ..self
+        }
+    }
+
+    /// For a connection that a service admits.
     pub(super) fn admitted(
-        service: ServiceName,
-        rule: Place,
-        terms: Arc<Terms>,
-        target: Target,
+        admission: Admission,
+        way: Way,
+        required: Option<Required>,
         mode: Mode,
     ) -> Self {
         Self {
-            service: Some(service),
-            rule: Some(rule),
-            route: None,
-            terms,
-            target,
+            admission: Some(admission),
+            way,
+            required,
             would_deny: None,
             mode,
         }
@@ -175,11 +125,13 @@ impl Permit {
     /// For a connection that no service admits, to where the client wanted to go.
     pub(super) fn passed(dst: OriginalDst, would_deny: Option<Denial>, mode: Mode) -> Self {
         Self {
-            service: None,
-            rule: None,
-            route: None,
-            terms: Arc::default(),
-            target: Target::Address(dst.socket_addr()),
+            admission: None,
+            way: Way {
+                route: None,
+                terms: Arc::default(),
+                target: Target::Address(dst.socket_addr()),
+            },
+            required: None,
             would_deny,
             mode,
         }
@@ -189,9 +141,9 @@ impl Permit {
     /// In audit mode the connection goes where the client wanted to go instead.
     pub fn refuse(self, reason: DenyReason, dst: OriginalDst) -> Verdict {
         let denial = Denial {
-            reason,
-            service: self.service,
-            rule: self.rule,
+            service: self.service().cloned(),
+            rule: self.rule().cloned(),
+            ..reason.into()
         };
         match self.mode {
             Mode::Enforce => Verdict::Deny(denial),
@@ -201,33 +153,52 @@ impl Permit {
 
     /// The service that admitted the connection; `None`: passed through unregistered.
     pub fn service(&self) -> Option<&ServiceName> {
-        self.service.as_ref()
+        self.admission.as_ref().map(|admission| &admission.service)
     }
 
     /// Where that service is written.
     pub fn rule(&self) -> Option<&Place> {
-        self.rule.as_ref()
+        self.admission.as_ref().map(|admission| &admission.rule)
+    }
+
+    /// The name by which that service was found, where the client sent none and the DNS forwarder had
+    /// told it one.
+    pub fn learned(&self) -> Option<&HostName> {
+        self.admission.as_ref()?.learned.as_ref()
     }
 
     /// The route that leads it elsewhere.
     pub fn route(&self) -> Option<&str> {
-        self.route.as_deref()
+        self.way.route.as_ref().map(|(name, _)| name.as_ref())
     }
 
-    /// What the service it leads to says of its connections.
+    /// The service that it leads to, whose bounds it counts towards: a route's, else the one that
+    /// admitted it.
+    pub fn destination(&self) -> Option<&ServiceName> {
+        let routed = self.way.route.as_ref().map(|(_, service)| service);
+        routed.or_else(|| self.service())
+    }
+
+    /// What the service it leads to says of its connections. Which requests are judged, and what
+    /// becomes of it when it is forbidden, is for the service that admitted it to say.
     pub fn terms(&self) -> &Terms {
-        &self.terms
+        &self.way.terms
     }
 
     /// Where to dial.
     pub fn target(&self) -> &Target {
-        &self.target
+        &self.way.target
     }
 
-    /// Whether the service lists `ip` in its `addresses`: then a resolved answer may be it although
-    /// it is not public.
+    /// What must hold before anything is dialled; if it does not, that is `sni_ip_mismatch`.
+    pub fn required(&self) -> Option<&Required> {
+        self.required.as_ref()
+    }
+
+    /// Whether the service it leads to lists `ip` in its `addresses`: then a resolved answer may be it
+    /// although it is not public.
     pub fn lists(&self, ip: IpAddr) -> bool {
-        self.terms.listed.iter().any(|net| net.contains(&ip))
+        self.way.terms.lists(ip)
     }
 
     /// What enforcement would have said, in audit mode.

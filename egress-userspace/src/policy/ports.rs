@@ -1,62 +1,133 @@
 //! What the registry has on each port, other than names.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::ops::Range;
 
+use foldhash::fast::RandomState;
 use ipnet::IpNet;
 use prefix_trie::joint::JointPrefixMap;
 
-use super::rule::Rule;
-use crate::types::Claim;
+use super::hosts::offset;
+use super::profile::{By, Line, Selection};
+use super::registry::Registry;
+use crate::types::Caller;
 
-/// The rules of one port.
+/// How many different profiles of a port are asked whether a caller may have to send a name. With
+/// more, it is taken for granted: then nothing is lost but a moment, for the first bytes are looked for.
+const MAX_ASKED: usize = 16;
+
+/// The rules of all ports.
+pub(super) type Ports = HashMap<u16, PortRules, RandomState>;
+
+/// The rules of one port; each is the number of a service.
 #[derive(Debug, Default)]
 pub(super) struct PortRules {
-    /// Rules that are found by address.
-    by_address: JointPrefixMap<IpNet, Vec<Arc<Rule>>>,
-    /// `TCP` rules without addresses, which lead to the operator's own endpoints.
-    anywhere: Option<Arc<Rule>>,
+    /// Where in `ids` those are that list an address.
+    by_address: JointPrefixMap<IpNet, Range<u32>>,
+    ids: Vec<u32>,
+    /// Those without addresses that need no name: they lead to the operator's own endpoints, or deny.
+    pub(super) anywhere: Vec<u32>,
     /// Some rule is found by name.
     pub(super) has_names: bool,
-    /// Some rule depends on what the client sends.
-    pub(super) wants_claim: bool,
+    /// Profiles with rules that depend on what the client sends; `None`: too many to ask.
+    wants_claim: Option<Vec<u32>>,
+}
+
+/// The rules of one port, before they are put in order.
+struct Draft {
+    nets: Vec<(IpNet, u32)>,
+    rules: PortRules,
+}
+
+/// The rules of `count` services.
+pub(super) fn build(registry: &Registry, count: usize) -> Ports {
+    let mut drafts: HashMap<u16, Draft, RandomState> = HashMap::default();
+    for id in 0..offset(count) {
+        let Some(profile) = registry.profile(id) else {
+            continue;
+        };
+        for line in profile.lines() {
+            drafts.entry(line.port).or_default().add(registry, id, line);
+        }
+    }
+    let ports = drafts.into_iter();
+    ports.map(|(port, draft)| (port, draft.finish())).collect()
+}
+
+impl Default for Draft {
+    fn default() -> Self {
+        Self {
+            nets: Vec::new(),
+            rules: PortRules {
+                wants_claim: Some(Vec::new()),
+                ..PortRules::default()
+            },
+        }
+    }
+}
+
+impl Draft {
+    fn add(&mut self, registry: &Registry, id: u32, line: &Line) {
+        let (Some(profile), Some(number)) = (registry.profile(id), registry.profile_id(id)) else {
+            return;
+        };
+        if line.protocol.sends_name()
+            && let Some(asked) = &mut self.rules.wants_claim
+            && !asked.contains(&number)
+        {
+            asked.push(number);
+            if asked.len() > MAX_ASKED {
+                self.rules.wants_claim = None;
+            }
+        }
+        match line.by {
+            By::Claim | By::Learned => self.rules.has_names = true,
+            By::Address => {
+                let listed = &profile.terms.listed;
+                // A service with neither hosts nor addresses says nothing of what it admits.
+                if listed.is_empty() && (profile.deny || !line.protocol.sends_name()) {
+                    self.rules.anywhere.push(id);
+                }
+                self.nets.extend(listed.iter().map(|net| (net.trunc(), id)));
+            }
+        }
+    }
+
+    fn finish(mut self) -> PortRules {
+        self.nets.sort_unstable();
+        self.nets.dedup();
+        for group in self.nets.chunk_by(|(a, _), (b, _)| a == b) {
+            let start = offset(self.rules.ids.len());
+            self.rules.ids.extend(group.iter().map(|(_, id)| *id));
+            let range = start..offset(self.rules.ids.len());
+            if let Some((net, _)) = group.first() {
+                self.rules.by_address.insert(*net, range);
+            }
+        }
+        self.rules
+    }
 }
 
 impl PortRules {
-    pub(super) fn add(&mut self, rule: &Arc<Rule>, by_name: bool) {
-        self.wants_claim |= rule.protocol.sends_name();
-        self.has_names |= by_name;
-        if by_name {
-            return;
-        }
-        if rule.terms.listed.is_empty() && !rule.protocol.sends_name() {
-            self.anywhere.get_or_insert_with(|| Arc::clone(rule));
-        }
-        for net in &rule.terms.listed {
-            self.by_address
-                .entry(*net)
-                .or_default()
-                .push(Arc::clone(rule));
-        }
-    }
-
-    /// The rule that admits `claim` towards `ip`, whatever name it has. One whose protocol sends a
-    /// name comes before `TCP`, a longer prefix before a shorter one, and any prefix before none.
-    pub(super) fn find(&self, ip: IpAddr, claim: &Claim) -> Option<&Rule> {
-        let spoken = self
-            .covering(ip)
-            .filter(|rule| rule.protocol.is_spoken_by(claim));
-        // Of equal keys the last wins, and longer prefixes come later.
-        spoken
-            .max_by_key(|rule| rule.protocol.sends_name())
-            .or(self.anywhere.as_deref())
-    }
-
     /// The rules whose addresses have `ip`, shorter prefixes first.
-    pub(super) fn covering(&self, ip: IpAddr) -> impl Iterator<Item = &Rule> {
-        self.by_address
-            .cover_values(&IpNet::from(ip))
-            .flatten()
-            .map(Arc::as_ref)
+    pub(super) fn covering(&self, ip: IpAddr) -> impl Iterator<Item = u32> {
+        let ranges = self.by_address.cover_values(&IpNet::from(ip));
+        let ids = ranges.filter_map(|range| self.ids.get(range.start as usize..range.end as usize));
+        ids.flatten().copied()
+    }
+
+    /// Whether a rule that depends on what the client sends may concern this caller and destination.
+    pub(super) fn wants_claim(&self, registry: &Registry, caller: &Caller, ip: IpAddr) -> bool {
+        let Some(asked) = &self.wants_claim else {
+            return true;
+        };
+        let profiles = asked
+            .iter()
+            .filter_map(|number| registry.profile_of(*number));
+        let concerns = |profile: &super::profile::Profile| {
+            profile.closeness(ip).is_some() && profile.selects(caller) != Selection::Nobody
+        };
+        profiles.into_iter().any(concerns)
     }
 }

@@ -1,5 +1,9 @@
 //! How long the first bytes of a connection are waited for.
 
+use super::matching::Ruling;
+use super::{Facts, Policy};
+use crate::types::Claim;
+
 /// Whether to look for a name on a connection, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SniffPlan {
@@ -7,7 +11,11 @@ pub enum SniffPlan {
     Skip,
     /// For `sniff.timeout`: a service on the port depends on what the client sends.
     Named,
-    /// For `sniff.detect_timeout`: no service has the port, and a name only makes the log better.
+    /// As `Named`, but the connection is admitted without a name too: it is dialled at once by that,
+    /// and the first bytes of either side decide whether it stays so.
+    Either,
+    /// For `sniff.detect_timeout`: a name changes nothing but what the log says, and how a client is
+    /// told that it is denied.
     Unregistered,
 }
 
@@ -27,9 +35,30 @@ const SERVER_FIRST: [u16; 11] = [
     5900, // VNC (RFC 6143 section 7.1.1)
 ];
 
+impl Policy {
+    /// How to look for a name on a connection of which all but its claim is known.
+    pub fn sniff_plan(&self, facts: &Facts<'_>) -> SniffPlan {
+        let Some(port) = self.ports.get(&facts.dst.port()) else {
+            return SniffPlan::unregistered(facts.dst.port());
+        };
+        let silent = Facts {
+            claim: &Claim::Opaque,
+            ..*facts
+        };
+        let named = port.wants_claim(&self.registry, facts.caller, facts.dst.ip());
+        match self.rule(&silent) {
+            _ if !named => SniffPlan::Skip,
+            // What is denied to the silent is denied to all.
+            Ruling::Denied(_) => SniffPlan::unregistered(facts.dst.port()),
+            Ruling::Admitted(_) => SniffPlan::Either,
+            Ruling::Barred(_) | Ruling::Unknown => SniffPlan::Named,
+        }
+    }
+}
+
 impl SniffPlan {
-    /// For a port that no service has.
-    pub(super) fn unregistered(port: u16) -> Self {
+    /// Where no name decides.
+    fn unregistered(port: u16) -> Self {
         if SERVER_FIRST.contains(&port) {
             Self::Skip
         } else {

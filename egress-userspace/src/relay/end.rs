@@ -29,6 +29,8 @@ pub enum Cut {
     },
     /// No byte came in either direction for the idle timeout.
     IdleTimeout,
+    /// It lasted as long as it may.
+    MaxDuration,
     /// The gateway ended it.
     Cancelled,
 }
@@ -87,6 +89,7 @@ impl CloseReason {
                 ..
             }) => "upstream_failed",
             Self::Cut(Cut::IdleTimeout) => "idle_timeout",
+            Self::Cut(Cut::MaxDuration) => "max_duration",
             Self::Cut(Cut::Cancelled) => "cancelled",
         }
     }

@@ -32,6 +32,8 @@ pub use end::{CloseReason, Cut, End, Ended, Side};
 pub use gear::Mode;
 pub use pool::{Stats, stats};
 
+use crate::types::ConnectionPool;
+
 use activity::Activity;
 use direction::{Direction, LAST_BYTES, Shared};
 use gear::Gear;
@@ -44,6 +46,8 @@ pub struct Options {
     pub mode: Mode,
     /// The relay ends after this long without a byte in either direction; `None`: never.
     pub idle_timeout: Option<Duration>,
+    /// The relay ends after this long, whatever moves; `None`: never.
+    pub max_duration: Option<Duration>,
     /// Pipes in use at once, in the whole process; a direction that finds none left copies.
     pub max_pipes: usize,
 }
@@ -52,6 +56,21 @@ impl Options {
     /// Enough that only a host with hundreds of blocked bulk transfers copies, for 1,024
     /// descriptors and at most 128 MiB held in pipes.
     pub const DEFAULT_MAX_PIPES: usize = 512;
+
+    /// The same, within what a service says of its own connections.
+    #[must_use]
+    pub fn bounded_by(&self, pool: &ConnectionPool) -> Self {
+        Self {
+            idle_timeout: match pool.idle_timeout {
+                // Istio's word for ever.
+                Some(Duration::ZERO) => None,
+                Some(timeout) => Some(timeout),
+                None => self.idle_timeout,
+            },
+            max_duration: pool.max_connection_duration.or(self.max_duration),
+            ..self.clone()
+        }
+    }
 }
 
 /// Joins `client` and `upstream` until both directions have ended, or one end ends both.
@@ -77,6 +96,7 @@ pub async fn relay(
         biased;
         closed = both(&up, &down, prefix, options) => closed,
         () = idle(&shared.activity, options.idle_timeout) => Err(Cut::IdleTimeout),
+        () = after(options.max_duration) => Err(Cut::MaxDuration),
         () = cancel => Err(Cut::Cancelled),
     };
 
@@ -130,6 +150,14 @@ async fn alone(
 async fn last_bytes(shared: &Shared) {
     match shared.cut() {
         Some(_) => time::sleep(LAST_BYTES).await,
+        None => pending().await,
+    }
+}
+
+/// Ends `duration` from now; `None`: never.
+async fn after(duration: Option<Duration>) {
+    match duration {
+        Some(duration) => time::sleep(duration).await,
         None => pending().await,
     }
 }

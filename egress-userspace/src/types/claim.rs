@@ -45,6 +45,15 @@ impl Claim {
         }
     }
 
+    /// The application protocol, as TLS would name it (RFC 7301 section 6).
+    pub fn alpn(&self) -> Option<&'static [u8]> {
+        match self {
+            Self::Http1 { .. } => Some(b"http/1.1"),
+            Self::Http2 { .. } => Some(b"h2"),
+            Self::Tls(_) | Self::Opaque | Self::Malformed(_) => None,
+        }
+    }
+
     /// The protocol, as the access log and the metrics call it.
     pub fn label(&self) -> &'static str {
         match self {

@@ -15,6 +15,8 @@ pub enum ResponseFlag {
     UpstreamConnectionTermination,
     /// `UT`: nothing passed for too long.
     UpstreamRequestTimeout,
+    /// `DT`: it lasted as long as it may.
+    DurationTimeout,
     /// `DC`: the client broke the connection.
     DownstreamConnectionTermination,
     /// `DPE`: the client broke a protocol's rules.
@@ -35,6 +37,7 @@ impl ResponseFlag {
             Self::UpstreamOverflow => "UO",
             Self::UpstreamConnectionTermination => "UC",
             Self::UpstreamRequestTimeout => "UT",
+            Self::DurationTimeout => "DT",
             Self::DownstreamConnectionTermination => "DC",
             Self::DownstreamProtocolError => "DPE",
             Self::DnsResolutionFailed => "DF",

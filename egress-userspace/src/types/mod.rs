@@ -34,5 +34,6 @@ pub use service::{
     Resolution, Service, ServiceName, Trust,
 };
 pub use traffic::{
-    ConnectionPool, Keepalive, LoadBalancer, OutlierDetection, ProxyProtocol, TrafficPolicy,
+    ClientTls, ClientTlsMode, ConnectionPool, Keepalive, LoadBalancer, OutlierDetection,
+    ProxyProtocol, TrafficPolicy,
 };

@@ -68,7 +68,7 @@ pub struct Service {
 }
 
 /// A port of a service.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Port {
     /// The port the client asked for, 1 to 65535.
     pub number: u16,
@@ -132,7 +132,7 @@ impl Protocol {
 }
 
 /// Where a service is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Location {
     /// Outside the mesh.
     #[default]
@@ -142,7 +142,7 @@ pub enum Location {
 }
 
 /// How the address to dial is found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Resolution {
     /// The client's own address; where `hosts` are set it must be one of the name's, else the
     /// name's own is dialled.
@@ -167,7 +167,7 @@ impl Resolution {
 }
 
 /// Where a service is served.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// Address or name.
     pub address: EndpointAddress,
@@ -243,7 +243,7 @@ impl Locality {
 }
 
 /// An endpoint's address.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum EndpointAddress {
     /// An address, dialled as it is.
     Ip(IpAddr),

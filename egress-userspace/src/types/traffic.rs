@@ -1,6 +1,9 @@
 //! What Istio calls a `DestinationRule`'s traffic policy.
 
+use std::path::PathBuf;
 use std::time::Duration;
+
+use super::HostName;
 
 /// How a service's connections are spread and bounded. The default is what holds for a service that
 /// says nothing.
@@ -14,6 +17,8 @@ pub struct TrafficPolicy {
     pub balancer: LoadBalancer,
     /// What is said to the upstream before the client's bytes.
     pub proxy_protocol: Option<ProxyProtocol>,
+    /// `tls`: how the gateway itself speaks TLS to the upstream; `None`: it does not.
+    pub tls: Option<ClientTls>,
 }
 
 /// Bounds on a service's connections; `None`: what `[dial]` and `[relay]` say, or no bound.
@@ -76,4 +81,32 @@ pub enum ProxyProtocol {
     V1,
     /// Binary.
     V2,
+}
+
+/// TLS that the gateway originates, on connections that clients make in the clear.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClientTls {
+    /// Whether the gateway shows who it is.
+    pub mode: ClientTlsMode,
+    /// The name in the `ClientHello`; `None`: the one that the client sent, or the one that is
+    /// dialled.
+    pub sni: Option<HostName>,
+    /// A PEM file of authorities; `None`: the system's.
+    pub ca_certificates: Option<PathBuf>,
+    /// The upstream's certificate must be for one of these; empty: for the name in the `ClientHello`.
+    pub subject_alt_names: Vec<HostName>,
+}
+
+/// Istio's `SIMPLE` and `MUTUAL`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ClientTlsMode {
+    /// It checks the upstream's certificate.
+    Simple,
+    /// It also has one of its own.
+    Mutual {
+        /// A PEM file: the certificate and those that signed it.
+        client_certificate: PathBuf,
+        /// A PEM file: its key.
+        private_key: PathBuf,
+    },
 }

@@ -16,6 +16,7 @@ pub(super) const LISTENS: &[&str] = &[
     "203.0.113.10:8443",
     "203.0.113.11:443",
     "203.0.113.12:80",
+    "203.0.113.12:8081",
     "203.0.113.13:8080",
     "10.20.0.7:443",
     "203.0.113.66:443",
@@ -51,6 +52,7 @@ fn configuration(dir: &Path) -> String {
         tls("private", &[&format!("{PRIVATE}:443")]),
         tls("evil", &[&format!("{EVIL}:443")]),
         clear("packages", &format!("{PACKAGES}:80")),
+        proxied(&format!("{PACKAGES}:8081")),
         clear("evil", &format!("{EVIL}:80")),
         clear("telemetry", &format!("{TELEMETRY}:8080 http2")),
     ]
@@ -87,6 +89,19 @@ fn tls(name: &str, addresses: &[&str]) -> String {
 
 fn clear(name: &str, listen: &str) -> String {
     server(name, &format!("listen {listen};"))
+}
+
+/// Takes only connections that begin with `HAProxy`'s PROXY protocol, and says what that said.
+fn proxied(listen: &str) -> String {
+    format!(
+        "    server {{
+        listen {listen} proxy_protocol;
+        location = / {{
+            return 200 \"for $proxy_protocol_addr to $proxy_protocol_server_addr:$proxy_protocol_server_port\\n\";
+        }}
+    }}
+"
+    )
 }
 
 /// `/` tells who answers and what it was asked; everything else is a file.

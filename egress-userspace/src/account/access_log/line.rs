@@ -35,16 +35,37 @@ pub(in crate::account) struct Line<'a> {
     pub(in crate::account) requested_server_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::account) protocol: Option<&'static str>,
+    /// The name that the DNS forwarder told the caller for the destination, where none was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::account) dns_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::account) service: Option<&'a str>,
+    /// Where the service is written: `file:line`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::account) rule: Option<String>,
+    /// The route that led the connection elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::account) route: Option<&'a str>,
     /// `allow`, `deny`, or `audit`: let through, but enforcement would have denied it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::account) verdict: Option<&'static str>,
     /// Why it was, or would have been, denied.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::account) reason: Option<&'static str>,
+    /// What the shadow policy says, where it differs in the verdict, the reason or the service;
+    /// `unknown`: it would have had to read what the enforced policy did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::account) shadow_verdict: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::account) shadow_reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::account) shadow_service: Option<&'a str>,
+    /// The policy that judged the connection when it was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::account) policy_generation: Option<u64>,
+    /// The policy that ended it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::account) revoked_by_generation: Option<u64>,
     /// From the upstream to the client, as Envoy counts.
     pub(in crate::account) bytes_sent: u64,
     /// From the client to the upstream.

@@ -13,6 +13,8 @@ const UNKNOWN: &str = "unknown";
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::account) struct TcpLabels {
     pub(in crate::account) destination: Destination,
+    /// One of a claim's few labels, never a client's word.
+    pub(in crate::account) protocol: &'static str,
     pub(in crate::account) flag: ResponseFlag,
 }
 
@@ -56,7 +58,7 @@ impl EncodeLabelSet for TcpLabels {
             ("source_workload_namespace", UNKNOWN),
             ("destination_service", self.destination.service()),
             ("destination_service_name", self.destination.service_name()),
-            ("request_protocol", "tcp"),
+            ("request_protocol", self.protocol),
             ("response_flags", self.flag.letters()),
             // What Istio writes on the source's side; a TLS client's own layer is not looked into.
             ("connection_security_policy", UNKNOWN),
@@ -85,4 +87,15 @@ pub(super) struct OutcomeLabel {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ReasonLabel {
     pub(super) reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ShadowLabels {
+    pub(super) verdict: &'static str,
+    pub(super) agrees: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ActionLabel {
+    pub(super) action: &'static str,
 }

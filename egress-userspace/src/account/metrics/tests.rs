@@ -6,6 +6,7 @@ use crate::types::{ResponseFlag, ServiceName};
 fn labels() -> TcpLabels {
     TcpLabels {
         destination: Destination::Service(ServiceName::new("api")),
+        protocol: "tls",
         flag: ResponseFlag::None,
     }
 }
@@ -23,10 +24,11 @@ fn istios_metrics_have_istios_names_labels_and_directions() {
     );
     metrics.failed(&TcpLabels {
         destination: Destination::BlackHole,
+        protocol: "tcp",
         flag: ResponseFlag::UnauthorizedExternalService,
     });
     let text = metrics.encode().expect("encodes");
-    let rest = r#"request_protocol="tcp",response_flags="-",connection_security_policy="unknown"}"#;
+    let rest = r#"request_protocol="tls",response_flags="-",connection_security_policy="unknown"}"#;
     let all = format!(
         "{{reporter=\"source\",source_workload=\"unknown\",source_workload_namespace=\"unknown\",\
          destination_service=\"api\",destination_service_name=\"api\",{rest}"
@@ -55,6 +57,8 @@ fn the_gateways_own_metrics_are_there_from_the_start() {
     metrics.sniffed("tls", "name", Duration::from_millis(2));
     metrics.dial_failed("connect_refused");
     metrics.redialled();
+    metrics.shadowed("deny", false);
+    metrics.revoked("drain");
     let text = metrics.encode().expect("encodes");
     for line in [
         "egress_policy_generation 3",
@@ -68,6 +72,8 @@ fn the_gateways_own_metrics_are_there_from_the_start() {
         "egress_connect_seconds_count 0",
         "egress_dial_failures_total{reason=\"connect_refused\"} 1",
         "egress_redials_total 1",
+        "egress_shadow_verdicts_total{verdict=\"deny\",agrees=\"false\"} 1",
+        "egress_revoked_connections_total{action=\"drain\"} 1",
         "egress_connections 0",
         "egress_access_log_dropped_total 0",
     ] {

@@ -1,6 +1,7 @@
 //! How a connection ended.
 
-use crate::types::{DenyReason, ReasonKind, ResponseFlag, ServiceName};
+use crate::policy::Denial;
+use crate::types::{DenyReason, Generation, ReasonKind, ResponseFlag};
 
 /// Bytes that passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,12 +16,7 @@ pub struct Traffic {
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// It was refused before it had an upstream.
-    Denied {
-        /// Why.
-        reason: DenyReason,
-        /// The service that came nearest, if one did.
-        service: Option<ServiceName>,
-    },
+    Denied(Denial),
     /// It was permitted, but no upstream could be reached.
     Unreachable {
         /// The stable label of the reason.
@@ -30,6 +26,11 @@ pub enum Outcome {
     },
     /// It goes straight to its destination, and how it ends is not seen.
     Direct,
+    /// It was ended because a new policy forbids it.
+    Revoked {
+        /// That policy.
+        by: Generation,
+    },
     /// It was closed, by a peer or by the gateway.
     Closed {
         /// Who closed it and how: a stable label.
@@ -43,8 +44,9 @@ impl Outcome {
     /// Who closed the connection and how.
     pub(super) fn close_reason(&self) -> &'static str {
         match self {
-            Self::Denied { .. } => "denied",
+            Self::Denied(_) => "denied",
             Self::Direct => "direct",
+            Self::Revoked { .. } => "revoked",
             Self::Unreachable { reason, .. } | Self::Closed { reason, .. } => reason,
         }
     }
@@ -52,8 +54,9 @@ impl Outcome {
     /// Envoy's flag.
     pub(super) fn flag(&self) -> ResponseFlag {
         match self {
-            Self::Denied { reason, .. } => denial_flag(*reason),
+            Self::Denied(denial) => denial_flag(denial.reason),
             Self::Direct => ResponseFlag::None,
+            Self::Revoked { .. } => ResponseFlag::UnauthorizedExternalService,
             Self::Unreachable { flag, .. } | Self::Closed { flag, .. } => *flag,
         }
     }

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::account::{AccessLog, LogWriter, Metrics};
-use crate::types::{CgroupId, Tls};
+use crate::policy::Denial;
+use crate::types::{CgroupId, DenyReason, Place, ServiceName, Tls};
 
 #[derive(Clone, Default)]
 struct Sink(Arc<Mutex<Vec<u8>>>);
@@ -115,10 +116,39 @@ fn introduced(books: &Books) -> Record {
     record
 }
 
+fn by_api() -> Admission {
+    Admission {
+        service: Some(ServiceName::new("api")),
+        rule: Some(place()),
+        route: Some("canary".into()),
+        ..Admission::default()
+    }
+}
+
+fn place() -> Place {
+    Place {
+        file: "registry.toml".into(),
+        line: 12,
+    }
+}
+
+fn opinion(verdict: &'static str) -> Opinion {
+    Opinion {
+        verdict,
+        reason: (verdict == "deny").then_some(DenyReason::HostNotInRegistry),
+        service: (verdict == "allow").then(|| ServiceName::new("api")),
+    }
+}
+
 fn connected(books: &Books, would_deny: Option<DenyReason>) -> Record {
     let mut record = introduced(books);
-    let service = would_deny.is_none().then(|| ServiceName::new("api"));
-    record.permitted(service, would_deny);
+    record.permitted(Admission {
+        would_deny,
+        ..match would_deny {
+            None => by_api(),
+            Some(_) => Admission::default(),
+        }
+    });
     let upstream = UpstreamAddr::new("203.0.113.8:443".parse().expect("an address"));
     record.connected(
         upstream,
@@ -153,6 +183,8 @@ async fn a_relayed_connection_leaves_one_full_line() {
         "requested_server_name": "a.example",
         "protocol": "tls",
         "service": "api",
+        "rule": "registry.toml:12",
+        "route": "canary",
         "verdict": "allow",
         "policy_generation": 4,
         "bytes_sent": 20,
@@ -186,10 +218,11 @@ fn a_relayed_connection_is_counted_when_it_opens_and_when_it_closes() {
 #[tokio::test]
 async fn a_denied_connection_says_why_and_counts_as_a_black_hole() {
     let books = Books::new();
-    let denied = Outcome::Denied {
+    let denied = Outcome::Denied(Denial {
         reason: DenyReason::PortMismatch,
         service: Some(ServiceName::new("near")),
-    };
+        rule: Some(place()),
+    });
     introduced(&books).finish(&denied);
     books.has("egress_decisions_total{verdict=\"deny\",reason=\"port_mismatch\"} 1");
     assert_eq!(
@@ -202,6 +235,7 @@ async fn a_denied_connection_says_why_and_counts_as_a_black_hole() {
     assert_eq!(line["verdict"], "deny");
     assert_eq!(line["reason"], "port_mismatch");
     assert_eq!(line["service"], "near");
+    assert_eq!(line["rule"], "registry.toml:12");
     assert_eq!(line["close_reason"], "denied");
     assert_eq!(line["response_flags"], "UAEX");
 }
@@ -210,11 +244,8 @@ async fn a_denied_connection_says_why_and_counts_as_a_black_hole() {
 fn a_permit_that_the_guard_takes_back_is_counted_as_a_denial_only() {
     let books = Books::new();
     let mut record = introduced(&books);
-    record.permitted(Some(ServiceName::new("api")), None);
-    record.finish(&Outcome::Denied {
-        reason: DenyReason::ResolvedAddressRefused,
-        service: Some(ServiceName::new("api")),
-    });
+    record.permitted(by_api());
+    record.finish(&Outcome::Denied(DenyReason::ResolvedAddressRefused.into()));
     books.has("egress_decisions_total{verdict=\"deny\",reason=\"resolved_address_refused\"} 1");
     assert!(!books.metrics().contains("verdict=\"allow\""));
 }
@@ -241,7 +272,7 @@ async fn in_audit_mode_the_line_says_what_would_have_been_denied() {
 async fn an_upstream_that_cannot_be_reached_is_a_failure_of_its_service() {
     let books = Books::new();
     let mut record = introduced(&books);
-    record.permitted(Some(ServiceName::new("api")), None);
+    record.permitted(by_api());
     let flag = ResponseFlag::UpstreamConnectionFailure;
     record.finish(&Outcome::Unreachable {
         reason: "connect_refused",
@@ -314,24 +345,61 @@ fn a_name_that_a_client_chose_is_in_no_label() {
     let books = Books::new();
     let mut record = books.open();
     record.sniffed(&tls("chosen-by-client.example"), Duration::ZERO);
-    record.finish(&Outcome::Denied {
-        reason: DenyReason::HostNotInRegistry,
-        service: None,
-    });
+    record.finish(&Outcome::Denied(DenyReason::HostNotInRegistry.into()));
     assert!(!books.metrics().contains("chosen-by-client"));
 }
 
 #[test]
 fn a_limit_and_a_broken_protocol_have_flags_of_their_own() {
-    let flag = |reason| {
-        Outcome::Denied {
-            reason,
-            service: None,
-        }
-        .flag()
-        .letters()
-    };
+    let flag = |reason: DenyReason| Outcome::Denied(reason.into()).flag().letters();
     assert_eq!(flag(DenyReason::LimitCaller), "UO");
     assert_eq!(flag(DenyReason::MalformedTls), "DPE");
     assert_eq!(flag(DenyReason::NoName), "UAEX");
+}
+
+#[tokio::test]
+async fn one_that_a_new_policy_ended_names_both_policies() {
+    let books = Books::new();
+    connected(&books, None).finish(&Outcome::Revoked { by: Generation(7) });
+    assert_eq!(books.istio("istio_tcp_connections_closed_total", "UAEX"), 1);
+    let lines = books.lines().await;
+    let line = lines.first().expect("a line");
+    assert_eq!(line["policy_generation"], 4);
+    assert_eq!(line["revoked_by_generation"], 7);
+    assert_eq!(
+        (&line["close_reason"], &line["verdict"]),
+        (&json!("revoked"), &json!("allow"))
+    );
+}
+
+#[tokio::test]
+async fn what_the_shadow_policy_says_is_counted_and_told_where_it_differs() {
+    let books = Books::new();
+    let mut same = connected(&books, None);
+    same.shadowed(opinion("allow"), &opinion("allow"));
+    same.finish(&CLOSED);
+    let mut other = connected(&books, None);
+    other.shadowed(opinion("deny"), &opinion("allow"));
+    other.finish(&CLOSED);
+    books.has("egress_shadow_verdicts_total{verdict=\"allow\",agrees=\"true\"} 1");
+    books.has("egress_shadow_verdicts_total{verdict=\"deny\",agrees=\"false\"} 1");
+    let lines = books.lines().await;
+    let [same, other] = lines.as_slice() else {
+        panic!("two lines: {lines:?}");
+    };
+    assert_eq!(same.get("shadow_verdict"), None);
+    assert_eq!(other["shadow_verdict"], "deny");
+    assert_eq!(other["shadow_reason"], "host_not_in_registry");
+    assert_eq!(other.get("shadow_service"), None);
+    assert_eq!(other["verdict"], "allow");
+}
+
+#[tokio::test]
+async fn a_name_that_the_caller_was_told_is_in_the_line() {
+    let books = Books::new();
+    let mut record = books.open();
+    record.learned(&["db.example".parse().expect("a name")]);
+    record.finish(&CLOSED);
+    let lines = books.lines().await;
+    assert_eq!(lines.first().expect("a line")["dns_name"], "db.example");
 }

@@ -3,22 +3,27 @@
 mod between;
 mod parts;
 mod rules;
+mod traffic;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 use serde_spanned::Spanned;
 
-use super::problem::Problem;
 use super::section::section;
-use super::value::Marked;
 use crate::types::{
-    Ech, Endpoint, HostPattern, HttpJudging, Location, OnRevoke, Place, Port, Resolution, Service,
-    ServiceName, Trust,
+    Ech, Endpoint, HostName, HostPattern, HttpJudging, Location, OnRevoke, Place, Port, Resolution,
+    Selector, Service, ServiceName, TrafficPolicy, Trust,
 };
+pub(super) use traffic::RawTraffic;
 
+pub(super) use between::check;
+pub(super) use parts::{Label, missing};
 #[cfg(test)]
 pub(super) use parts::{RawEndpoint, RawPort};
+#[cfg(test)]
+pub(super) use traffic::{RawKeepalive, RawOutlier, RawPool, RawTcpPool, RawTls};
 
 section! {
     /// A service as the file has it, with the places that later checks speak of.
@@ -27,46 +32,34 @@ section! {
         hosts: Vec<Spanned<HostPattern>> = Vec::new();
         addresses: Vec<Spanned<IpNet>> = Vec::new();
         ports: Vec<Spanned<Port>> = Vec::new();
+        from: Vec<Spanned<Selector>> = Vec::new();
+        deny: bool = false;
         location: Location = Location::MeshExternal;
         resolution: Option<Spanned<Resolution>> = None;
         endpoints: Vec<Spanned<Endpoint>> = Vec::new();
+        trust: Option<Spanned<Trust>> = None;
+        ech: Option<Spanned<Ech>> = None;
+        http: Option<Spanned<HttpJudging>> = None;
+        on_revoke: Option<Spanned<OnRevoke>> = None;
+        subject_alt_names: Vec<Spanned<HostName>> = Vec::new();
+        traffic_policy: Option<Box<Spanned<RawTraffic>>> = None;
     }
-}
-
-/// Reads the registry, and reports what is wrong between its services.
-pub(super) fn read(
-    raw: Vec<Spanned<Marked<RawService>>>,
-    listen_port: u16,
-    file: &str,
-    lines: &[usize],
-    problems: &mut Vec<Problem>,
-) -> Vec<Service> {
-    between::check(&raw, listen_port, problems);
-    let file: Arc<str> = file.into();
-    let services = raw.into_iter().filter_map(|service| {
-        let line = lines.partition_point(|start| *start <= service.span().start);
-        service.into_inner().value.into_service(&file, line)
-    });
-    services.collect()
 }
 
 impl RawService {
     /// The service as messages call it.
-    fn title(&self) -> String {
+    pub(super) fn title(&self) -> String {
         self.name.as_ref().map_or("service".into(), |name| {
             format!("service `{}`", name.get_ref())
         })
     }
 
     /// How the address is found.
-    fn resolution(&self) -> Resolution {
-        self.resolution
-            .as_ref()
-            .map(|r| *r.get_ref())
-            .unwrap_or_default()
+    pub(super) fn resolution(&self) -> Resolution {
+        said(self.resolution.as_ref())
     }
 
-    fn into_service(self, file: &Arc<str>, line: usize) -> Option<Service> {
+    pub(super) fn into_service(self, place: Place, common: &mut Common) -> Option<Service> {
         Some(Service {
             resolution: self.resolution(),
             name: self.name?.into_inner(),
@@ -75,21 +68,58 @@ impl RawService {
             ports: bare(self.ports),
             location: self.location,
             endpoints: bare(self.endpoints),
-            deny: false,
-            from: Vec::new(),
-            trust: Trust::default(),
-            ech: Ech::default(),
-            http: HttpJudging::default(),
-            on_revoke: OnRevoke::default(),
-            traffic: Arc::default(),
-            place: Place {
-                file: Arc::clone(file),
-                line: u32::try_from(line).unwrap_or(u32::MAX),
-            },
+            deny: self.deny,
+            from: bare(self.from),
+            trust: said(self.trust.as_ref()),
+            ech: said(self.ech.as_ref()),
+            http: said(self.http.as_ref()),
+            on_revoke: self.on_revoke.map_or(common.on_revoke, Spanned::into_inner),
+            traffic: common.traffic(self.traffic_policy, self.subject_alt_names),
+            place,
         })
     }
 }
 
-fn bare<T>(items: Vec<Spanned<T>>) -> Vec<T> {
-    items.into_iter().map(Spanned::into_inner).collect()
+/// What services have in common.
+#[derive(Debug, Default)]
+pub(super) struct Common {
+    on_revoke: OnRevoke,
+    /// A registry has few different policies: those that say the same share one.
+    traffic: HashMap<TrafficPolicy, Arc<TrafficPolicy>>,
+    silent: Arc<TrafficPolicy>,
+}
+
+impl Common {
+    /// For a registry whose services do `on_revoke` unless they say otherwise.
+    pub(super) fn new(on_revoke: OnRevoke) -> Self {
+        Self {
+            on_revoke,
+            ..Self::default()
+        }
+    }
+
+    fn traffic(
+        &mut self,
+        raw: Option<Box<Spanned<RawTraffic>>>,
+        subject_alt_names: Vec<Spanned<HostName>>,
+    ) -> Arc<TrafficPolicy> {
+        let Some(raw) = raw else {
+            return Arc::clone(&self.silent);
+        };
+        let policy = raw.into_inner().into_policy(bare(subject_alt_names));
+        let shared = self.traffic.entry(policy);
+        let shared = shared.or_insert_with_key(|policy| Arc::new(policy.clone()));
+        Arc::clone(shared)
+    }
+}
+
+fn said<T: Copy + Default>(key: Option<&Spanned<T>>) -> T {
+    key.map(|key| *key.get_ref()).unwrap_or_default()
+}
+
+/// The items without their places, and without the memory that those took: `collect` would keep it.
+pub(super) fn bare<T>(items: Vec<Spanned<T>>) -> Vec<T> {
+    let mut bare = Vec::with_capacity(items.len());
+    bare.extend(items.into_iter().map(Spanned::into_inner));
+    bare
 }

@@ -8,7 +8,7 @@ use toml::de::DeValue;
 use crate::config::problem::{Problem, Span};
 use crate::config::section::section;
 use crate::config::value::{Reject, Value, string, wrong_kind};
-use crate::types::{Endpoint, EndpointAddress, Port, Protocol, ServiceName};
+use crate::types::{Endpoint, EndpointAddress, Locality, Port, Protocol, ServiceName};
 
 /// Longest name of a service or port, as for a DNS name: it is a metric label.
 const MAX_NAME: usize = 253;
@@ -30,12 +30,16 @@ section! {
     pub(in crate::config) RawEndpoint = "service.endpoints", checked by complete_endpoint {
         address: Option<Spanned<EndpointAddress>> = None;
         ports: PortMap = PortMap::default();
+        // Istio's weights are any 32 bits; with a million there is room for every share, and none
+        // for a sum that overflows.
+        weight: u32 = 1, within 1..=1_000_000;
+        locality: Option<Locality> = None;
     }
 }
 
-/// The name of a port.
+/// The name of a port, or of a route.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::config) struct Label(String);
+pub(in crate::config) struct Label(pub(in crate::config) String);
 
 /// Names of ports, and the number that an endpoint has for each.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -80,8 +84,8 @@ impl Value for Endpoint {
         Some(Self {
             address: raw.address?.into_inner(),
             ports: raw.ports.0,
-            weight: 1,
-            locality: None,
+            weight: raw.weight,
+            locality: raw.locality,
         })
     }
 }

@@ -1,8 +1,13 @@
 //! The example files and the reference page say what the code does.
 
+use super::super::from::RawSelector;
+use super::super::route::{RawDestination, RawMatch, RawRoute};
 use super::super::scope::RawScope;
 use super::super::section::Section;
-use super::super::service::{RawEndpoint, RawPort, RawService};
+use super::super::service::{
+    RawEndpoint, RawKeepalive, RawOutlier, RawPool, RawPort, RawService, RawTcpPool, RawTls,
+    RawTraffic,
+};
 use super::super::{AccessLog, Admin, Dial, Dns, Gateway, Limits, RawConfig, Relay, Sniff};
 use super::{GOLDEN, MINIMAL, STRICT, load};
 use crate::config::Config;
@@ -13,8 +18,9 @@ fn keys<T: Section>() -> (&'static str, &'static [&'static str]) {
     (T::NAME, T::KEYS)
 }
 
-fn sections() -> [(&'static str, &'static [&'static str]); 12] {
-    [
+fn sections() -> Vec<(&'static str, &'static [&'static str])> {
+    vec![
+        ("include", &["include"]),
         keys::<Gateway>(),
         keys::<RawScope>(),
         keys::<Dns>(),
@@ -27,7 +33,26 @@ fn sections() -> [(&'static str, &'static [&'static str]); 12] {
         keys::<RawService>(),
         keys::<RawPort>(),
         keys::<RawEndpoint>(),
+        keys::<RawSelector>(),
+        keys::<RawTraffic>(),
+        keys::<RawPool>(),
+        keys::<RawTcpPool>(),
+        keys::<RawKeepalive>(),
+        keys::<RawOutlier>(),
+        keys::<RawTls>(),
+        keys::<RawRoute>(),
+        keys::<RawMatch>(),
+        keys::<RawDestination>(),
     ]
+}
+
+/// Where a section is in the file.
+fn path(section: &str) -> Vec<&str> {
+    match section {
+        "include" => vec![],
+        "from" => vec!["service", "from"],
+        section => section.split('.').collect(),
+    }
 }
 
 /// The rows of the reference page's table for a section.
@@ -35,7 +60,7 @@ fn rows(section: &str) -> Vec<Vec<&'static str>> {
     let heading = [
         format!("`[{section}]`"),
         format!("`[[{section}]]`"),
-        format!("### `{section}`"),
+        format!("## `{section}`"),
     ];
     let lines = REFERENCE.lines().skip_while(|line| {
         !line.starts_with('#') || !heading.iter().any(|heading| line.contains(heading))
@@ -78,7 +103,7 @@ fn settings(config: &Config) -> String {
 
 #[test]
 fn the_example_files_are_right() {
-    assert_eq!(load("egress.toml", GOLDEN).services.len(), 6);
+    assert_eq!(load("egress.toml", GOLDEN).services.len(), 10);
     assert_eq!(load("minimal.toml", MINIMAL).services.len(), 1);
     assert_eq!(load("strict.toml", STRICT).services.len(), 2);
 }
@@ -88,7 +113,7 @@ fn the_list_of_sections_is_whole() {
     let top: Vec<_> = sections()
         .iter()
         .map(|(n, _)| *n)
-        .filter(|n| !n.contains('.'))
+        .filter(|n| !n.contains('.') && *n != RawSelector::NAME)
         .collect();
     assert_eq!(RawConfig::KEYS.len(), top.len());
     assert!(RawConfig::KEYS.iter().all(|key| top.contains(key)));
@@ -99,7 +124,7 @@ fn the_golden_file_has_every_key() {
     let golden: toml::Value = toml::from_str(GOLDEN).expect("TOML");
     for (section, keys) in sections() {
         for key in keys {
-            let path: Vec<_> = section.split('.').chain([*key]).collect();
+            let path: Vec<_> = path(section).into_iter().chain([*key]).collect();
             assert!(has(&golden, &path), "{path:?} is missing from egress.toml");
         }
     }
@@ -120,8 +145,8 @@ fn the_reference_page_has_exactly_the_keys_in_their_order() {
 fn the_defaults_on_the_reference_page_are_the_defaults() {
     let tables = RawConfig::KEYS
         .iter()
-        .filter(|key| !matches!(**key, "scope" | "service"));
-    let mut written = vec![MINIMAL.to_owned()];
+        .filter(|key| !matches!(**key, "include" | "scope" | "service" | "route"));
+    let mut written = vec!["include = []".to_owned(), MINIMAL.to_owned()];
     for section in tables {
         written.push(format!("[{section}]"));
         for row in rows(section) {
@@ -140,9 +165,24 @@ fn the_defaults_on_the_reference_page_are_the_defaults() {
     );
 }
 
+/// A configuration in which this key of a section has this value.
+fn with(section: &str, key: &str, value: &str) -> String {
+    let inner = format!("{key} = {value}");
+    let (parent, table) = match section {
+        "from" | "service.ports" | "service.endpoints" => ("service", format!("[{{ {inner} }}]")),
+        "route.match" | "route.destinations" => ("route", format!("[{{ {inner} }}]")),
+        section if section.starts_with("service.") => {
+            return format!("{MINIMAL}\n[[service]]\n[{section}]\n{inner}");
+        }
+        section => return format!("{MINIMAL}\n[{section}]\n{inner}"),
+    };
+    let name = section.rsplit('.').next().unwrap_or(section);
+    format!("{MINIMAL}\n[[{parent}]]\n{name} = {table}")
+}
+
 #[test]
 fn the_ranges_on_the_reference_page_are_the_ranges() {
-    for section in RawConfig::KEYS {
+    for (section, _) in sections() {
         for row in rows(section) {
             let [key, default, range, ..] = row.as_slice() else {
                 continue;
@@ -150,21 +190,51 @@ fn the_ranges_on_the_reference_page_are_the_ranges() {
             let Some((least, most)) = range.split_once(" to ") else {
                 continue;
             };
-            let too_much = match (default.contains('"'), most.contains('B')) {
-                (false, false) => "999999999",
+            if most.contains("drain") {
+                continue;
+            }
+            let too_much = match (
+                default.contains('"') || most.contains('"'),
+                most.contains('B'),
+            ) {
+                (false, false) => "9999999999",
                 (true, false) => "\"999999h\"",
                 (_, true) => "\"999999GiB\"",
             };
             let key = key.trim_matches('`');
-            let text = format!("{MINIMAL}\n[{section}]\n{key} = {too_much}");
+            let text = with(section, key, too_much);
             let errors = Config::from_toml("test", &text).expect_err("out of range");
             let said: Vec<_> = errors.iter().map(|error| error.expected).collect();
             let [least, most] = [least, most].map(|end| end.trim_matches(['`', '"']));
-            assert_eq!(
-                said,
-                [format!("expected {least} to {most}")],
-                "{section}.{key}"
-            );
+            let range = format!("expected {least} to {most}");
+            assert!(said.contains(&range), "{section}.{key}: {range}: {said:?}");
         }
+    }
+}
+
+#[test]
+fn the_defaults_of_the_registry_on_the_reference_page_are_the_defaults() {
+    for section in [RawKeepalive::NAME, RawOutlier::NAME, "service"] {
+        let said: Vec<_> = rows(section)
+            .iter()
+            .filter_map(|row| match row.as_slice() {
+                [key, default, ..] if !default.is_empty() => {
+                    Some(format!("{key} = {default}").replace('`', ""))
+                }
+                _ => None,
+            })
+            .collect();
+        let entry = "[[service]]\nname = 'x'\nhosts = ['x.example']\n\
+                     ports = [{ number = 80, protocol = 'HTTP' }]";
+        let said = said.iter().filter(|key| !key.starts_with("hosts")).cloned();
+        let said = said.collect::<Vec<_>>().join("\n");
+        let header = format!("[{section}]\n");
+        let header = if section == "service" { "" } else { &header };
+        let text = |said: &str| format!("{MINIMAL}\n{entry}\n{header}{said}");
+        let service = |text: &str| {
+            let service = load("written", text).services.pop();
+            format!("{:?}", service.expect("the service"))
+        };
+        assert_eq!(service(&text(&said)), service(&text("")), "{said}");
     }
 }

@@ -2,6 +2,7 @@
 
 mod corpus;
 mod documented;
+mod included;
 mod mutated;
 mod rendered;
 mod values;

@@ -3,18 +3,24 @@
 //! `UPDATE_CASES=1 cargo nextest run config::tests::rendered` writes what is said now.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 
+fn cases() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config/tests/cases")
+}
+
 fn check(name: &str) {
-    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config/tests/cases");
-    let text = fs::read_to_string(cases.join(format!("{name}.toml"))).expect("a case");
+    let text = fs::read_to_string(cases().join(format!("{name}.toml"))).expect("a case");
     let errors = Config::from_toml(&format!("{name}.toml"), &text).expect_err("errors");
-    let said = format!("{errors}\n");
-    let expected = cases.join(format!("{name}.txt"));
+    compare(name, &format!("{errors}\n"));
+}
+
+fn compare(name: &str, said: &str) {
+    let expected = cases().join(format!("{name}.txt"));
     if std::env::var_os("UPDATE_CASES").is_some() {
-        fs::write(&expected, &said).expect("the case is written");
+        fs::write(&expected, said).expect("the case is written");
     }
     let expected = fs::read_to_string(&expected).unwrap_or_default();
     assert!(
@@ -46,4 +52,32 @@ fn services_that_cannot_be_told_apart_are_shown_together() {
 #[test]
 fn a_file_that_governs_nothing_is_refused() {
     check("empty");
+}
+
+#[test]
+fn callers_that_nobody_can_be_are_explained() {
+    check("from");
+}
+
+#[test]
+fn names_that_cannot_be_trusted_as_asked_are_explained() {
+    check("names");
+}
+
+#[test]
+fn traffic_policies_that_make_no_sense_are_explained() {
+    check("traffic");
+}
+
+#[test]
+fn routes_that_lead_nowhere_are_explained() {
+    check("route");
+}
+
+#[test]
+fn errors_of_all_files_are_shown_each_under_its_own_name() {
+    let folder = cases().join("include");
+    let errors = Config::read(&folder.join("main.toml")).expect_err("errors");
+    let said = format!("{errors}\n").replace(&format!("{}/", folder.display()), "");
+    compare("include", &said);
 }

@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{GOLDEN, MINIMAL, load};
 use crate::config::{Config, LogPath, ReadError, RelayMode};
 use crate::types::{
-    EndpointAddress, HostPattern, Mode, OutboundTrafficPolicy, Protocol, Resolution,
+    ClientTlsMode, Ech, EndpointAddress, HostPattern, LoadBalancer, Mode, OnRevoke,
+    OutboundTrafficPolicy, PathPattern, Protocol, ProxyProtocol, Resolution, Service, Trust,
 };
 
 fn with(settings: &str) -> Config {
@@ -171,7 +173,7 @@ fn a_file_that_is_missing_or_too_long_is_named() {
 
     let long = dir.path().join("long.toml");
     let file = std::fs::File::create(&long).expect("a file");
-    file.set_len(super::super::MAX_FILE + 1)
+    file.set_len(super::super::load::MAX_TEXT + 1)
         .expect("a long file");
     let error = Config::read(&long).expect_err("too long");
     assert!(matches!(error, ReadError::Io { .. }), "{error}");
@@ -183,4 +185,129 @@ fn durations_are_exact() {
     let config = with("[dns]\nmax_ttl = '1h1m1s'\n[gateway]\ndrain = '0s'");
     assert_eq!(config.dns.max_ttl, Duration::from_secs(3661));
     assert_eq!(config.gateway.drain, Duration::ZERO);
+}
+
+fn golden(name: &str) -> Service {
+    let services = load("egress.toml", GOLDEN).services.into_iter();
+    let mut named = services.filter(|service| service.name.as_str() == name);
+    named.next().expect("the service")
+}
+
+#[test]
+fn callers_are_who_the_file_says() {
+    let payments = golden("payments");
+    let [pod, unit, cgroup, user] = payments.from.as_slice() else {
+        panic!("four selectors");
+    };
+    assert_eq!(pod.namespace.as_deref(), Some("shop"));
+    assert_eq!(pod.service_account.as_deref(), Some("checkout"));
+    assert_eq!(pod.pod_labels, [("app".into(), "checkout".into())]);
+    let pattern = |text: &str| text.parse::<PathPattern>().ok();
+    assert_eq!(unit.unit, pattern("checkout@*.service"));
+    assert_eq!(unit.exe, pattern("/usr/lib/checkout/*"));
+    assert_eq!(
+        (&cgroup.cgroup, cgroup.uid),
+        (&pattern("/batch.slice"), Some(1000))
+    );
+    assert_eq!(user.uid, Some(0), "root's number");
+    assert_eq!(
+        (payments.trust, payments.ech),
+        (Trust::Verify, Ech::RequireVerifiedIp)
+    );
+    assert_eq!(payments.on_revoke, OnRevoke::Drain(Duration::from_secs(30)));
+    assert!(golden("no-paste").deny && !payments.deny);
+}
+
+#[test]
+fn a_traffic_policy_is_what_its_table_says() {
+    let traffic = golden("billing").traffic;
+    assert_eq!(traffic.pool.max_connections, Some(512));
+    assert_eq!(traffic.pool.idle_timeout, Some(Duration::from_mins(10)));
+    assert_eq!(
+        traffic.pool.keepalive.map(|keepalive| keepalive.probes),
+        Some(4)
+    );
+    assert_eq!(
+        traffic.outlier.map(|outlier| outlier.max_ejection_percent),
+        Some(10)
+    );
+    assert_eq!(traffic.balancer, LoadBalancer::LeastRequest);
+    assert_eq!(traffic.proxy_protocol, Some(ProxyProtocol::V2));
+    let tls = traffic.tls.as_ref().expect("TLS");
+    assert!(
+        matches!(&tls.mode, ClientTlsMode::Mutual { private_key, .. }
+        if private_key.ends_with("client.key"))
+    );
+    assert_eq!(tls.subject_alt_names.len(), 2);
+    assert!(golden("api").traffic.tls.is_none());
+}
+
+#[test]
+fn an_idle_timeout_of_zero_is_not_the_same_as_none() {
+    let pool = "[service.traffic_policy.connection_pool.tcp]\nidle_timeout = '0s'";
+    let mut services = with(pool).services;
+    let service = services.pop().expect("a service");
+    assert_eq!(service.traffic.pool.idle_timeout, Some(Duration::ZERO));
+}
+
+#[test]
+fn a_route_is_what_its_entry_says() {
+    let routes = load("egress.toml", GOLDEN).routes;
+    let [route] = routes.as_slice() else {
+        panic!("one route");
+    };
+    let [by_name, by_address] = route.matches.as_slice() else {
+        panic!("two matches");
+    };
+    assert_eq!((by_name.sni_hosts.len(), by_name.port), (1, Some(443)));
+    assert_eq!(
+        (by_address.destination_subnets.len(), by_address.from.len()),
+        (1, 1)
+    );
+    let [api, ledger] = route.destinations.as_slice() else {
+        panic!("two destinations");
+    };
+    assert_eq!(
+        (api.service.as_str(), api.port, api.weight),
+        ("api", Some(443), 9)
+    );
+    assert_eq!((ledger.service.as_str(), ledger.weight), ("ledger", 1));
+}
+
+#[test]
+fn services_that_say_the_same_share_a_policy() {
+    let service = |name: &str| {
+        format!(
+            "[[service]]\nname = '{name}'\nhosts = ['{name}.example']\n\
+             ports = [{{ number = 443, protocol = 'TLS' }}]\n\
+             traffic_policy = {{ load_balancer = 'RANDOM' }}\n"
+        )
+    };
+    let config = with(&format!("{}{}", service("a"), service("b")));
+    let [_, a, b] = config.services.as_slice() else {
+        panic!("three services");
+    };
+    assert!(Arc::ptr_eq(&a.traffic, &b.traffic));
+}
+
+#[test]
+fn the_kinds_of_entries_may_be_mixed_with_settings() {
+    let text = format!(
+        "{GOLDEN}\n[[service]]\nname = 'last'\nhosts = ['last.example']\n\
+        ports = [{{ number = 443, protocol = 'TLS' }}]\n"
+    );
+    let line = text.lines().count() - 3;
+    let config = load("egress.toml", &text);
+    let last = config.services.last().expect("a service");
+    assert_eq!(
+        (last.name.as_str(), last.place.line as usize),
+        ("last", line)
+    );
+    let route = config.routes.first().expect("a route");
+    let line = text
+        .lines()
+        .position(|line| line == "[[route]]")
+        .expect("its line")
+        + 1;
+    assert_eq!(route.place.line as usize, line);
 }

@@ -5,6 +5,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::policy::{Target, Terms};
 
+/// As for a service outside the mesh.
+fn check(ip: IpAddr) -> Result<(), Refused> {
+    check_answer(ip, Location::MeshExternal)
+}
+
 fn class(ip: &str) -> Option<Class> {
     check(ip.parse().expect("an address"))
         .err()
@@ -35,14 +40,17 @@ fn each_class_is_refused_from_end_to_end() {
         ),
         (
             Class::Private,
-            &["192.168.0.0", "192.168.255.255", "fc00::", "fd00:ec2::254"],
+            &["192.168.0.0", "192.168.255.255", "fc00::", "fdff:ffff::"],
         ),
-        (Class::Private, &["fec0::1", "64:ff9b:1::808:808"]),
+        (Class::Private, &["fec0::1"]),
         (
             Class::Shared,
             &["100.64.0.0", "100.100.100.200", "100.127.255.255"],
         ),
-        (Class::Metadata, &["168.63.129.16"]),
+        (
+            Class::Metadata,
+            &["168.63.129.16", "fd00:ec2::254", "fd20:ce::254"],
+        ),
         (
             Class::Multicast,
             &["224.0.0.0", "239.255.255.255", "ff02::1"],
@@ -57,6 +65,7 @@ fn each_class_is_refused_from_end_to_end() {
             &["192.0.0.0", "192.0.0.192", "192.88.99.1", "240.0.0.0"],
         ),
         (Class::Reserved, &["255.255.255.254", "100::1", "5f00::1"]),
+        (Class::Reserved, &["64:ff9b:1::808:808"]),
     ];
     for (expected, addresses) in table {
         for ip in addresses {
@@ -127,6 +136,34 @@ fn an_ipv4_address_inside_an_ipv6_address_is_judged() {
         );
         let public = form(0x0808, 0x0808);
         assert_eq!(check(public.into()), Ok(()), "{public}");
+    }
+}
+
+#[test]
+fn inside_the_mesh_an_answer_may_be_private_and_nothing_else() {
+    let inside = |ip: &str| {
+        let ip = ip.parse().expect("an address");
+        check_answer(ip, Location::MeshInternal).is_ok()
+    };
+    for private in [
+        "10.1.2.3",
+        "192.168.0.1",
+        "fd12::1",
+        "::ffff:10.1.2.3",
+        "192.0.2.1",
+    ] {
+        assert!(inside(private), "{private}");
+    }
+    for other in [
+        "127.0.0.1",
+        "169.254.169.254",
+        "168.63.129.16",
+        "fd00:ec2::254",
+        "100.100.100.200",
+        "224.0.0.1",
+        "64:ff9b:1::a9fe:a9fe",
+    ] {
+        assert!(!inside(other), "{other}");
     }
 }
 

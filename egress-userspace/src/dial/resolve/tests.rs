@@ -150,8 +150,12 @@ fn settings(servers: &[&Server]) -> DnsSettings {
     }
 }
 
+fn unwatched() -> Arc<dyn Mark> {
+    Arc::new(Count::default())
+}
+
 async fn resolve(settings: &DnsSettings, name: &str) -> Answer {
-    let resolver = HickoryResolver::new(settings, Arc::new(Count::default())).expect("a resolver");
+    let resolver = HickoryResolver::new(settings, &unwatched()).expect("a resolver");
     resolver.resolve(&name.parse().expect("a name")).await
 }
 
@@ -192,13 +196,24 @@ async fn a_single_label_is_not_completed_from_a_search_list() {
 async fn an_answer_is_kept_for_its_ttl() {
     let answers = ips(&["192.0.2.1"]);
     let server = Server::start(&[("a.example", Reply::Addresses(answers.clone()))]).await;
-    let resolver = HickoryResolver::new(&settings(&[&server]), Arc::new(Count::default()))
-        .expect("a resolver");
+    let resolver = HickoryResolver::new(&settings(&[&server]), &unwatched()).expect("a resolver");
     let name = "a.example".parse().expect("a name");
     for _ in 0..3 {
         assert_eq!(resolver.resolve(&name).await, Ok(answers.clone()));
     }
     assert_eq!(server.asked().len(), 2, "{:?}", server.asked());
+}
+
+#[tokio::test]
+async fn past_the_cache_servers_are_asked_each_time() {
+    let answers = ips(&["192.0.2.1"]);
+    let server = Server::start(&[("a.example", Reply::Addresses(answers.clone()))]).await;
+    let resolver = HickoryResolver::new(&settings(&[&server]), &unwatched()).expect("a resolver");
+    let name = "a.example".parse().expect("a name");
+    for _ in 0..3 {
+        assert_eq!(resolver.resolve_anew(&name).await, Ok(answers.clone()));
+    }
+    assert_eq!(server.asked().len(), 6, "{:?}", server.asked());
 }
 
 #[tokio::test]
@@ -288,7 +303,7 @@ async fn every_socket_is_marked() {
     let server = Server::start(&[("a.example", answers)]).await;
     let count = Arc::new(Count::default());
     let marker = Arc::clone(&count) as Arc<dyn Mark>;
-    let resolver = HickoryResolver::new(&settings(&[&server]), marker).expect("a resolver");
+    let resolver = HickoryResolver::new(&settings(&[&server]), &marker).expect("a resolver");
     let name = "a.example".parse().expect("a name");
     resolver.resolve(&name).await.expect("addresses");
     // Two questions over UDP, each from a socket of its own, and at least one TCP connection.
@@ -304,8 +319,8 @@ async fn a_socket_that_cannot_be_marked_asks_nothing() {
         }
     }
     let server = Server::start(&[("a.example", Reply::Addresses(ips(&["192.0.2.1"])))]).await;
-    let resolver =
-        HickoryResolver::new(&settings(&[&server]), Arc::new(Refuse)).expect("a resolver");
+    let marker: Arc<dyn Mark> = Arc::new(Refuse);
+    let resolver = HickoryResolver::new(&settings(&[&server]), &marker).expect("a resolver");
     let name = "a.example".parse().expect("a name");
     assert!(resolver.resolve(&name).await.is_err());
     assert!(server.asked().is_empty());

@@ -11,10 +11,12 @@ use crate::types::{
 const AUDIT: Options = Options {
     mode: Mode::Audit,
     outbound: OutboundTrafficPolicy::RegistryOnly,
+    learns_names: false,
 };
 const ALLOW_ANY: Options = Options {
     mode: Mode::Enforce,
     outbound: OutboundTrafficPolicy::AllowAny,
+    learns_names: false,
 };
 
 fn registry() -> [Spec; 3] {

@@ -6,7 +6,7 @@ use crate::types::{Mode, OutboundTrafficPolicy, Protocol};
 
 fn rules(services: &[Spec], options: Options) -> Vec<String> {
     let services: Vec<_> = services.iter().map(|spec| spec.get().clone()).collect();
-    let rules = address_rules(&services, options);
+    let rules = address_rules(&services, &[], options);
     let show = |rule: &crate::types::AddressRule| {
         format!(
             "{:?} {} {} {:?}",

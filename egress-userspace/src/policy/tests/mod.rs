@@ -8,7 +8,7 @@ mod target;
 
 use super::{Options, SniffPlan};
 use crate::types::Protocol::{Grpc, Http, Http2, Https, Tcp, Tls};
-use build::{Spec, dst, h2, http, opaque, policy, service, tls};
+use build::{Spec, dst, facts, h2, http, opaque, policy, service, tls};
 
 /// The service that admits, or the reason why none does.
 fn outcome(services: &[Spec], to: &str, claim: &crate::types::Claim) -> String {
@@ -209,7 +209,7 @@ fn only_a_port_whose_services_want_a_name_is_waited_for() {
         (9999, SniffPlan::Unregistered),
     ] {
         assert_eq!(
-            policy.sniff_plan(dst(&format!("192.0.2.1:{port}"))),
+            policy.sniff_plan(&facts(dst(&format!("192.0.2.1:{port}")), &opaque())),
             plan,
             "{port}"
         );

@@ -19,7 +19,6 @@ fn named(name: &str, port: u16, prefer: Option<&str>) -> Target {
         name: name.parse().expect("a name"),
         port,
         prefer,
-        require: None,
     }
 }
 

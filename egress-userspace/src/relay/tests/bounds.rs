@@ -157,3 +157,24 @@ async fn no_end_leaks_a_descriptor() {
         "{before} descriptors became {after}"
     );
 }
+
+#[test]
+fn a_service_may_have_bounds_of_its_own() {
+    let default = Options {
+        idle_timeout: Some(Duration::from_hours(1)),
+        ..options(Mode::Auto)
+    };
+    let bounded = |idle_timeout, max_connection_duration| {
+        let options = default.bounded_by(&ConnectionPool {
+            idle_timeout,
+            max_connection_duration,
+            ..ConnectionPool::default()
+        });
+        (options.idle_timeout, options.max_duration)
+    };
+    let second = Some(Duration::from_secs(1));
+    assert_eq!(bounded(None, None), (default.idle_timeout, None));
+    assert_eq!(bounded(second, second), (second, second));
+    // Zero is no bound.
+    assert_eq!(bounded(Some(Duration::ZERO), None), (None, None));
+}

@@ -136,6 +136,32 @@ async fn bytes_keep_the_relay_alive() {
 }
 
 #[tokio::test]
+async fn a_relay_ends_by_a_reset_when_it_has_lasted_as_long_as_it_may() {
+    for mode in MODES {
+        let options = Options {
+            max_duration: Some(Duration::from_millis(50)),
+            ..options(mode)
+        };
+        assert_cut(Rig::with(options, Bytes::new()).await, Cut::MaxDuration).await;
+    }
+}
+
+#[tokio::test]
+async fn no_byte_makes_a_relay_last_longer_than_it_may() {
+    let options = Options {
+        max_duration: Some(Duration::from_millis(100)),
+        ..options(Mode::Auto)
+    };
+    let mut rig = Rig::with(options, Bytes::new()).await;
+    // It ends although there is always more; the last write may find it gone.
+    while rig.client.write_all(b"?").await.is_ok() && !rig.relay.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    let ended = rig.relay.await.expect("the relay");
+    assert_eq!(ended.by, CloseReason::Cut(Cut::MaxDuration));
+}
+
+#[tokio::test]
 async fn silence_ends_a_relay_that_is_half_closed() {
     let options = Options {
         idle_timeout: Some(Duration::from_millis(50)),

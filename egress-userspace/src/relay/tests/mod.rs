@@ -26,6 +26,7 @@ fn options(mode: Mode) -> Options {
     Options {
         mode,
         idle_timeout: None,
+        max_duration: None,
         max_pipes: Options::DEFAULT_MAX_PIPES,
     }
 }

@@ -1,0 +1,69 @@
+//! TLS towards an upstream, for a client that speaks without: Istio's TLS origination.
+//!
+//! What moves bytes knows TCP sockets only. So TLS is spoken by a task of its own, and what the rest
+//! of the gateway has is the near end of a pair of sockets whose far end that task holds.
+
+mod bridge;
+mod context;
+mod pair;
+mod verify;
+
+use std::io;
+use std::net::IpAddr;
+
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::types::{ClientTls, HostName};
+
+pub use self::context::{Contexts, TlsError};
+
+/// What is asked of the upstream.
+pub(super) struct Wanted<'a> {
+    /// What the service says.
+    pub(super) tls: &'a ClientTls,
+    /// The name that is dialled, or that the client sent.
+    pub(super) name: Option<&'a HostName>,
+    /// The address that is connected.
+    pub(super) ip: IpAddr,
+    /// The application protocol that the client began to speak (RFC 7301).
+    pub(super) alpn: Option<&'static [u8]>,
+}
+
+/// Shakes hands on a connected socket, and gives a socket that speaks in the clear.
+///
+/// Fails with [`io::ErrorKind::InvalidData`] where the upstream's certificate or its TLS is refused.
+pub(super) async fn originate(
+    contexts: &Contexts,
+    wanted: &Wanted<'_>,
+    upstream: TcpStream,
+) -> io::Result<TcpStream> {
+    let config = contexts.of(wanted.tls).ok_or(io::ErrorKind::NotFound)?;
+    let alpn = wanted.alpn.map(<[u8]>::to_vec).into_iter().collect();
+    let secured = TlsConnector::from(config)
+        .with_alpn(alpn)
+        .connect(server_name(wanted), upstream)
+        .await?;
+    let (near, far) = pair::pair().await?;
+    tokio::spawn(bridge::bridge(far, secured));
+    Ok(near)
+}
+
+/// The name in the `ClientHello`. An address is in none (RFC 6066 section 3); rustls checks the
+/// certificate for it all the same.
+fn server_name(wanted: &Wanted<'_>) -> ServerName<'static> {
+    let ClientTls {
+        sni,
+        subject_alt_names,
+        ..
+    } = wanted.tls;
+    let name = sni.as_ref().or(wanted.name).or(subject_alt_names.first());
+    // A host name that is not one of TLS's has a `_`, which rustls takes; were it otherwise, the
+    // certificate would have to be for the address.
+    name.and_then(|name| ServerName::try_from(name.as_str().to_owned()).ok())
+        .unwrap_or_else(|| ServerName::from(wanted.ip))
+}
+
+#[cfg(test)]
+mod tests;
