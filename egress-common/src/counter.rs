@@ -52,6 +52,10 @@ counters! {
     FrameDropped = 9, "frame_dropped";
     /// Flows that peers opened into a governed namespace and that found no room: they are not answered.
     PeerLost = 10, "peer_lost";
+    /// Datagrams to DNS servers turned to the gateway.
+    Asked = 11, "asked";
+    /// Those of them that found no listener and no room to wait for one.
+    EarlyLost = 12, "early_lost";
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What the kernel decides by address and port alone.
 
-use crate::Address;
 use crate::codes::codes;
+use crate::{Address, DNS_PORT};
 
 /// A key of the destinations' table, a longest-prefix trie: of all rules for a protocol and port the one
 /// with the longest prefix holds.
@@ -46,6 +46,12 @@ impl Destination {
     #[inline(always)]
     pub const fn rest(generation: u32) -> Self {
         Self::new(generation, u16::MAX, [0; 2], Address::NONE)
+    }
+
+    /// The key under which it says whether the gateway is asked for names, whatever server is meant.
+    #[inline(always)]
+    pub const fn names(generation: u32) -> Self {
+        Self::new(generation, u16::MAX, DNS_PORT, Address::NONE)
     }
 
     /// Length of a key whose address counts for `bits` only, at most 128.

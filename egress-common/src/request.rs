@@ -15,7 +15,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// Makes a record: the namespace's cookie, and a task that is in it, with its cgroup.
+    /// Makes a record: the namespace's cookie, 0 if it can't be told, and a task that is in it, with its
+    /// cgroup.
     #[inline(always)]
     pub const fn new(netns: u64, cgroup: u64, pid: u32) -> Self {
         Self {
@@ -26,10 +27,12 @@ impl Request {
         }
     }
 
-    /// The namespace's cookie.
-    #[inline(always)]
-    pub const fn netns(&self) -> u64 {
-        self.netns
+    /// The namespace's cookie, if it could be told.
+    pub const fn netns(&self) -> Option<u64> {
+        match self.netns {
+            0 => None,
+            cookie => Some(cookie),
+        }
     }
 
     /// The asking task's cgroup.

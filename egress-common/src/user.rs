@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use zerocopy::FromBytes;
 
 use crate::{
-    About, Address, Answerable, Destination, Event, FlowKey, Namespace, Origin, Peer, Request,
-    Scope, Settings, Veth,
+    About, Address, Answerable, Asker, Destination, Early, Event, FlowKey, Namespace, Origin, Peer,
+    Request, Scope, Settings, Veth,
 };
 
 macro_rules! pod {
@@ -23,6 +23,7 @@ pod!(
     About,
     Address,
     Answerable,
+    Asker,
     Destination,
     FlowKey,
     Namespace,
@@ -42,6 +43,13 @@ impl Event {
 
 impl Request {
     /// Reads a record of the requests' ring; `None`: it is not of this type's size.
+    pub fn parse(record: &[u8]) -> Option<Self> {
+        Self::read_from_bytes(record).ok()
+    }
+}
+
+impl Early {
+    /// Reads a record of its ring; `None`: it is not of this type's size.
     pub fn parse(record: &[u8]) -> Option<Self> {
         Self::read_from_bytes(record).ok()
     }

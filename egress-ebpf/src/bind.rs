@@ -3,8 +3,8 @@
 use aya_ebpf::programs::SockAddrContext;
 use egress_common::{Denied, Origin};
 
-use crate::connect::netns;
 use crate::maps::settings;
+use crate::redirect::netns;
 use crate::sock_addr::{self, Family};
 use crate::{PROCEED, REFUSE, report, scope, task};
 

@@ -1,13 +1,14 @@
 //! `connect()`: pass, redirect, or refuse.
 
-use aya_ebpf::EbpfContext;
-use aya_ebpf::helpers::generated::bpf_get_netns_cookie;
 use aya_ebpf::programs::SockAddrContext;
 use egress_common::{Address, Counter, Denied, Origin, Rule, Settings, protocol};
 
-use crate::maps::{EXEMPT, ORIG, count, is_lenient, namespace, rule, settings};
+use crate::maps::{count, is_lenient, rule, settings};
+use crate::redirect::{self, forget, is_exempt, netns};
 use crate::sock_addr::{self, Family};
-use crate::{PROCEED, begun, namespace as listeners, refuse, report, scope, source, task};
+use crate::{PROCEED, begun, names, refuse, report, scope, task};
+
+const SOCK_DGRAM: u32 = 2;
 
 /// What is done with a connection that is not refused.
 enum Verdict {
@@ -17,6 +18,8 @@ enum Verdict {
     Pass(Counter),
     /// Goes to the gateway.
     Redirect,
+    /// Will ask the gateway: its datagrams are counted, one by one.
+    Ask,
 }
 
 /// Judges one `connect()`.
@@ -27,7 +30,7 @@ pub(crate) fn judge<F: Family>(ctx: &SockAddrContext) -> i32 {
     #[cfg(feature = "debug-log")]
     trace(ctx, address, port);
     match try_judge::<F>(ctx, address, port) {
-        Ok(Verdict::Ungoverned) => PROCEED,
+        Ok(Verdict::Ungoverned | Verdict::Ask) => PROCEED,
         Ok(Verdict::Pass(counter)) => {
             count(counter);
             if counter == Counter::PassedAddress {
@@ -48,25 +51,56 @@ pub(crate) fn judge<F: Family>(ctx: &SockAddrContext) -> i32 {
     }
 }
 
-/// A datagram socket may connect to anything, for that sends nothing, and programs do it to learn their
-/// own address: what it then sends is judged packet by packet.
 #[inline(always)]
 fn try_judge<F: Family>(
     ctx: &SockAddrContext,
     address: Address,
     port: [u8; 2],
 ) -> Result<Verdict, Denied> {
-    if !matches!(sock_addr::protocol(ctx), protocol::TCP | protocol::MPTCP) {
-        return Ok(Verdict::Ungoverned);
+    match (sock_addr::protocol(ctx), sock_addr::kind(ctx)) {
+        (protocol::TCP | protocol::MPTCP, _) => stream::<F>(ctx, address, port),
+        (protocol::UDP, SOCK_DGRAM) => datagrams::<F>(ctx, address, port),
+        _ => Ok(Verdict::Ungoverned),
     }
+}
+
+/// A datagram socket may connect to anything, for that sends nothing, and programs do it to learn their
+/// own address: what it then sends is judged packet by packet. Only questions have to be turned here.
+#[inline(always)]
+fn datagrams<F: Family>(
+    ctx: &SockAddrContext,
+    address: Address,
+    port: [u8; 2],
+) -> Result<Verdict, Denied> {
+    if names::is_question(protocol::UDP, port) {
+        let settings = settings().ok_or(Denied::Unconfigured)?;
+        if scope::governs_task(&settings) && !is_exempt(ctx) {
+            redirect::connection::<F>(ctx, &settings, address, port)?;
+            return Ok(Verdict::Ask);
+        }
+    }
+    forget(ctx);
+    Ok(Verdict::Ungoverned)
+}
+
+#[inline(always)]
+fn stream<F: Family>(
+    ctx: &SockAddrContext,
+    address: Address,
+    port: [u8; 2],
+) -> Result<Verdict, Denied> {
     let settings = settings().ok_or(Denied::Unconfigured)?;
     if !scope::governs_task(&settings) || is_exempt(ctx) {
-        return Ok(forget(ctx, Verdict::Ungoverned));
+        forget(ctx);
+        return Ok(Verdict::Ungoverned);
+    }
+    if address.is_local() && settings.keeps(port) {
+        return Err(Denied::OwnListener);
+    }
+    if names::is_question(protocol::TCP, port) {
+        return turn::<F>(ctx, &settings, address, port);
     }
     if address.is_local() {
-        if settings.keeps(port) {
-            return Err(Denied::OwnListener);
-        }
         return pass(ctx, Counter::PassedLocal);
     }
     match rule(protocol::TCP, port, address) {
@@ -74,39 +108,22 @@ fn try_judge<F: Family>(
         Some(Rule::Allow) => pass(ctx, Counter::PassedAddress),
         Some(Rule::Deny) => Err(Denied::Address),
         None if address.is_v6_link_local() && !is_lenient() => Err(Denied::LinkLocal),
-        None if address.is_v6_link_local() => Ok(forget(ctx, Verdict::Ungoverned)),
-        Some(Rule::Gateway) | None => redirect::<F>(ctx, &settings, address, port),
+        None if address.is_v6_link_local() => {
+            forget(ctx);
+            Ok(Verdict::Ungoverned)
+        }
+        Some(Rule::Gateway) | None => turn::<F>(ctx, &settings, address, port),
     }
 }
 
-/// Writes down where the client was going, then turns it to the gateway.
 #[inline(always)]
-fn redirect<F: Family>(
+fn turn<F: Family>(
     ctx: &SockAddrContext,
     settings: &Settings,
     address: Address,
     port: [u8; 2],
 ) -> Result<Verdict, Denied> {
-    let mut origin = Origin::new(address, port, netns(ctx), task::current());
-    // SAFETY: the hook's socket is a full socket; the value outlives the call.
-    let record = unsafe { ORIG.get_or_insert_ptr_mut(ctx, Some(&mut origin)) };
-    if record.is_null() {
-        return Err(Denied::NoMemory);
-    }
-    // A socket that connects again has a record already, which the helper leaves as it was.
-    // SAFETY: not null, and the storage lives as long as the socket, which the hook holds.
-    unsafe { *record = origin };
-    begun::forget(ctx);
-    let listener = if let Some(namespace) = namespace(origin.netns()) {
-        source::keep::<F>(ctx, namespace.source(address));
-        namespace.port()
-    } else {
-        listeners::ask(&origin);
-        settings.listener_port()
-    };
-    source::unbind_device(ctx);
-    F::set_address(ctx, address.listener());
-    sock_addr::set_port(ctx, listener);
+    redirect::connection::<F>(ctx, settings, address, port)?;
     Ok(Verdict::Redirect)
 }
 
@@ -114,27 +131,8 @@ fn redirect<F: Family>(
 #[inline(always)]
 fn pass(ctx: &SockAddrContext, counter: Counter) -> Result<Verdict, Denied> {
     begun::connects(ctx)?;
-    Ok(forget(ctx, Verdict::Pass(counter)))
-}
-
-/// Drops what is left of an earlier redirection of the same socket, or `getpeername()` would lie.
-#[inline(always)]
-fn forget(ctx: &SockAddrContext, verdict: Verdict) -> Verdict {
-    // SAFETY: the hook's socket is a full socket. There being nothing to delete is the usual case.
-    let _ = unsafe { ORIG.delete(sock_addr::socket(ctx)) };
-    verdict
-}
-
-#[inline(always)]
-fn is_exempt(ctx: &SockAddrContext) -> bool {
-    // SAFETY: the hook's socket is a full socket, and the value is not read.
-    !unsafe { EXEMPT.get_ptr_mut(ctx) }.is_null()
-}
-
-#[inline(always)]
-pub(crate) fn netns(ctx: &SockAddrContext) -> u64 {
-    // SAFETY: the helper takes this hook's context.
-    unsafe { bpf_get_netns_cookie(ctx.as_ptr()) }
+    forget(ctx);
+    Ok(Verdict::Pass(counter))
 }
 
 #[cfg(feature = "debug-log")]

@@ -17,12 +17,18 @@ mod begun;
 mod bind;
 mod connect;
 mod datagram;
+mod early;
+mod exec;
 mod flow;
 mod frame;
+mod headers;
+mod loopback;
 mod maps;
+mod names;
 mod namespace;
 mod packet;
 mod peer;
+mod redirect;
 mod refuse;
 mod report;
 mod scope;
@@ -32,8 +38,12 @@ mod source;
 mod task;
 mod veth;
 
-use aya_ebpf::macros::{cgroup_skb, cgroup_sock, cgroup_sock_addr, classifier, sock_ops};
-use aya_ebpf::programs::{SkBuffContext, SockAddrContext, SockContext, SockOpsContext, TcContext};
+use aya_ebpf::macros::{
+    cgroup_skb, cgroup_sock, cgroup_sock_addr, classifier, raw_tracepoint, sock_ops,
+};
+use aya_ebpf::programs::{
+    RawTracePointContext, SkBuffContext, SockAddrContext, SockContext, SockOpsContext, TcContext,
+};
 
 use crate::sock_addr::{Ipv4, Ipv6};
 
@@ -41,6 +51,9 @@ use crate::sock_addr::{Ipv4, Ipv6};
 const PROCEED: i32 = 1;
 /// The call fails, with EPERM unless another errno was chosen; the packet is dropped.
 const REFUSE: i32 = 0;
+/// The packet is dropped as a full queue would: `send()` succeeds, unless the socket is to hear of every
+/// error (`IP_RECVERR`), when it fails with ENOBUFS.
+const SWALLOW: i32 = 2;
 
 /// Judges `connect()` of an IPv4 socket.
 #[cgroup_sock_addr(connect4)]
@@ -84,6 +97,12 @@ fn egress_socket(ctx: SockContext) -> i32 {
     socket::judge(&ctx)
 }
 
+/// Has listeners made for programs that begin.
+#[raw_tracepoint(tracepoint = "sched_process_exec")]
+fn egress_exec(_ctx: RawTracePointContext) -> i32 {
+    exec::foresee()
+}
+
 /// Judges every packet that leaves.
 #[cgroup_skb(egress)]
 fn egress_packet(ctx: SkBuffContext) -> i32 {
@@ -111,6 +130,18 @@ fn egress_getpeername4(ctx: SockAddrContext) -> i32 {
 /// Shows an IPv6 client the peer that it asked for.
 #[cgroup_sock_addr(getpeername6)]
 fn egress_getpeername6(ctx: SockAddrContext) -> i32 {
+    peer::restore::<Ipv6>(&ctx)
+}
+
+/// Shows an IPv4 client who answered as the one that it asked.
+#[cgroup_sock_addr(recvmsg4)]
+fn egress_recvmsg4(ctx: SockAddrContext) -> i32 {
+    peer::restore::<Ipv4>(&ctx)
+}
+
+/// Shows an IPv6 client who answered as the one that it asked.
+#[cgroup_sock_addr(recvmsg6)]
+fn egress_recvmsg6(ctx: SockAddrContext) -> i32 {
     peer::restore::<Ipv6>(&ctx)
 }
 

@@ -1,12 +1,12 @@
 //! The maps, as `egress_common` lays out what is in them.
 
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
-use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, PerCpuArray, RingBuf, SkStorage};
+use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf, SkStorage};
 use aya_ebpf::macros::btf_map;
 use aya_ebpf::maps::lpm_trie::Key;
 use egress_common::{
-    About, Address, Answerable, Counter, Destination, Event, FlowKey, Namespace, Origin, Peer,
-    Request, Rule, Scope, Settings, Veth, size,
+    About, Address, Answerable, Asker, Counter, Destination, Early, Event, FlowKey, Namespace,
+    Origin, Peer, Request, Rule, Scope, Settings, Veth, size,
 };
 
 const NO_PREALLOC: usize = BPF_F_NO_PREALLOC as usize;
@@ -76,6 +76,15 @@ pub(crate) static EVENTS: RingBuf<Event, { size::EVENTS }> = RingBuf::new();
 #[btf_map]
 pub(crate) static REQUESTS: RingBuf<Request, { size::REQUESTS }> = RingBuf::new();
 
+/// Who sent the last datagram from an address and port to a listener. An LRU: it is written for each
+/// datagram and read a moment later, and one that others have pushed out is asked again.
+#[btf_map]
+pub(crate) static ASKERS: LruHashMap<Asker, Origin, { size::ASKERS }> = LruHashMap::new();
+
+/// Questions that found no listener, to be answered when there is one.
+#[btf_map]
+pub(crate) static EARLY: RingBuf<Early, { size::EARLY }> = RingBuf::new();
+
 /// Counters, by `Counter`.
 #[btf_map]
 pub(crate) static COUNTERS: PerCpuArray<u64, { Counter::ALL.len() }> = PerCpuArray::new();
@@ -109,18 +118,26 @@ pub(crate) fn namespace(cookie: u64) -> Option<Namespace> {
 #[inline(always)]
 pub(crate) fn rule(protocol: u16, port: [u8; 2], address: Address) -> Option<Rule> {
     let generation = *GENERATION.get(0)?;
-    let find = |key| DESTINATIONS.get(&Key::new(Destination::BITS, key)).copied();
     find(Destination::any(generation, address))
         .or_else(|| find(Destination::new(generation, protocol, port, address)))
-        .and_then(Rule::from_code)
 }
 
 /// Whether what the gateway can't judge passes, as in audit mode.
 #[inline(always)]
 pub(crate) fn is_lenient() -> bool {
-    let rest = GENERATION
-        .get(0)
-        .map(|generation| Destination::rest(*generation));
-    let find = |key| DESTINATIONS.get(&Key::new(Destination::BITS, key)).copied();
-    rest.and_then(find).and_then(Rule::from_code) == Some(Rule::Allow)
+    let generation = GENERATION.get(0).copied();
+    generation.map(Destination::rest).and_then(find) == Some(Rule::Allow)
+}
+
+/// Whether the gateway is asked for names, whatever server is meant.
+#[inline(always)]
+pub(crate) fn takes_names() -> bool {
+    let generation = GENERATION.get(0).copied();
+    generation.map(Destination::names).and_then(find) == Some(Rule::Gateway)
+}
+
+#[inline(always)]
+fn find(destination: Destination) -> Option<Rule> {
+    let code = DESTINATIONS.get(&Key::new(Destination::BITS, destination))?;
+    Rule::from_code(*code)
 }

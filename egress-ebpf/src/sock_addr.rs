@@ -11,6 +11,8 @@ use egress_common::Address;
 
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
+/// The state of a connected socket, whatever its protocol.
+const TCP_ESTABLISHED: u32 = 1;
 
 /// The address family of a hook.
 pub(crate) trait Family {
@@ -26,9 +28,9 @@ pub(crate) trait Family {
     fn set_address(ctx: &SockAddrContext, address: Address);
 }
 
-/// `connect4`, `getpeername4`.
+/// `connect4`, `sendmsg4`, `recvmsg4`, `getpeername4`.
 pub(crate) struct Ipv4;
-/// `connect6`, `getpeername6`.
+/// `connect6`, `sendmsg6`, `recvmsg6`, `getpeername6`.
 pub(crate) struct Ipv6;
 
 macro_rules! read {
@@ -41,7 +43,7 @@ macro_rules! read {
 
 macro_rules! write {
     ($ctx:expr, $value:expr, $($field:tt)+) => {
-        // SAFETY: as for reading; the `user_*` fields are writable in the connect and getpeername hooks.
+        // SAFETY: as for reading; the `user_*` fields are writable in all hooks but those on `bind()`.
         unsafe { write_volatile(addr_of_mut!((*($ctx).sock_addr).$($field)+), $value) }
     };
 }
@@ -150,6 +152,12 @@ pub(crate) fn protocol(ctx: &SockAddrContext) -> u16 {
     read!(ctx, protocol) as u16
 }
 
+/// The socket's type, `SOCK_*`.
+#[inline(always)]
+pub(crate) fn kind(ctx: &SockAddrContext) -> u32 {
+    read!(ctx, type_)
+}
+
 /// The socket.
 #[inline(always)]
 pub(crate) fn socket(ctx: &SockAddrContext) -> *mut bpf_sock {
@@ -157,4 +165,20 @@ pub(crate) fn socket(ctx: &SockAddrContext) -> *mut bpf_sock {
     let addr = unsafe { &*ctx.sock_addr };
     // SAFETY: the union has one member.
     unsafe { addr.__bindgen_anon_1.sk }
+}
+
+/// Whether the socket, one for datagrams, is connected to a port of this kind.
+#[inline(always)]
+pub(crate) fn is_connected_to(ctx: &SockAddrContext, is_it: impl Fn([u8; 2]) -> bool) -> bool {
+    let socket = socket(ctx);
+    if socket.is_null() {
+        return false;
+    }
+    // SAFETY: not null, and the hook holds the socket.
+    let socket = unsafe { &*socket };
+    // SAFETY: a reference is valid.
+    let state = unsafe { read_volatile(&raw const socket.state) };
+    // SAFETY: as above.
+    let port = unsafe { read_volatile(&raw const socket.dst_port) };
+    state == TCP_ESTABLISHED && is_it(port.to_ne_bytes())
 }

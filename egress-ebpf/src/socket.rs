@@ -2,11 +2,12 @@
 
 use core::ptr::{addr_of, read_volatile};
 
+use aya_ebpf::helpers::generated::bpf_get_netns_cookie;
 use aya_ebpf::programs::SockContext;
 use egress_common::{Address, Denied, Origin, Settings, SocketKind, protocol};
 
-use crate::maps::{is_lenient, settings};
-use crate::{PROCEED, REFUSE, report, scope, task};
+use crate::maps::{is_lenient, settings, takes_names};
+use crate::{PROCEED, REFUSE, namespace, report, scope, task};
 
 const SOCK_STREAM: u32 = 1;
 const SOCK_DGRAM: u32 = 2;
@@ -25,7 +26,7 @@ pub(crate) fn judge(ctx: &SockContext) -> i32 {
     let kind = read!(ctx, type_);
     #[expect(clippy::cast_possible_truncation, reason = "the numbers end at 262")]
     let number = read!(ctx, protocol) as u16;
-    match try_judge(kind, number) {
+    match try_judge(ctx, kind, number) {
         Ok(()) => PROCEED,
         Err(reason) => {
             let nowhere = Origin::new(Address::NONE, [0; 2], 0, task::current());
@@ -36,8 +37,12 @@ pub(crate) fn judge(ctx: &SockContext) -> i32 {
 }
 
 #[inline(always)]
-fn try_judge(kind: u32, number: u16) -> Result<(), Denied> {
+fn try_judge(ctx: &SockContext, kind: u32, number: u16) -> Result<(), Denied> {
     let settings = settings().ok_or(Denied::Unconfigured)?;
+    if (kind, number) == (SOCK_DGRAM, protocol::UDP) {
+        prepare(ctx, &settings);
+        return Ok(());
+    }
     if is_judged(kind, number)
         || is_admitted(&settings, kind, number)
         || !scope::governs_task(&settings)
@@ -48,12 +53,22 @@ fn try_judge(kind: u32, number: u16) -> Result<(), Denied> {
     Err(Denied::Socket)
 }
 
+/// A SYN can wait for a listener, a question can't: a resolver would ask again only after seconds. So the
+/// listener is asked for as soon as there is a socket that may ask.
+#[inline(always)]
+fn prepare(ctx: &SockContext, settings: &Settings) {
+    if takes_names() && scope::governs_task(settings) {
+        // SAFETY: the helper takes this hook's context.
+        namespace::foresee(unsafe { bpf_get_netns_cookie(ctx.sock.cast()) });
+    }
+}
+
 /// Whether another hook judges what the socket does.
 #[inline(always)]
 const fn is_judged(kind: u32, number: u16) -> bool {
     matches!(
         (kind, number),
-        (SOCK_STREAM, protocol::TCP | protocol::MPTCP) | (SOCK_DGRAM, protocol::UDP)
+        (SOCK_STREAM, protocol::TCP | protocol::MPTCP)
     )
 }
 

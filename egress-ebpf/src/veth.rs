@@ -16,7 +16,7 @@ use egress_common::{
 
 use crate::frame::{self, Frame, Packet};
 use crate::maps::{OPENED, PEERS, VETHS, count, is_lenient, rule, settings};
-use crate::report;
+use crate::{names, report};
 
 /// `TCX_NEXT` and `TCX_DROP` of `linux/bpf.h`: to the next program on the device, or nowhere.
 const NEXT: i32 = -1;
@@ -55,12 +55,7 @@ pub(crate) fn judge(ctx: &TcContext) -> i32 {
     let passes = match &frame {
         _ if settings().is_none() => false,
         Some(Frame::Arp) => true,
-        Some(Frame::Packet(packet)) => {
-            is_allowed(packet.protocol, packet.destination, packet.port)
-                || stays_on_link(packet)
-                || is_answer(device, packet)
-                || is_lenient()
-        }
+        Some(Frame::Packet(packet)) => may_leave(device, packet) || is_lenient(),
         None => is_lenient(),
     };
     if passes {
@@ -167,6 +162,15 @@ fn is_answer(device: u32, packet: &Packet) -> bool {
         unsafe { *entry = flow.after(Step::End, protocol::TCP, now) };
     }
     true
+}
+
+/// Questions to DNS servers never leave: the gateway asks, from the other side.
+#[inline(always)]
+fn may_leave(device: u32, packet: &Packet) -> bool {
+    let passes = is_allowed(packet.protocol, packet.destination, packet.port)
+        || stays_on_link(packet)
+        || is_answer(device, packet);
+    passes && !names::is_question(packet.protocol, packet.port)
 }
 
 /// Whether a rule lets everything, or this protocol and port, go straight to an address.

@@ -4,6 +4,7 @@ mod build;
 mod guard;
 mod namespaces;
 mod observe;
+mod read;
 mod start;
 
 use std::io;
@@ -170,8 +171,9 @@ impl App {
     }
 
     /// Governs cgroups that were made again since the last look, and lets go of what no connection
-    /// uses any more.
+    /// uses any more, and of names that have ended.
     fn renew(&mut self) {
+        self.gateway.dns.learned().forget_ended();
         match self.kernel.renew(&settings::cgroups(&self.config)) {
             Ok(renewed) => {
                 for path in renewed {
@@ -206,7 +208,9 @@ impl App {
         self.kernel.set_reach(&reach)?;
         self.generation = policy.generation();
         let live = build::live(&config, policy, shadow, dialer.speaking(contexts));
+        let names = build::rules(&config, Arc::clone(&live.policy), resolvers.clone());
         self.retired.push(self.gateway.replace(live));
+        self.gateway.dns.set(names);
         let gateway = Arc::clone(&self.gateway);
         spawn_blocking(move || gateway.judge_again());
         if settings::need_restart(&self.config, &config) {

@@ -6,7 +6,7 @@
 //! Modules depend one way only; `cargo xtask tidy` checks it:
 //!
 //! ```text
-//! types ← { sniff, policy, net, config } ← { kernel, dial, account } ← relay ← conn ← doctor ← { admin, cli } ← app
+//! types ← { sniff, policy, net, config } ← { kernel, dial, account } ← { relay, dns } ← http ← conn ← doctor ← { admin, cli } ← app
 //! ```
 
 pub mod account;
@@ -16,8 +16,10 @@ pub mod cli;
 pub mod config;
 pub mod conn;
 pub mod dial;
+pub mod dns;
 pub mod doctor;
 pub mod drain;
+pub mod http;
 pub mod kernel;
 pub mod net;
 pub mod policy;

@@ -6,14 +6,15 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use egress_userspace::cli::{
-    Arguments, Command, EXIT_INVALID, check, cleanup, doctor, start_logging, status,
+    Arguments, Command, EXIT_INVALID, check, cleanup, doctor, schema, start_logging, status,
 };
 use egress_userspace::{app, config::ReadError, doctor::required};
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run { config, take_over } => run(config, take_over),
-        Command::Check { config, json } => check(&config, json),
+        Command::Check(asked) => check(&asked),
+        Command::Schema => schema(),
         Command::Doctor { config, json } => doctor(config.as_deref(), json),
         Command::Status { pins, json } => status(pins, json),
         Command::Cleanup(arguments) => cleanup(arguments),

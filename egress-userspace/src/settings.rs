@@ -6,9 +6,12 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use crate::account::LogDestination;
-use crate::config::{Config, Gateway, Limits, LogPath, RelayMode, ShadowPolicy, SocketWord};
+use crate::config::{
+    Config, DnsForwarder, Gateway, Limits, LogPath, RelayMode, ShadowPolicy, SocketWord,
+};
 use crate::conn::{Bounds, SniffSettings};
 use crate::dial::{DialSettings, DnsSettings, SPARE_ATTEMPTS};
+use crate::dns::{ForwardSettings, Scope};
 use crate::kernel::{LISTEN_PORTS, Reach, Setup, SocketKind};
 use crate::policy::{address_rules, enforces};
 use crate::types::{AddressAction, AddressRule, Transport};
@@ -50,11 +53,13 @@ pub(crate) fn ports(config: &Config) -> Range<u16> {
     first..first.saturating_add(LISTEN_PORTS)
 }
 
-/// Which connections concern the gateway. Names may be asked for at the gateway's own resolvers.
+/// Which connections concern the gateway. Without a forwarder, names may be asked for at the gateway's own
+/// `resolvers`.
 pub(crate) fn reach(config: &Config, resolvers: &[SocketAddr]) -> Reach {
     let options = policy(config);
     let mut addresses = address_rules(&config.services, &config.routes, options);
-    addresses.extend(resolvers.iter().flat_map(|server| {
+    let asked = resolvers.iter().filter(|_| !forwards(config));
+    addresses.extend(asked.flat_map(|server| {
         [Transport::Udp, Transport::Tcp].map(|transport| AddressRule {
             transport,
             port: server.port(),
@@ -68,6 +73,7 @@ pub(crate) fn reach(config: &Config, resolvers: &[SocketAddr]) -> Reach {
         internal: internal.map(|internal| internal.net()).collect(),
         addresses,
         lenient: !enforces(options),
+        dns: forwards(config),
     }
 }
 
@@ -82,7 +88,7 @@ pub(crate) fn policy(config: &Config) -> policy::Options {
     policy::Options {
         mode: config.gateway.mode,
         outbound: config.gateway.outbound_traffic_policy,
-        learns_names: false,
+        learns_names: forwards(config),
     }
 }
 
@@ -105,6 +111,35 @@ pub(crate) fn dns(config: &Config) -> DnsSettings {
         cache_size: dns.cache_size,
         max_ttl: dns.max_ttl,
     }
+}
+
+/// For the DNS forwarder; `servers` are the gateway's own.
+pub(crate) fn forwarder(config: &Config, servers: Vec<SocketAddr>) -> ForwardSettings {
+    let dns = &config.dns;
+    ForwardSettings {
+        scope: match dns.forwarder {
+            DnsForwarder::Off => Scope::Off,
+            DnsForwarder::Allowed => Scope::Allowed,
+            DnsForwarder::All => Scope::All,
+        },
+        mode: config.gateway.mode,
+        outbound: config.gateway.outbound_traffic_policy,
+        servers,
+        resolvers: dns.resolvers.clone(),
+        internal_domains: dns.internal_domains.clone(),
+        timeout: dns.timeout,
+        attempts: dns.attempts,
+        max_ttl: dns.max_ttl,
+        grace: dns.grace,
+        max_name: dns.max_name.into(),
+        queries_per_second: dns.queries_per_second,
+        names_per_caller: dns.names_per_caller as usize,
+    }
+}
+
+/// Whether governed processes' questions to DNS servers are the gateway's.
+fn forwards(config: &Config) -> bool {
+    config.dns.forwarder != DnsForwarder::Off
 }
 
 /// For upstream connections.

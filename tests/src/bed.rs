@@ -124,6 +124,11 @@ impl Testbed {
         &self.cgroups
     }
 
+    /// The directory of the authority's certificate, and of what it signed.
+    pub fn certificates(&self) -> &Path {
+        self.servers.ca().parent().unwrap_or(Path::new("/"))
+    }
+
     pub(crate) fn inet(&self) -> Place {
         Place::new(self.net.inet(), self.cgroups.inet())
     }

@@ -19,6 +19,9 @@ use crate::process::Process;
 use crate::server::hosts;
 use crate::wait::wait_until;
 
+/// Where the example file has the certificates for TLS to an upstream.
+const EXAMPLE_CERTIFICATES: &str = "/etc/egress/billing";
+
 /// Where `cargo build` leaves the binary, from this package's directory.
 const BINARY: &str = "../target/debug/egress";
 /// Where the gateway says that it is ready, and where its metrics are: Istio's ports.
@@ -50,6 +53,8 @@ struct Local {
     access_log: PathBuf,
     /// A directory on the file system of the configuration, but not the one that the gateway watches.
     beside: PathBuf,
+    /// Where `ca.pem`, `client.pem` and `client.key` are.
+    certificates: PathBuf,
     governed: Vec<String>,
 }
 
@@ -184,6 +189,7 @@ impl Local {
             pins: bed.pins(),
             access_log: bed.dir().join("access.log"),
             beside: bed.dir().into(),
+            certificates: bed.certificates().into(),
             governed: [cgroups.governed(), cgroups.pods()]
                 .map(|dir| cgroups.relative(&dir))
                 .to_vec(),
@@ -216,7 +222,9 @@ impl Local {
                 value: access_log,
             },
         ];
-        localise(config, &overrides, cgroups)
+        let certificates = self.certificates.display().to_string();
+        let config = config.replace(EXAMPLE_CERTIFICATES, &certificates);
+        localise(&config, &overrides, cgroups)
     }
 }
 

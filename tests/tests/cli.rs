@@ -16,6 +16,15 @@ drian = \"5s\"
 timeout = 5
 ";
 
+/// Right, and wider than anyone should want.
+const WIDE: &str = "
+[[service]]
+name = \"everything\"
+hosts = [\"*.com\"]
+ports = [{ number = 8443, protocol = \"TLS\" }]
+resolution = \"DYNAMIC_DNS\"
+";
+
 /// Runs the command as this client.
 fn egress(client: &Client, args: &[&str]) -> Result<Outcome> {
     client.run(&binary()?.to_string_lossy(), args)
@@ -43,7 +52,7 @@ fn shipped(name: &str) -> String {
 fn check_finds_nothing_wrong_with_the_files_that_come_with_the_gateway() -> Result<()> {
     let bed = Testbed::new()?;
     for name in ["egress.toml", "minimal.toml", "strict.toml"] {
-        let outcome = egress(&bed.outside(), &["check", &shipped(name)])?;
+        let outcome = egress(&bed.outside(), &["check", "--strict", &shipped(name)])?;
         assert!(outcome.succeeded(), "{outcome:?}");
         assert!(
             outcome.stdout.contains(&format!("{name}: ok — ")),
@@ -94,7 +103,36 @@ fn check_tells_programs_the_same_as_json() -> Result<()> {
         &["check", "--json", &shipped("egress.toml")],
     )?;
     let report: Value = serde_json::from_str(&outcome.stdout)?;
-    assert_eq!(report.pointer("/summary/services"), Some(&Value::from(6)));
+    assert_eq!(report.pointer("/summary/services"), Some(&Value::from(10)));
+    Ok(())
+}
+
+#[test]
+fn check_warns_and_exits_with_1_only_if_asked_to_be_strict() -> Result<()> {
+    let bed = Testbed::new()?;
+    let config = format!("{}\n{WIDE}", fit(&bed, REGISTRY));
+    let file = file(&bed, &config)?.to_string_lossy().into_owned();
+    let outcome = egress(&bed.outside(), &["check", &file])?;
+    assert!(outcome.succeeded(), "{outcome:?}");
+    for part in ["warning[public_suffix]", "other.toml:", "1 warning"] {
+        assert!(outcome.stdout.contains(part), "{part}: {outcome:?}");
+    }
+    let strict = egress(&bed.outside(), &["check", "--strict", &file])?;
+    assert_eq!(strict.status, Some(1), "{strict:?}");
+    let accepted = ["check", "--strict", "--accept", "public_suffix", &file];
+    assert!(egress(&bed.outside(), &accepted)?.succeeded());
+    Ok(())
+}
+
+#[test]
+fn schema_prints_the_file_that_comes_with_the_gateway() -> Result<()> {
+    let bed = Testbed::new()?;
+    let outcome = egress(&bed.outside(), &["schema"])?;
+    assert!(outcome.succeeded(), "{outcome:?}");
+    assert_eq!(
+        outcome.stdout,
+        fs::read_to_string(shipped("egress.schema.json"))?
+    );
     Ok(())
 }
 

@@ -24,7 +24,7 @@ fn each_tls_refusal_has_its_alert() -> Result<()> {
         "alert 49, port_mismatch"
     );
     let broken = "hello('api.example.com').replace(b'api.example', b'api example')";
-    assert_eq!(alert(broken)?, "alert 50, invalid_name");
+    assert_eq!(alert(broken)?, "alert 50, sni_malformed");
     Ok(())
 }
 

@@ -67,21 +67,25 @@ fn the_upstream_that_was_not_wanted_has_had_no_byte() -> Result<()> {
     let mut server = scene.bed.inet_session()?;
     server.run("l = listen('198.51.100.21', 443)")?;
     let mut client = scene.python()?;
-    client.begin("get('evil.example.net', '198.51.100.21')")?;
-    server.run("s = accept(l)")?;
-    assert_eq!(server.ask("everything(s)")?, "");
-    assert!(client.answer()?.starts_with("served by evil"));
+    let said = client.ask("get('evil.example.net', '198.51.100.21')")?;
+    assert!(said.starts_with("served by evil"), "{said}");
+    // The client may have spoken before anybody was dialled for its sake.
+    server.run("import select; came = bool(select.select([l], [], [], 0)[0])")?;
+    assert_eq!(server.ask("everything(accept(l)) if came else ''")?, "");
     Ok(())
 }
 
 #[test]
 fn a_client_whose_bytes_have_no_name_goes_to_the_address() -> Result<()> {
-    let scene = Scene::with(&both(5432))?;
+    let scene = Scene::with(&both(6001))?;
+    let mut server = scene.bed.inet_session()?;
+    server.run("l = listen('198.51.100.21', 6001)")?;
     let mut client = scene.python()?;
-    assert_eq!(
-        client.ask("say('198.51.100.21', 5432, b'count\\n')[:20]")?,
-        "ready 198.51.100.21\n"
-    );
+    client.run("s = connect('198.51.100.21', 6001); s.sendall(b'hello\\n')")?;
+    server.run("s = accept(l)")?;
+    assert_eq!(server.ask("exactly(s, 6)")?, "hello\n");
+    server.run("s.sendall(b'there'); s.close()")?;
+    assert_eq!(client.ask("finish(s)")?, "there");
     assert_eq!(scene.line()?.pick("service protocol"), "by-address tcp");
     Ok(())
 }

@@ -7,6 +7,14 @@ use egress_tests::{Gateway, Pod, Python, Sniffer, Testbed, hosts, registry, wait
 use nix::sys::signal::Signal;
 
 const STRICT: &str = "[gateway]\ninternal = [\"203.0.113.66/32\"]";
+/// A service that the kernel lets datagrams go to.
+const OPEN: &str = r#"
+[[service]]
+name = "open"
+addresses = ["198.51.100.21"]
+ports = [{ number = 7000, protocol = "UDP" }]
+resolution = "NONE"
+"#;
 const LAX: &str = "[gateway]\nstrict = false";
 
 /// A change of the devices is told within milliseconds; a loaded machine takes longer.
@@ -105,22 +113,29 @@ fn what_needs_no_gateway_passes_the_veth() -> Result<()> {
     let pod = bed.pod(1)?;
     let sniffer = bed.sniffer()?;
     let mut python = pod_session(&pod)?;
-    let _gateway = Gateway::start(&bed, &registry(STRICT))?;
+    let _gateway = Gateway::start(&bed, &registry(&format!("{STRICT}\n{OPEN}")))?;
     python.run("frame('t0k-internal-k0t', '203.0.113.66')")?;
     ensure!(arrived(&sniffer, "t0k-internal-k0t")?, "inside the mesh");
     python.run(&format!(
-        "frame('t0k-resolver-k0t', '{}', port=53)",
-        hosts::DNS
+        "frame('t0k-open-k0t', '{}', port=7000)",
+        hosts::TCP_OTHER
     ))?;
     ensure!(
-        arrived(&sniffer, "t0k-resolver-k0t")?,
+        arrived(&sniffer, "t0k-open-k0t")?,
         "allowed by address, protocol and port"
     );
     python.run(&format!(
-        "frame('t0k-other-port-k0t', '{}', port=54)",
-        hosts::DNS
+        "frame('t0k-other-port-k0t', '{}', port=7001)",
+        hosts::TCP_OTHER
     ))?;
     ensure!(!arrived(&sniffer, "t0k-other-port-k0t")?, "another port");
+    for server in [hosts::DNS, "203.0.113.66"] {
+        python.run(&format!("frame('t0k-question-k0t', '{server}', port=53)"))?;
+    }
+    ensure!(
+        !arrived(&sniffer, "t0k-question-k0t")?,
+        "a question, even into the mesh"
+    );
     // A loose source route by way of the mesh.
     let route = "bytes([131, 7, 4]) + socket.inet_aton('203.0.113.200') + bytes(1)";
     python.run(&format!(

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::mpsc;
 
-pub(super) use line::Line;
+pub(super) use line::{DNS, Line};
 pub(crate) use time::Timestamp;
 use writer::Item;
 pub use writer::{LogWriter, Unflushed};

@@ -48,6 +48,10 @@ pub struct Metrics {
     policy_generation: Gauge<u64, AtomicU64>,
     reloads: Family<OutcomeLabel, Counter>,
     access_log_dropped: Counter,
+    lookups: Family<DecisionLabels, Counter>,
+    lookup_seconds: Histogram,
+    lookups_unanswered: Counter,
+    lookups_dropped: Counter,
 }
 
 impl Metrics {
@@ -111,6 +115,24 @@ impl Metrics {
                 "Access-log lines lost because the log could not be written fast enough, or at all",
                 Counter::default(),
             ),
+            lookups: add.family(
+                "egress_dns_queries",
+                "DNS queries of governed processes, by verdict and reason",
+            ),
+            lookup_seconds: add.latency(
+                "egress_dns_query_seconds",
+                "Time until a DNS query was answered or denied",
+            ),
+            lookups_unanswered: add.metric(
+                "egress_dns_unanswered",
+                "DNS queries that no server answered",
+                Counter::default(),
+            ),
+            lookups_dropped: add.metric(
+                "egress_dns_dropped",
+                "Datagrams to the DNS forwarder that no governed process sent",
+                Counter::default(),
+            ),
             registry,
         }
     }
@@ -166,6 +188,27 @@ impl Metrics {
         self.decisions
             .get_or_create(&DecisionLabels { verdict, reason })
             .inc();
+    }
+
+    pub(super) fn looked_up(
+        &self,
+        verdict: &'static str,
+        reason: Option<DenyReason>,
+        took: Duration,
+    ) {
+        let reason = reason.map_or("none", DenyReason::label);
+        self.lookups
+            .get_or_create(&DecisionLabels { verdict, reason })
+            .inc();
+        self.lookup_seconds.observe(took.as_secs_f64());
+    }
+
+    pub(super) fn lookup_unanswered(&self) {
+        self.lookups_unanswered.inc();
+    }
+
+    pub(super) fn lookup_dropped(&self) {
+        self.lookups_dropped.inc();
     }
 
     pub(super) fn shadowed(&self, verdict: &'static str, agrees: bool) {

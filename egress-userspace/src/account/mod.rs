@@ -4,6 +4,7 @@
 //! the way and tells both when it is over, exactly once.
 
 mod access_log;
+mod lookup;
 mod metrics;
 mod record;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 pub(crate) use access_log::Timestamp;
 pub use access_log::{AccessLog, LogDestination, LogWriter, Unflushed};
+pub use lookup::{Lookup, LookupOutcome};
 pub use metrics::Metrics;
 pub use record::{Admission, Opinion, Outcome, Record, Traffic};
 

@@ -14,12 +14,14 @@ use tokio::time::Instant;
 use super::Account;
 use super::metrics::{Destination, TcpLabels};
 use crate::types::{
-    Caller, Claim, ClientAddr, ConnId, Generation, HostName, OriginalDst, ResponseFlag,
+    Caller, Claim, ClientAddr, ConnId, DenyReason, Generation, HostName, OriginalDst, ResponseFlag,
     UpstreamAddr,
 };
 
 pub use admission::Admission;
+pub(super) use line::cgroup;
 pub use opinion::Opinion;
+pub(super) use outcome::denial_flag;
 pub use outcome::{Outcome, Traffic};
 
 /// What is known of one connection so far.
@@ -154,6 +156,21 @@ impl Record {
         self.account.metrics.redialled();
     }
 
+    /// A later request on the connection was refused; the log has the name that it was for.
+    pub fn refused_later(&mut self, asked: Option<HostName>) {
+        if let Some(sniffed) = &mut self.sniffed {
+            sniffed.name = asked;
+        }
+    }
+
+    /// A later request would have been refused, were it not for audit mode; the log has the first reason.
+    pub fn would_refuse_later(&mut self, reason: DenyReason) {
+        self.account.metrics.decided("audit", Some(reason));
+        if let Some(admission) = &mut self.admission {
+            admission.would_deny.get_or_insert(reason);
+        }
+    }
+
     /// Where the bytes are counted: read when the record ends, however it ends.
     pub fn counted_by(&mut self, counters: impl Fn() -> Traffic + Send + Sync + 'static) {
         self.counters = Some(Box::new(counters));
@@ -175,9 +192,13 @@ impl Record {
         match outcome {
             Outcome::Denied(denial) => {
                 self.account.metrics.decided("deny", Some(denial.reason));
-                self.failed(Destination::BlackHole, flag);
+                if self.connected.is_some() {
+                    self.closed(flag, traffic);
+                } else {
+                    self.failed(Destination::BlackHole, flag);
+                }
             }
-            Outcome::Direct => self.count_permit(),
+            Outcome::Direct | Outcome::Answered => self.count_permit(),
             Outcome::Unreachable { reason, .. } => {
                 self.count_permit();
                 self.account.metrics.dial_failed(reason);
@@ -186,14 +207,18 @@ impl Record {
             Outcome::Revoked { .. } | Outcome::Closed { .. } => {
                 self.count_permit();
                 if self.connected.is_some() {
-                    let labels = self.labels(self.destination(), flag);
-                    self.account.metrics.closed(&labels, traffic);
+                    self.closed(flag, traffic);
                 } else {
                     self.failed(self.destination(), flag);
                 }
             }
         }
         self.account.log.write(&self.line(outcome, traffic));
+    }
+
+    fn closed(&self, flag: ResponseFlag, traffic: Traffic) {
+        let labels = self.labels(self.destination(), flag);
+        self.account.metrics.closed(&labels, traffic);
     }
 
     fn failed(&self, destination: Destination, flag: ResponseFlag) {

@@ -10,12 +10,15 @@ use anyhow::Context;
 use crate::config::{Config, ShadowPolicy};
 use crate::conn::Live;
 use crate::dial::{self, Contexts, Dialer, HickoryResolver};
+use crate::dns::Rules;
 use crate::kernel::Reach;
 use crate::net::Mark;
 use crate::policy::Policy;
 use crate::reload::changed_since;
 use crate::settings;
 use crate::types::Generation;
+
+use super::read::configuration;
 
 /// Where the system says who is asked for names.
 const RESOLV_CONF: &str = "/etc/resolv.conf";
@@ -53,7 +56,7 @@ pub(super) fn read(
     let begun = Instant::now();
     loop {
         let read = SystemTime::now();
-        let config = Config::read(path)?;
+        let config = configuration(path)?;
         // Else it may be partly of before a change and partly of after it.
         if begun.elapsed() > RESTLESS || !changed_since(&config.sources, read) {
             return compile(config, generation, read, memory);
@@ -107,12 +110,20 @@ pub(super) fn live(
     dialer: Dialer,
 ) -> Live {
     Live {
-        policy,
+        policy: Arc::new(policy),
         shadow,
         dialer: Arc::new(dialer),
         sniff: settings::sniff(config),
         relay: settings::relay(config),
         on_revoke: config.gateway.on_revoke,
+    }
+}
+
+/// What the DNS forwarder judges by; `servers` are the gateway's own.
+pub(super) fn rules(config: &Config, policy: Arc<Policy>, servers: Vec<SocketAddr>) -> Rules {
+    Rules {
+        policy,
+        settings: settings::forwarder(config, servers),
     }
 }
 

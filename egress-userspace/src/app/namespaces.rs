@@ -10,16 +10,18 @@ use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::kernel::{Namespaces, Requests, Wanted};
-use crate::net::{Served, listen_in};
+use crate::kernel::{EarlyQueries, EarlyQuery, Namespaces, Requests, Wanted};
+use crate::net::{Served, Sockets, listen_in};
 use crate::types::CgroupId;
 
 use super::guard::Guard;
@@ -48,6 +50,8 @@ pub(super) struct Keeper {
 struct Kept {
     inode: u64,
     cgroup: CgroupId,
+    /// Where DNS queries arrive.
+    datagrams: Vec<Arc<UdpSocket>>,
     /// Closes them.
     gone: CancellationToken,
 }
@@ -69,14 +73,26 @@ impl Keeper {
         }
     }
 
+    /// Serves the gateway's own namespace, and those of processes that run; forgets all others.
+    pub(super) async fn begin(
+        &mut self,
+        own: Served,
+        governed: &watch::Receiver<Vec<PathBuf>>,
+    ) -> anyhow::Result<()> {
+        let here = own.cookie;
+        self.serve_own(own)?;
+        self.serve_running(governed).await;
+        self.forget_others(here)
+    }
+
     /// Serves the gateway's own namespace, for as long as the gateway runs.
-    pub(super) fn serve_own(&mut self, served: Served) -> anyhow::Result<()> {
-        self.open(served, &CancellationToken::new())
+    fn serve_own(&mut self, served: Served) -> anyhow::Result<()> {
+        self.open(served, &CancellationToken::new()).map(drop)
     }
 
     /// Forgets what a gateway before this one served, and this one does not: connections there wait
     /// for listeners, and do not go to ports that are nobody's.
-    pub(super) fn forget_others(&mut self, own: u64) -> anyhow::Result<()> {
+    fn forget_others(&mut self, own: u64) -> anyhow::Result<()> {
         for cookie in self.kernel.cookies()? {
             if cookie != own && !self.kept.contains_key(&cookie) {
                 self.kernel.release(cookie)?;
@@ -87,23 +103,28 @@ impl Keeper {
 
     /// Serves the namespaces of processes that run already: none of their connections waits, and those
     /// that never connect are guarded.
-    pub(super) async fn serve_running(&mut self, governed: &watch::Receiver<Vec<PathBuf>>) {
+    async fn serve_running(&mut self, governed: &watch::Receiver<Vec<PathBuf>>) {
         let directories = governed.borrow().clone();
         let Ok(running) = spawn_blocking(move || running(&directories)).await else {
             return;
         };
-        let own = fs::metadata("/proc/self/ns/net")
-            .map(|ns| ns.ino())
-            .unwrap_or_default();
         for (pid, cgroup) in running {
-            let inode = fs::metadata(format!("/proc/{pid}/ns/net")).map(|ns| ns.ino());
-            let known = |inode| inode == own || self.kept.values().any(|k| k.inode == inode);
-            if inode.is_ok_and(|inode| !known(inode))
-                && self.has_room(cgroup)
-                && let Err(error) = self.serve(pid, cgroup, None).await
-            {
-                debug!(pid, "no listener in its network namespace: {error:#}");
-            }
+            self.serve_process(pid, cgroup).await;
+        }
+    }
+
+    /// Serves the namespace that a process is in, if it is not served.
+    async fn serve_process(&mut self, pid: u32, cgroup: CgroupId) {
+        let inode = |pid: &str| fs::metadata(format!("/proc/{pid}/ns/net")).map(|ns| ns.ino());
+        let Ok(there) = inode(&pid.to_string()) else {
+            return;
+        };
+        let is_own = inode("self").is_ok_and(|own| own == there);
+        if is_own || self.kept.values().any(|kept| kept.inode == there) || !self.has_room(cgroup) {
+            return;
+        }
+        if let Err(error) = self.serve(pid, cgroup, None).await {
+            debug!(pid, "no listener in its network namespace: {error:#}");
         }
     }
 
@@ -111,6 +132,7 @@ impl Keeper {
     pub(super) async fn run(
         mut self,
         mut requests: Requests,
+        mut early: EarlyQueries,
         mut governed: watch::Receiver<Vec<PathBuf>>,
     ) {
         let mut sweep = interval(SWEEP);
@@ -123,6 +145,7 @@ impl Keeper {
                     Some(wanted) => self.answer(wanted).await,
                     None => return,
                 },
+                Some(query) = early.next() => self.answer_early(query).await,
                 known = self.guard.follow() => if !known {
                     quick = QUICK_LOOKS;
                     sweep.reset_after(QUICK);
@@ -142,21 +165,46 @@ impl Keeper {
     }
 
     async fn answer(&mut self, wanted: Wanted) {
-        if self.kept.contains_key(&wanted.netns) {
+        let Some(netns) = wanted.netns else {
+            return self.serve_process(wanted.pid, wanted.cgroup).await;
+        };
+        if self.kept.contains_key(&netns) || !self.has_room(wanted.cgroup) {
             return;
         }
-        if !self.has_room(wanted.cgroup) {
-            return;
-        }
-        if let Err(error) = self
-            .serve(wanted.pid, wanted.cgroup, Some(wanted.netns))
-            .await
-        {
+        if let Err(error) = self.serve(wanted.pid, wanted.cgroup, Some(netns)).await {
             // The process may have gone; if not, its next SYN asks again.
             debug!(
                 pid = wanted.pid,
                 "no listener in its network namespace: {error:#}"
             );
+        }
+    }
+
+    /// Answers what was asked before there was somebody to ask. If its namespace cannot be served, it is
+    /// asked again, seconds later, by whoever asked it.
+    async fn answer_early(&mut self, query: EarlyQuery) {
+        let EarlyQuery {
+            origin,
+            netns,
+            peer,
+            payload,
+        } = query;
+        let wanted = Wanted {
+            netns: Some(netns),
+            pid: origin.caller.pid,
+            cgroup: origin.caller.cgroup,
+        };
+        self.answer(wanted).await;
+        let Some(kept) = self.kept.get(&netns) else {
+            return;
+        };
+        let of_its_family = |socket: &&Arc<UdpSocket>| {
+            let local = socket.local_addr();
+            local.is_ok_and(|local| local.is_ipv4() == peer.is_ipv4())
+        };
+        if let Some(socket) = kept.datagrams.iter().find(of_its_family) {
+            let datagrams = &self.acceptor.datagrams;
+            datagrams.answer(Arc::clone(socket), origin, peer, payload);
         }
     }
 
@@ -194,29 +242,44 @@ impl Keeper {
         // Before its connections go anywhere.
         self.guard.cover(same, cookie, cgroup).await?;
         let gone = CancellationToken::new();
-        self.open(served, &gone)?;
+        let datagrams = self.open(served, &gone)?;
         self.kept.insert(
             cookie,
             Kept {
                 inode,
                 cgroup,
+                datagrams,
                 gone,
             },
         );
         Ok(())
     }
 
-    fn open(&mut self, served: Served, gone: &CancellationToken) -> anyhow::Result<()> {
+    fn open(
+        &mut self,
+        served: Served,
+        gone: &CancellationToken,
+    ) -> anyhow::Result<Vec<Arc<UdpSocket>>> {
         let Served {
             cookie,
             bound,
             sources,
         } = served;
         let port = bound.port();
-        for listener in bound.listeners()? {
+        let Sockets {
+            listeners,
+            datagrams,
+        } = bound.sockets()?;
+        for listener in listeners {
             self.acceptor.accept(listener, gone.clone());
         }
-        Ok(self.kernel.serve(cookie, port, &sources)?)
+        let datagrams: Vec<_> = datagrams.into_iter().map(Arc::new).collect();
+        for socket in &datagrams {
+            self.acceptor
+                .answer(Arc::clone(socket), cookie, gone.clone());
+        }
+        self.kernel.serve(cookie, port, &sources)?;
+        Ok(datagrams)
     }
 
     /// Closes the listeners of namespaces that no process is in.

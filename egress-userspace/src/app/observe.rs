@@ -11,6 +11,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use tracing::warn;
 
 use crate::dial::{Memory, ServiceStats};
+use crate::dns::Learned;
 use crate::kernel::Counters;
 use crate::relay;
 
@@ -128,5 +129,27 @@ impl Collector for DialMemory {
             MetricType::Gauge,
         )?;
         ConstGauge::new(names).encode(seen)
+    }
+}
+
+/// The names that callers were told.
+pub(super) struct LearnedNames(pub(super) Arc<Learned>);
+
+impl Collector for LearnedNames {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let names = encoder.encode_descriptor(
+            "egress_dns_learned_names",
+            "Names with their addresses that callers were told, remembered now.",
+            None,
+            MetricType::Gauge,
+        )?;
+        let count = i64::try_from(self.0.len()).unwrap_or(i64::MAX);
+        ConstGauge::new(count).encode(names)
+    }
+}
+
+impl fmt::Debug for LearnedNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LearnedNames").finish_non_exhaustive()
     }
 }

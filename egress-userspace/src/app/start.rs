@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -21,15 +21,16 @@ use crate::admin::{Readiness, Site, serve};
 use crate::config::Config;
 use crate::conn::{Connections, Gateway, Limits, accept};
 use crate::dial::Memory;
+use crate::dns::{Datagrams, Forwarder, Learned};
 use crate::drain::Drain;
-use crate::kernel::{Events, Kernel, Parts};
+use crate::kernel::{Askers, Events, Kernel, Parts};
 use crate::net::{self, Mark};
 use crate::settings;
 
 use super::build::Built;
 use super::guard::Guard;
 use super::namespaces::Keeper;
-use super::observe::{DialMemory, KernelCounters, RelayPipes};
+use super::observe::{DialMemory, KernelCounters, LearnedNames, RelayPipes};
 use super::{App, FIRST, build};
 
 impl App {
@@ -62,11 +63,15 @@ impl App {
         let mut metrics = Metrics::new();
         metrics.register(RelayPipes);
         metrics.register(DialMemory(Arc::clone(&memory)));
+        let learned = Arc::<Learned>::default();
+        metrics.register(LearnedNames(Arc::clone(&learned)));
         let (readiness, ready) = watch::channel(Readiness::Starting);
 
         let (kernel, taken) = Kernel::load(&settings::setup(&config, reach, take_over))?;
         let Parts {
             origins,
+            askers,
+            early,
             exempt,
             events,
             requests,
@@ -87,33 +92,36 @@ impl App {
         .context("opening the access log")?;
         let account = Account::new(Arc::clone(&metrics), access_log);
         let mark: Arc<dyn Mark> = Arc::new(exempt);
-        let dialer = build::dialer(&config, Arc::clone(&mark), memory)?;
+        let dialer = build::dialer(&config, Arc::clone(&mark), Arc::clone(&memory))?;
         let live = build::live(&config, policy, shadow, dialer.speaking(contexts));
+        let rules = build::rules(&config, Arc::clone(&live.policy), resolvers.clone());
+        let marker = Arc::clone(&mark);
+        let dns = Forwarder::new(rules, account.clone(), learned, memory, marker);
+        let dns = Arc::new(dns);
         let drain = Drain::default();
+        let datagrams = datagrams(&dns, askers, &drain);
         let gateway = Arc::new(Gateway {
             origins,
-            learned: None,
             account,
             limits: Limits::new(settings::bounds(&config)),
             connections: Connections::new(),
             cut: drain.cutting.clone(),
             live: ArcSwap::from_pointee(live),
+            dns,
             accepted: AtomicU64::new(0),
         });
         let admin = serve_admin(&config, &metrics, ready)?;
         let acceptor = Acceptor {
             gateway: Arc::clone(&gateway),
+            datagrams,
             connections: drain.connections.clone(),
             stop: drain.accepting.clone(),
         };
         let (strict, peers) = strict.unzip();
         let mut keeper = Keeper::new(acceptor, namespaces, Guard::new(strict)?, ports);
-        let here = own.cookie;
-        keeper.serve_own(own)?;
         let governed = kernel.governed();
-        keeper.serve_running(&governed).await;
-        keeper.forget_others(here)?;
-        tokio::spawn(keeper.run(requests, governed));
+        keeper.begin(own, &governed).await?;
+        tokio::spawn(keeper.run(requests, early, governed));
         if let Some(peers) = peers {
             tokio::spawn(peers.keep());
         }
@@ -150,9 +158,21 @@ impl App {
     }
 }
 
+/// What answers datagrams, for as long as connections are served.
+fn datagrams(forwarder: &Arc<Forwarder>, askers: Askers, drain: &Drain) -> Datagrams {
+    Datagrams {
+        forwarder: Arc::clone(forwarder),
+        askers: Arc::new(askers),
+        queries: drain.connections.clone(),
+        stop: drain.accepting.clone(),
+        cut: drain.cutting.clone(),
+    }
+}
+
 /// Takes connections off listeners.
 pub(super) struct Acceptor {
     pub(super) gateway: Arc<Gateway>,
+    pub(super) datagrams: Datagrams,
     pub(super) connections: TaskTracker,
     /// Ends all serving; the listeners stay, and turn away who comes.
     pub(super) stop: CancellationToken,
@@ -169,6 +189,13 @@ impl Acceptor {
         let turn_away = move |stream, peer| gateway.turn_away(stream, peer);
         let accepting = accept(listener, self.stop.clone(), serve, turn_away);
         tokio::spawn(async move { gone.run_until_cancelled(accepting).await });
+    }
+
+    /// Answers the DNS queries that arrive at `socket`, in the namespace of this cookie, until it is
+    /// `gone`.
+    pub(super) fn answer(&self, socket: Arc<UdpSocket>, netns: u64, gone: CancellationToken) {
+        let answering = self.datagrams.clone().serve(socket, netns);
+        tokio::spawn(async move { gone.run_until_cancelled(answering).await });
     }
 }
 

@@ -5,6 +5,7 @@ mod cleanup;
 mod doctor;
 mod logging;
 mod pins;
+mod schema;
 mod status;
 mod table;
 
@@ -15,11 +16,12 @@ use clap::{Parser, Subcommand};
 
 use crate::kernel::KernelError;
 
-pub use check::check;
+pub use check::{Check, check};
 pub use cleanup::{Cleanup, cleanup};
 pub use doctor::doctor;
 pub use logging::start as start_logging;
 pub use pins::Pins;
+pub use schema::schema;
 pub use status::status;
 
 /// The configuration is wrong, or the command line is (clap's own choice).
@@ -32,6 +34,7 @@ const EXAMPLES: &str = "\
 Examples:
   egress check /etc/egress/egress.toml           is the file right?
   egress run --config /etc/egress/egress.toml    govern what it says, until SIGTERM
+  egress check --strict --resolve FILE           would a reviewer and the DNS agree?
   egress doctor                                  what can this node do?
   egress status                                  what is attached, and by whom?
   egress cleanup                                 detach everything
@@ -45,6 +48,9 @@ Govern connections until SIGTERM.
 Needs root: CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH. SIGHUP, or \
 a change of the file, has the configuration read again; SIGTERM ends the gateway when its connections have ended, or \
 after [gateway] drain. EGRESS_LOG sets how much is told, as in EGRESS_LOG=debug.";
+
+const CHECK: &str = "Exit status: 0 the file is right, 1 there are warnings and --strict was given, \
+2 the file is wrong.";
 
 const DOCTOR: &str = "Exit status: 0 all that the gateway needs is here, 1 something is missing, \
 2 the configuration is wrong.";
@@ -80,15 +86,11 @@ pub enum Command {
         #[arg(long)]
         take_over: bool,
     },
-    /// Say whether a configuration file is right, and everything that is not.
-    Check {
-        /// The configuration file.
-        #[arg(value_name = "FILE", default_value = DEFAULT_CONFIG)]
-        config: PathBuf,
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
-    },
+    /// Say whether a configuration file is right, everything that is not, and what deserves a second look.
+    #[command(after_help = CHECK)]
+    Check(Check),
+    /// Print the JSON schema of the configuration file, for editors.
+    Schema,
     /// Say what this kernel and this node can do, and what that means for enforcement.
     #[command(after_help = DOCTOR)]
     Doctor {

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::Level;
 
 use super::load::Loader;
-use super::problem::{Problem, Span};
+use super::problem::Problem;
+use super::show;
 use super::sources::Sources;
 
 /// More errors than this are only counted: the first ones are what there is to mend.
@@ -63,15 +64,11 @@ impl ConfigErrors {
     /// Each error.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = ConfigError> {
         self.problems.iter().map(|problem| {
-            let position = problem.span.start;
-            let line = self.sources.line(position);
-            let before = line.map(|line| line.text(line.start, position));
+            let (file, line, column) = show::place(problem, &self.sources);
             ConfigError {
-                file: line
-                    .map(|line| line.source.name.to_string())
-                    .unwrap_or_default(),
-                line: line.map_or(1, |line| line.number),
-                column: before.map_or(0, |before| before.chars().count()) + 1,
+                file,
+                line,
+                column,
                 message: problem.message(),
                 expected: problem.label.clone(),
                 help: problem.help.clone(),
@@ -81,47 +78,13 @@ impl ConfigErrors {
 
     /// All errors, each with the text it is about; in colour for a terminal.
     pub fn render(&self, colour: bool) -> String {
-        let renderer = if colour {
-            Renderer::styled()
-        } else {
-            Renderer::plain()
-        };
         let shown = self.problems.iter().take(MAX_SHOWN);
-        let mut out: Vec<_> = shown.map(|p| renderer.render(&[self.group(p)])).collect();
+        let titled = shown.map(|p| (Level::ERROR.primary_title(p.message()), p));
+        let mut out = show::render(titled, &self.sources, colour);
         if let Some(more) = self.problems.len().checked_sub(MAX_SHOWN + 1) {
             out.push(format!("and {} more errors", more + 1));
         }
         out.join("\n\n")
-    }
-
-    fn group<'a>(&'a self, problem: &'a Problem) -> Group<'a> {
-        let primary = self.snippet(&problem.span, AnnotationKind::Primary, &problem.label);
-        let other = problem.other.as_ref();
-        let other =
-            other.and_then(|(span, label)| self.snippet(span, AnnotationKind::Context, label));
-        let mut group = Level::ERROR
-            .primary_title(problem.message())
-            .elements(primary.into_iter().chain(other));
-        if let Some(help) = &problem.help {
-            group = group.element(Level::HELP.message(help));
-        }
-        group
-    }
-
-    /// The line where `span` begins, with what of the span is on it marked.
-    fn snippet<'a>(
-        &'a self,
-        span: &Span,
-        kind: AnnotationKind,
-        label: &'a str,
-    ) -> Option<Snippet<'a, Annotation<'a>>> {
-        let line = self.sources.line(span.start)?;
-        let marked = span.start - line.start..span.end.clamp(span.start, line.end) - line.start;
-        let snippet = Snippet::source(line.text(line.start, line.end))
-            .path(&*line.source.name)
-            .line_start(line.number)
-            .annotation(kind.span(marked).label(label));
-        Some(snippet)
     }
 }
 

@@ -5,6 +5,7 @@ use serde_spanned::Spanned;
 use toml::de::DeValue;
 
 use super::problem::{Problem, Span};
+use super::schema::{Described, Schema};
 use super::section::section;
 use super::value::{Given, Reject, Value, given, string, wrong_kind};
 use crate::types::{PathPattern, PathPatternError, Selector};
@@ -19,14 +20,22 @@ const USUAL_MOUNT: &str = "/sys/fs/cgroup";
 section! {
     /// A caller as the file describes it.
     pub(super) RawSelector = "from", checked by means_someone {
+        /// The pod's namespace.
         namespace: Option<Spanned<PodWord>> = None;
+        /// The pod's service account.
         service_account: Option<Spanned<PodWord>> = None;
+        /// Labels that the pod has.
         pod_labels: PodLabels = PodLabels::default();
+        /// The cgroup, or one above it; a `*` stands for text without a `/`.
         cgroup: Option<Spanned<CgroupPattern>> = None;
+        /// The systemd unit, with its type; a `*` stands for any text.
         unit: Option<Spanned<UnitPattern>> = None;
+        /// The executable's path; a `*` stands for text without a `/`.
         exe: Option<Spanned<ExePattern>> = None;
+        /// The real user id.
         // The largest number is no user: the kernel uses it for "none".
         uid: Given<u32> = Given(None), within given(0..=u32::MAX - 1);
+        /// The real user, by the name that this node has for it.
         user: Option<Spanned<KnownUser>> = None;
     }
 }
@@ -68,6 +77,12 @@ impl Value for Selector {
             exe: raw.exe.map(|exe| exe.into_inner().0),
             uid: raw.uid.0.or(raw.user.map(|user| user.get_ref().0)),
         })
+    }
+}
+
+impl Described for Selector {
+    fn schema() -> Schema {
+        RawSelector::schema()
     }
 }
 

@@ -7,16 +7,19 @@ mod errors;
 mod from;
 mod include;
 mod load;
+mod mistakes;
 mod net;
 mod paths;
 mod pieces;
 mod problem;
 mod registry;
 mod route;
+mod schema;
 mod scope;
 mod section;
 mod sections;
 mod service;
+mod show;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -24,6 +27,7 @@ mod text;
 mod unique;
 mod units;
 mod value;
+mod warnings;
 mod words;
 
 use std::io;
@@ -35,9 +39,11 @@ use toml::de::DeTable;
 pub use errors::{ConfigError, ConfigErrors};
 pub use net::InternalNet;
 pub use paths::{CgroupPath, LogPath, SidePath};
+pub use schema::schema;
 pub use scope::Scope;
 pub use sections::{AccessLog, Admin, Dial, Dns, Gateway, Limits, Relay, Sniff};
 pub use units::ByteSize;
+pub use warnings::{Code, Lookup, Resolved, Review, Warning, Warnings};
 pub use words::{DnsForwarder, RelayMode, SocketWord};
 
 use crate::types::{Mode, OutboundTrafficPolicy, Route, Service};
@@ -48,6 +54,7 @@ use route::RawRoute;
 use scope::RawScope;
 use section::section;
 use service::RawService;
+use sources::Sources;
 use text::{RawPart, Root};
 use value::Marked;
 
@@ -100,8 +107,11 @@ pub struct ShadowPolicy {
 section! {
     /// The whole file as it is written.
     RawConfig = "" {
+        /// More files, as paths from this one's directory; a `*` may stand in the name. They have only
+        /// `[[service]]` and `[[route]]`.
         include: Vec<Spanned<Include>> = Vec::new();
         gateway: Gateway = Gateway::default();
+        /// Whose connections are governed. At least one.
         scope: Vec<RawScope> = Vec::new();
         dns: Dns = Dns::default();
         sniff: Sniff = Sniff::default();
@@ -110,7 +120,9 @@ section! {
         limits: Limits = Limits::default();
         admin: Admin = Admin::default();
         access_log: AccessLog = AccessLog::default();
+        /// The registry: an entry for each service, as Istio's `ServiceEntry`.
         service: Vec<Spanned<Marked<RawService>>> = Vec::new();
+        /// Where admitted connections are led, as Istio's `VirtualService`; the first that applies holds.
         route: Vec<Spanned<Marked<RawRoute>>> = Vec::new();
     }
 }
@@ -144,6 +156,10 @@ impl ReadError {
 impl Config {
     /// Reads a file, with those that it includes and its shadow: at most 256 MiB of text.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
+        Self::read_with_text(path).map(|(config, _)| config)
+    }
+
+    fn read_with_text(path: &Path) -> Result<(Self, Sources), ReadError> {
         let name = path.display().to_string();
         let mut loader = Loader::default();
         match loader.text(path) {
@@ -157,7 +173,8 @@ impl Config {
     /// A text that is not TOML has only its errors of syntax reported: what stands after one may
     /// have been misread.
     pub fn from_toml(file_name: &str, text: &str) -> Result<Self, ConfigErrors> {
-        Self::load(Loader::default(), file_name, text.to_owned(), None)
+        let text = text.to_owned();
+        Self::load(Loader::default(), file_name, text, None).map(|(config, _)| config)
     }
 
     fn load(
@@ -165,29 +182,32 @@ impl Config {
         name: &str,
         text: String,
         path: Option<&Path>,
-    ) -> Result<Self, ConfigErrors> {
+    ) -> Result<(Self, Sources), ConfigErrors> {
         let main = loader.main(name, text, path);
         let shadow = main
             .as_ref()
             .zip(path)
             .and_then(|(main, path)| loader.shadow(main, path));
         match main {
-            Some(main) if loader.problems.is_empty() => Ok(Self {
-                gateway: main.raw.gateway,
-                scopes: main.raw.scope.into_iter().map(Scope::from).collect(),
-                dns: main.raw.dns,
-                sniff: main.raw.sniff,
-                dial: main.raw.dial,
-                relay: main.raw.relay,
-                limits: main.raw.limits,
-                admin: main.raw.admin,
-                access_log: main.raw.access_log,
-                services: main.services,
-                routes: main.routes,
-                shadow,
-                sources: loader.files,
-                include_dirs: loader.directories,
-            }),
+            Some(main) if loader.problems.is_empty() => {
+                let config = Self {
+                    gateway: main.raw.gateway,
+                    scopes: main.raw.scope.into_iter().map(Scope::from).collect(),
+                    dns: main.raw.dns,
+                    sniff: main.raw.sniff,
+                    dial: main.raw.dial,
+                    relay: main.raw.relay,
+                    limits: main.raw.limits,
+                    admin: main.raw.admin,
+                    access_log: main.raw.access_log,
+                    services: main.services,
+                    routes: main.routes,
+                    shadow,
+                    sources: loader.files,
+                    include_dirs: loader.directories,
+                };
+                Ok((config, loader.sources))
+            }
             _ => Err(ConfigErrors::new(loader)),
         }
     }

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use serde_spanned::Spanned;
 use toml::de::DeValue;
 
+use super::mistakes;
 use super::problem::Problem;
 use super::value::{Reject, Value, string};
 use crate::types::{EndpointAddress, HostName, HostPattern, HostPatternError, Locality};
@@ -57,9 +58,9 @@ impl Value for IpNet {
             |text| {
                 let net = match text.parse::<IpAddr>() {
                     Ok(ip) => Self::from(ip),
-                    Err(_) => text
-                        .parse()
-                        .map_err(|_| Reject::new(format!("{text:?} is neither")))?,
+                    Err(_) => text.parse().map_err(|_| {
+                        Reject::new(format!("{text:?} is no address and no network"))
+                    })?,
                 };
                 if net.addr() != net.network() {
                     let (ip, net) = (net.addr(), net.trunc());
@@ -121,6 +122,9 @@ impl Value for HostPattern {
     fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
         string(value, problems, "a name, or `*.` and a name", |text| {
             text.parse().map_err(|error| {
+                if let Some((title, help)) = mistakes::in_host(text) {
+                    return Reject::new(title).help(help);
+                }
                 let help = match &error {
                     HostPatternError::BareStar => Some(
                         "to let everything through, set gateway.outbound_traffic_policy".into(),
@@ -179,10 +183,13 @@ impl Value for EndpointAddress {
                     return Ok(Self::Ip(ip));
                 }
                 text.parse().map(Self::Name).map_err(|error| {
-                    let reject = Reject::new(error);
-                    match text.parse::<SocketAddr>() {
-                        Ok(_) => reject.help("the port belongs in the endpoint's `ports`"),
-                        Err(_) => reject,
+                    if text.parse::<SocketAddr>().is_ok() {
+                        let reject = Reject::new("an endpoint's address has no port in it");
+                        return reject.help("the port belongs in the endpoint's `ports`");
+                    }
+                    match mistakes::in_host(text) {
+                        Some((title, help)) => Reject::new(title).help(help),
+                        None => Reject::new(error),
                     }
                 })
             },

@@ -104,8 +104,20 @@ pub(super) fn did_you_mean(word: &str, known: &[&str]) -> Option<String> {
         .iter()
         .map(|k| (strsim::osa_distance(&word, &k.to_lowercase()), k));
     let (distance, nearest) = distances.min_by_key(|(distance, _)| *distance)?;
-    // A third of the word mistyped is still a slip; more is another word.
-    (distance <= (word.chars().count() / 3).max(1)).then(|| format!("did you mean `{nearest}`?"))
+    // A third of the word mistyped is still a slip; more is another word, or half of one.
+    let is_slip = distance <= (word.chars().count() / 3).max(1);
+    let half = || known.iter().find(|k| is_half(&word, &k.to_lowercase()));
+    let meant = if is_slip { Some(nearest) } else { half() };
+    meant.map(|meant| format!("did you mean `{meant}`?"))
+}
+
+/// Whether one of two words goes on where the other ends, as `REGISTRY` and `REGISTRY_ONLY`.
+fn is_half(word: &str, known: &str) -> bool {
+    let goes_on = |long: &str, short: &str| {
+        let rest = long.strip_prefix(short);
+        rest.is_some_and(|rest| rest.starts_with(['_', '-']))
+    };
+    goes_on(word, known) || goes_on(known, word)
 }
 
 /// Words in a sentence: "`a`", "`a` or `b`", "`a`, `b` or `c`".

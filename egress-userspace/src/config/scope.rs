@@ -17,7 +17,8 @@ pub struct Scope {
 
 section! {
     /// A scope as the file has it.
-    pub(super) RawScope = "scope", checked by has_cgroups {
+    pub(super) RawScope = "scope", needs cgroups, checked by has_cgroups {
+        /// Paths below the cgroup v2 mount; the processes in them and below are governed.
         cgroups: Vec<Spanned<CgroupPath>> = Vec::new();
     }
 }

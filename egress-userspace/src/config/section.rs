@@ -14,6 +14,8 @@ pub(super) trait Section: Default {
     const NAME: &'static str;
     /// Every key, in the order of the reference page.
     const KEYS: &'static [&'static str];
+    /// Those that must be there; `check` reports one that is not.
+    const REQUIRED: &'static [&'static str];
 
     /// Reads each key; what is missing or wrong has its default.
     fn read_keys(table: &mut Table<'_, '_>) -> Self;
@@ -23,7 +25,7 @@ pub(super) trait Section: Default {
 }
 
 /// Declares a [`Section`]: each key with its type, default and, where it has one, range; and a
-/// function that checks the whole, if there is more to check.
+/// function that checks the whole, if there is more to check. The doc comments are what editors show.
 macro_rules! section {
     (@name r#match) => {
         "match"
@@ -37,19 +39,25 @@ macro_rules! section {
     (@read $table:ident, $key:expr, $range:expr) => {
         $table.get_within($key, &$range)
     };
+    (@schema $type:ty) => {
+        <$type as $crate::config::schema::Described>::schema()
+    };
+    (@schema $type:ty, $range:expr) => {
+        <$type as $crate::config::schema::Bounded>::schema_within(&$range)
+    };
     (
-        $(#[$doc:meta])*
-        $vis:vis $name:ident = $header:literal $(, checked by $check:path)? {
+        $(#[doc = $doc:literal])*
+        $vis:vis $name:ident = $header:literal $(, needs $required:ident)* $(, checked by $check:path)? {
             $(
-                $(#[$key_doc:meta])*
+                $(#[doc = $key_doc:literal])*
                 $key:ident: $type:ty = $default:expr $(, within $range:expr)?;
             )*
         }
     ) => {
-        $(#[$doc])*
+        $(#[doc = $doc])*
         #[derive(Clone, Debug, PartialEq)]
         $vis struct $name {
-            $($(#[$key_doc])* $vis $key: $type,)*
+            $($(#[doc = $key_doc])* $vis $key: $type,)*
         }
 
         impl Default for $name {
@@ -62,6 +70,9 @@ macro_rules! section {
             const NAME: &'static str = $header;
             const KEYS: &'static [&'static str] = &[
                 $($crate::config::section::section!(@name $key),)*
+            ];
+            const REQUIRED: &'static [&'static str] = &[
+                $($crate::config::section::section!(@name $required),)*
             ];
 
             fn read_keys(table: &mut $crate::config::section::Table<'_, '_>) -> Self {
@@ -94,6 +105,25 @@ macro_rules! section {
                 problems: &mut Vec<$crate::config::problem::Problem>,
             ) -> Option<Self> {
                 $crate::config::section::read(value, problems)
+            }
+        }
+
+        impl $crate::config::schema::Described for $name {
+            fn schema() -> $crate::config::schema::Schema {
+                let default = Self::default();
+                let properties = vec![$(
+                    $crate::config::schema::Property {
+                        key: $crate::config::section::section!(@name $key),
+                        schema: $crate::config::section::section!(@schema $type $(, $range)?),
+                        docs: &[$($key_doc,)*],
+                        default: $crate::config::schema::Described::written(&default.$key),
+                    },
+                )*];
+                $crate::config::schema::Schema::table(
+                    &[$($doc,)*],
+                    properties,
+                    <Self as $crate::config::section::Section>::REQUIRED,
+                )
             }
         }
     };

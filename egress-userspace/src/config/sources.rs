@@ -47,6 +47,11 @@ impl Sources {
         });
     }
 
+    /// All texts, the main file's first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Source> {
+        self.0.iter()
+    }
+
     /// The line that has `position`; `None` if there is no source.
     pub(super) fn line(&self, position: usize) -> Option<Line<'_>> {
         let next = self.0.partition_point(|source| source.start <= position);
@@ -56,11 +61,22 @@ impl Sources {
 }
 
 impl Source {
-    fn line(&self, offset: usize) -> Line<'_> {
-        let lines = self.lines.get_or_init(|| {
+    /// The text from the line with this number on, from 1, and its position.
+    pub(super) fn since_line(&self, number: u32) -> Option<(&str, usize)> {
+        let index = usize::try_from(number).ok()?.checked_sub(1)?;
+        let start = *self.line_starts().get(index)?;
+        Some((self.text.get(start..)?, self.start + start))
+    }
+
+    fn line_starts(&self) -> &[usize] {
+        self.lines.get_or_init(|| {
             let ends = self.text.match_indices('\n').map(|(end, _)| end + 1);
             std::iter::once(0).chain(ends).collect()
-        });
+        })
+    }
+
+    fn line(&self, offset: usize) -> Line<'_> {
+        let lines = self.line_starts();
         let number = lines.partition_point(|start| *start <= offset).max(1);
         let start = lines.get(number - 1).copied().unwrap_or_default();
         let rest = self.text.get(start..).unwrap_or_default();

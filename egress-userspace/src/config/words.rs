@@ -4,6 +4,7 @@ use serde_spanned::Spanned;
 use toml::de::DeValue;
 
 use super::problem::{Problem, did_you_mean, one_of};
+use super::schema::{Described, Schema};
 use super::value::{Reject, Value, string};
 use crate::types::{
     DenyErrno, Ech, Established, HttpJudging, LoadBalancer, Location, Mode, OnExit,
@@ -47,6 +48,16 @@ macro_rules! words {
         impl Value for $type {
             fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
                 word(value, problems, &[$(($word, Self::$variant),)*])
+            }
+        }
+
+        impl Described for $type {
+            fn schema() -> Schema {
+                Schema::words(&[$($word,)*])
+            }
+
+            fn written(&self) -> Option<serde_json::Value> {
+                Some(match self { $(Self::$variant => $word,)* }.into())
             }
         }
     };

@@ -14,7 +14,7 @@ use super::connection::Admitted;
 /// then on each new policy judges it again.
 pub struct Live {
     /// Who may go where.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// Who might go where: judged beside the policy, counted and logged, and never enforced.
     pub shadow: Option<Policy>,
     /// How names are resolved and connections made.

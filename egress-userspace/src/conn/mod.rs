@@ -15,6 +15,7 @@ mod live;
 mod refuse;
 mod rejudge;
 mod replay;
+mod requests;
 mod shadow;
 mod step;
 mod stop;
@@ -28,11 +29,13 @@ use futures_util::FutureExt as _;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::account::{Account, Record, Traffic};
+use crate::account::{Account, Outcome, Record, Traffic};
 use crate::dial::Upstream;
+use crate::dns::{self, Forwarder};
+use crate::http::{Ended, Joined};
 use crate::kernel::{Origin, Origins};
 use crate::policy::SniffPlan;
-use crate::relay::{self, relay};
+use crate::relay;
 use crate::types::{Caller, Claim, ClientAddr, ConnId, HostName, OriginalDst};
 
 pub use self::accept::accept;
@@ -46,14 +49,13 @@ use self::downstream::Downstream;
 use self::either::either;
 use self::limits::Room;
 use self::refuse::refuse;
+use self::requests::Judge;
 use self::stop::{Ending, Stop};
 
 /// What every connection needs.
 pub struct Gateway {
     /// Where accepted connections were going.
     pub origins: Origins,
-    /// Names that callers were told; `None`: nobody tells them any.
-    pub learned: Option<Arc<dyn Learned>>,
     /// Where records go.
     pub account: Account,
     /// What bounds them.
@@ -64,14 +66,10 @@ pub struct Gateway {
     pub cut: CancellationToken,
     /// What a reload replaces, in one piece.
     pub live: ArcSwap<Live>,
+    /// Answers what is asked of DNS servers, and knows which names it gave.
+    pub dns: Arc<Forwarder>,
     /// Connections accepted so far.
     pub accepted: AtomicU64,
-}
-
-/// Who knows the names that a caller was told an address has.
-pub trait Learned: Send + Sync {
-    /// The names that `caller` was told for the destination.
-    fn names(&self, caller: &Caller, dst: OriginalDst) -> Vec<HostName>;
 }
 
 /// A connection that may be joined.
@@ -96,6 +94,7 @@ impl Gateway {
         };
         match opened {
             Ok(opened) => self.join(client, opened, record).await,
+            Err(Stop::Answered) => record.finish(&Outcome::Answered),
             Err(stop) => {
                 record.finish(&stop.outcome());
                 match stop.words() {
@@ -121,6 +120,9 @@ impl Gateway {
         record.origin(dst, Arc::clone(&caller));
         room.connection = Some(self.limits.connection()?);
         room.caller = Some(self.limits.caller(caller.cgroup)?);
+        if dst.port() == dns::PORT && self.dns.is_on() {
+            return Err(step::answer(&self.dns, client, peer, dst, &caller, record).await);
+        }
         let known = Known {
             client: peer,
             dst,
@@ -172,15 +174,19 @@ impl Gateway {
         });
         // Before its first byte goes out: a policy that came while it was dialled may forbid it.
         let mut ending = self.told_to_end(&connection).now_or_never();
-        let by = if ending.is_some() {
-            stop::reset([&stream, &upstream])
+        let judge = Judge::new(&self.live, &connection);
+        let ended = if ending.is_some() {
+            Ended::Closed(stop::reset([&stream, &upstream]))
         } else {
             let told = async { ending = Some(self.told_to_end(&connection).await) };
-            let counters = connection.counters();
-            let ended = relay(stream, upstream, sent, &options, counters, told).await;
-            ended.by
+            let joined = Joined {
+                client: stream,
+                first: sent,
+                upstream,
+            };
+            judge.join(joined, &options, told).await
         };
-        record.finish(&stop::closed(by, ending));
+        judge.finish(ended, ending, record).await;
     }
 
     /// Waits until a connection has to end, though neither of its peers ends it.
@@ -205,10 +211,7 @@ impl Gateway {
 
     /// The names that a caller was told for a destination.
     fn learned(&self, caller: &Caller, dst: OriginalDst) -> Box<[HostName]> {
-        let learned = self.learned.as_ref();
-        learned
-            .map(|learned| learned.names(caller, dst).into())
-            .unwrap_or_default()
+        self.dns.learned().names(caller.cgroup, dst.ip()).into()
     }
 
     fn next_id(&self) -> ConnId {

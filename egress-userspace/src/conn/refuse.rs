@@ -60,6 +60,12 @@ fn looks_like_http(sent: &[u8]) -> bool {
     sent.first().is_some_and(u8::is_ascii_uppercase)
 }
 
+/// Says the last words on a connection, and closes it.
+pub(super) async fn say(client: TcpStream, words: &[u8]) {
+    // A client that does not take them, or has gone, is refused all the same.
+    let _ = timeout(LINGER, finish(client, words)).await;
+}
+
 async fn write_alert(client: TcpStream, alert: Alert) -> io::Result<()> {
     const ALERT_RECORD: u8 = 21;
     const FATAL: u8 = 2;
@@ -77,7 +83,7 @@ async fn write_response(client: TcpStream, words: Words) -> io::Result<()> {
     finish(client, (head + &body).as_bytes()).await
 }
 
-fn body(words: Words) -> String {
+pub(super) fn body(words: Words) -> String {
     format!("egress: {}: {}\n", words.label, words.sentence)
 }
 

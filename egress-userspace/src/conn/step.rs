@@ -4,12 +4,13 @@ use std::time::Instant;
 
 use tracing::{debug, error};
 
-use crate::account::Record;
+use crate::account::{Admission, Record};
 use crate::dial::{DialError, Dialer, Ends, Upstream};
+use crate::dns::Forwarder;
 use crate::kernel::{Origin, Origins};
 use crate::policy::{Facts, Permit, SniffPlan, Verdict};
 use crate::sniff;
-use crate::types::{Claim, DenyReason};
+use crate::types::{Caller, Claim, ClientAddr, DenyReason, OriginalDst};
 
 use super::connection::Known;
 use super::downstream::Downstream;
@@ -28,6 +29,22 @@ pub(super) fn origin(origins: &Origins, client: &Downstream) -> Result<Origin, S
             Err(DenyReason::UnknownOrigin.into())
         }
     }
+}
+
+/// Answers what the client asks of a DNS server.
+pub(super) async fn answer(
+    forwarder: &Forwarder,
+    client: &mut Downstream,
+    peer: ClientAddr,
+    server: OriginalDst,
+    caller: &Caller,
+    record: &mut Record,
+) -> Stop {
+    record.permitted(Admission::default());
+    forwarder
+        .serve(&mut client.stream, peer, server, caller)
+        .await;
+    Stop::Answered
 }
 
 /// Sniff → decide → dial.

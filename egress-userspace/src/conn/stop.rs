@@ -18,6 +18,8 @@ pub(super) enum Stop {
     Denied(Denial),
     /// It may be made, but can't be.
     Unreachable(DialError),
+    /// The gateway was whom it asked, and has answered.
+    Answered,
     /// The client went away.
     ClientGone,
     /// The gateway ends.
@@ -50,6 +52,7 @@ impl Stop {
                 reason: error.label(),
                 flag: error.flag(),
             },
+            Self::Answered => Outcome::Answered,
             Self::ClientGone => Outcome::Closed {
                 reason: "client_reset",
                 flag: ResponseFlag::DownstreamConnectionTermination,
@@ -67,7 +70,7 @@ impl Stop {
         match self {
             Self::Denied(denial) => Some(denial.reason.into()),
             Self::Unreachable(error) => Some(unreachable(error)),
-            Self::ClientGone | Self::Draining => None,
+            Self::Answered | Self::ClientGone | Self::Draining => None,
             Self::Cut => Some(Words {
                 alert: Alert::InternalError,
                 status: StatusCode::SERVICE_UNAVAILABLE,
@@ -98,6 +101,12 @@ fn unreachable(error: &DialError) -> Words {
         sentence: "the destination cannot be reached",
     }
 }
+
+/// A response without a certain end, for the record.
+pub(super) const UNFRAMED: Outcome = Outcome::Closed {
+    reason: "upstream_malformed",
+    flag: ResponseFlag::UpstreamProtocolError,
+};
 
 /// Has both sockets of a connection end with a reset when they are closed.
 pub(super) fn reset(both: [&TcpStream; 2]) -> CloseReason {

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use crate::types::{AddressAction, AddressRule, Transport};
 
-use super::KernelError;
+use super::{KernelError, Reach};
 
 /// Added to an IPv4 prefix's length, for the address is in its IPv4-mapped form.
 const V4_PREFIX: u8 = 96;
@@ -45,18 +45,16 @@ impl Destinations {
     }
 
     /// Puts other rules in the place of those that hold, in one step: a connection is judged by the
-    /// ones or the others. `lenient`: datagrams and packets that no rule is for pass.
-    pub(super) fn replace(
-        &mut self,
-        internal: &BTreeSet<IpNet>,
-        addresses: &[AddressRule],
-        lenient: bool,
-    ) -> Result<(), KernelError> {
+    /// ones or the others.
+    pub(super) fn replace(&mut self, reach: &Reach) -> Result<(), KernelError> {
         let next = self.generation.wrapping_add(1);
-        let mut entries = entries(next, internal, addresses);
-        if lenient {
-            let rest = Key::new(Destination::BITS, Destination::rest(next));
-            entries.push((rest, Rule::Allow));
+        let mut entries = entries(next, &reach.internal, &reach.addresses);
+        let whole = |destination| Key::new(Destination::BITS, destination);
+        if reach.lenient {
+            entries.push((whole(Destination::rest(next)), Rule::Allow));
+        }
+        if reach.dns {
+            entries.push((whole(Destination::names(next)), Rule::Gateway));
         }
         if entries.len() > ROOM {
             let given = entries.len();

@@ -3,10 +3,12 @@
 //! [`Kernel`] owns the programs, their links and the maps. Dropping it detaches everything.
 
 mod about;
+mod askers;
 mod caller;
 mod cgroup;
 mod counters;
 mod destinations;
+mod early;
 mod errno;
 mod error;
 mod events;
@@ -26,6 +28,7 @@ mod tables;
 #[cfg(feature = "kernel-log")]
 mod trace;
 mod visible;
+mod wake;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -41,7 +44,9 @@ use tokio::sync::watch;
 
 use crate::types::{AddressRule, CgroupId, DenyErrno, Established, OnExit};
 
+pub use self::askers::Askers;
 pub use self::counters::Counters;
+pub use self::early::{EarlyQueries, EarlyQuery};
 pub use self::error::KernelError;
 pub use self::events::{Decision, Events, Ruling};
 pub use self::exempt::Exempt;
@@ -95,6 +100,9 @@ pub struct Reach {
     pub addresses: Vec<AddressRule>,
     /// Datagrams, and packets of other kinds, that no rule is for pass.
     pub lenient: bool,
+    /// What governed tasks ask DNS servers, whichever they mean, goes to the gateway: datagrams and
+    /// connections to port 53, loopback and the mesh included.
+    pub dns: bool,
 }
 
 /// The programs, attached.
@@ -120,6 +128,10 @@ pub struct Loaded {
 pub struct Parts {
     /// Looks up where an accepted connection was going.
     pub origins: Origins,
+    /// Looks up who sent a datagram to a listener.
+    pub askers: Askers,
+    /// Datagrams from where there was no listener yet.
+    pub early: EarlyQueries,
     /// Marks the gateway's own sockets.
     pub exempt: Exempt,
     /// What the programs decide by themselves.
@@ -146,6 +158,7 @@ impl Kernel {
         let pins = Pins::new(&setup.bpffs)?;
         let mut ebpf = load(&object, &pins, errno::chosen(setup.deny_errno)?)?;
         programs::load(&mut ebpf)?;
+        let exec = programs::watch_exec(&mut ebpf);
         let is_strict = setup.strict && Strict::load(&mut ebpf)?;
         #[cfg(feature = "kernel-log")]
         trace::start(&mut ebpf);
@@ -166,6 +179,9 @@ impl Kernel {
         tables.set(&hierarchy, &setup.reach)?;
         let parts = Parts {
             origins: Origins::new(take(&mut ebpf, "ACC")?, Arc::clone(&hierarchy)),
+            askers: Askers::new(take(&mut ebpf, "ASKERS")?, Arc::clone(&hierarchy)),
+            early: EarlyQueries::start(take(&mut ebpf, "EARLY")?, Arc::clone(&hierarchy))
+                .map_err(KernelError::Thread)?,
             exempt: Exempt::new(take(&mut ebpf, "EXEMPT")?),
             requests: Requests::start(take(&mut ebpf, "REQUESTS")?).map_err(KernelError::Thread)?,
             namespaces: Namespaces::new(take(&mut ebpf, "NETNS")?),
@@ -181,7 +197,7 @@ impl Kernel {
             tables,
             governed,
             programs: ebpf,
-            links: Vec::new(),
+            links: exec.into_iter().collect(),
             pins,
             on_exit,
         };
@@ -231,7 +247,7 @@ impl Loaded {
                 pins.remove_others()?;
             }
             OnExit::Open => {
-                *links = programs::attach(programs, &self.attach, None)?;
+                links.extend(programs::attach(programs, &self.attach, None)?);
                 programs::unpin(pins)?;
                 strict::forget_all(pins)?;
             }

@@ -18,7 +18,7 @@ pub(super) const ABOUT: &str = "ABOUT";
 const MAPS_OF: &[u8] = b"maps-";
 
 /// The maps that another gateway goes on with.
-pub(super) const MAPS: [&str; 17] = [
+pub(super) const MAPS: [&str; 19] = [
     "CFG",
     ABOUT,
     "SCOPE",
@@ -36,6 +36,8 @@ pub(super) const MAPS: [&str; 17] = [
     "VETHS",
     "OPENED",
     "PEERS",
+    "ASKERS",
+    "EARLY",
 ];
 
 /// The directories of the pins.

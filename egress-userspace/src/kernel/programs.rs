@@ -6,7 +6,8 @@ use std::path::Path;
 
 use aya::Ebpf;
 use aya::programs::links::FdLink;
-use aya::programs::{CgroupAttachMode, CgroupSkbAttachType, Program, ProgramError};
+use aya::programs::{CgroupAttachMode, CgroupSkbAttachType, Program, ProgramError, RawTracePoint};
+use tracing::warn;
 
 use crate::net;
 
@@ -16,10 +17,12 @@ use super::pins::Pins;
 
 /// In this order: the record has a way to the gateway, and the backstop is there, before the first
 /// connection is turned to it.
-pub(super) const PROGRAMS: [&str; 11] = [
+pub(super) const PROGRAMS: [&str; 13] = [
     "egress_sockops",
     "egress_getpeername4",
     "egress_getpeername6",
+    "egress_recvmsg4",
+    "egress_recvmsg6",
     "egress_packet",
     "egress_socket",
     "egress_sendmsg4",
@@ -29,6 +32,10 @@ pub(super) const PROGRAMS: [&str; 11] = [
     "egress_connect4",
     "egress_connect6",
 ];
+
+/// Has listeners made before they are needed. It is not pinned: only a gateway that runs makes any.
+const EXEC: &str = "egress_exec";
+const EXEC_TRACEPOINT: &str = "sched_process_exec";
 
 /// A link always coexists with other programs of its hook; aya's other modes set a flag that
 /// `BPF_LINK_CREATE` refuses.
@@ -69,6 +76,25 @@ pub(super) fn attach(
         }
     }
     Ok(held)
+}
+
+/// Loads and attaches the program that sees what begins; `None`, with a warning, where it can't be: all
+/// that is lost is that the first question of a network namespace may fail.
+pub(super) fn watch_exec(ebpf: &mut Ebpf) -> Option<FdLink> {
+    let attach = |program: &mut Program| -> Result<FdLink, Failure> {
+        let program: &mut RawTracePoint = program.try_into()?;
+        program.load()?;
+        let id = program.attach(EXEC_TRACEPOINT)?;
+        Ok(program.take_link(id)?.into())
+    };
+    with(ebpf, EXEC, "attach", attach)
+        .inspect_err(|error| {
+            warn!(
+                error = error.in_full(),
+                "the first question for a name in a new network namespace may fail"
+            );
+        })
+        .ok()
 }
 
 /// Lets go of what is pinned: it stays attached only as long as a process holds it.

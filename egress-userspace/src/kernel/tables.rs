@@ -33,8 +33,7 @@ impl Tables {
     pub(super) fn set(&mut self, hierarchy: &Hierarchy, reach: &Reach) -> Result<(), KernelError> {
         let governed = self.governed.resolve(hierarchy, &reach.cgroups)?;
         self.governed.add(&governed)?;
-        self.destinations
-            .replace(&reach.internal, &reach.addresses, reach.lenient)?;
+        self.destinations.replace(reach)?;
         self.governed.retain(&governed)
     }
 

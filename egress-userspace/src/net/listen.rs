@@ -1,4 +1,4 @@
-//! The listeners that the kernel turns connections to.
+//! The sockets that the kernel turns connections and DNS queries to.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::os::fd::AsFd;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 
 use super::sys;
 
@@ -14,14 +14,32 @@ use super::sys;
 /// a full backlog makes clients retry their SYN, which the record of the connection survives.
 const BACKLOG: i32 = 4096;
 
-/// The listeners of one network namespace, on the same port of both loopback addresses.
+/// The sockets of one network namespace, on the same port of both loopback addresses.
 #[derive(Debug)]
 pub struct Bound {
     /// On 127.0.0.1.
-    pub(super) v4: Socket,
+    pub(super) v4: Pair,
     /// On `::1`; `None`: this namespace has no IPv6, and so no IPv6 client.
-    v6: Option<Socket>,
+    v6: Option<Pair>,
     port: u16,
+}
+
+/// What arrives at one address.
+#[derive(Debug)]
+pub(super) struct Pair {
+    /// Connections.
+    pub(super) listener: Socket,
+    /// DNS queries.
+    datagrams: Socket,
+}
+
+/// The sockets, with the runtime.
+#[derive(Debug)]
+pub struct Sockets {
+    /// For connections.
+    pub listeners: Vec<TcpListener>,
+    /// For DNS queries.
+    pub datagrams: Vec<UdpSocket>,
 }
 
 impl Bound {
@@ -38,9 +56,9 @@ impl Bound {
     }
 
     fn on(port: u16) -> io::Result<Self> {
-        let v4 = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
-        let v6 = match bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port))) {
-            Ok(listener) => Some(listener),
+        let v4 = Pair::bind((Ipv4Addr::LOCALHOST, port).into())?;
+        let v6 = match Pair::bind((Ipv6Addr::LOCALHOST, port).into()) {
+            Ok(pair) => Some(pair),
             Err(error) if lacks_ipv6(&error) => None,
             Err(error) => return Err(error),
         };
@@ -52,12 +70,28 @@ impl Bound {
         self.port
     }
 
-    /// Hands the listeners to the runtime.
-    pub fn listeners(self) -> io::Result<Vec<TcpListener>> {
-        let sockets = [Some(self.v4), self.v6].into_iter().flatten();
-        sockets
-            .map(|socket| TcpListener::from_std(socket.into()))
-            .collect()
+    /// Hands the sockets to the runtime.
+    pub fn sockets(self) -> io::Result<Sockets> {
+        let mut sockets = Sockets {
+            listeners: Vec::new(),
+            datagrams: Vec::new(),
+        };
+        for pair in [Some(self.v4), self.v6].into_iter().flatten() {
+            let listener = TcpListener::from_std(pair.listener.into())?;
+            sockets.listeners.push(listener);
+            let datagrams = UdpSocket::from_std(pair.datagrams.into())?;
+            sockets.datagrams.push(datagrams);
+        }
+        Ok(sockets)
+    }
+}
+
+impl Pair {
+    fn bind(addr: SocketAddr) -> io::Result<Self> {
+        Ok(Self {
+            listener: bind(addr)?,
+            datagrams: bind_datagrams(addr)?,
+        })
     }
 }
 
@@ -91,6 +125,17 @@ fn bind(addr: SocketAddr) -> io::Result<Socket> {
     socket.set_tcp_nodelay(true)?;
     socket.bind(&SockAddr::from(addr))?;
     socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+/// Never with `SO_REUSEADDR`: another process that has it too would get the datagrams.
+fn bind_datagrams(addr: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&SockAddr::from(addr))?;
     Ok(socket)
 }
 
@@ -131,6 +176,19 @@ mod tests {
             .port();
         let bound = Bound::new(port..port.saturating_add(8)).expect("another port");
         assert_ne!(bound.port(), port);
+        let none = Bound::new(port..port + 1).expect_err("no other port");
+        assert_eq!(none.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn a_port_whose_datagrams_go_elsewhere_is_passed_over() {
+        let taken = bind_datagrams(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a socket");
+        let port = taken
+            .local_addr()
+            .expect("an address")
+            .as_socket()
+            .expect("of IPv4")
+            .port();
         let none = Bound::new(port..port + 1).expect_err("no other port");
         assert_eq!(none.kind(), io::ErrorKind::AddrInUse);
     }

@@ -10,7 +10,7 @@ mod sys;
 
 pub use descriptors::raise_limit;
 pub use links::{Change, Changes, NetnsId, Veth, netns_id, veths};
-pub use listen::{Bound, listen_shared};
+pub use listen::{Bound, Sockets, listen_shared};
 pub use mark::Mark;
 pub use namespace::{Served, listen_here, listen_in};
 pub use sys::bpf::{detach_link, open_pin, update_link};

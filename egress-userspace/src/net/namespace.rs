@@ -14,6 +14,10 @@ use super::listen::{Bound, netns_cookie};
 /// socket sends nothing, and shows the address that packets would come from.
 const FAR: [(&str, &str); 2] = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
 
+/// A namespace that has just been made cannot reach it, for the device is down: a listener that is made
+/// then could have no IPv6, and would be for nobody.
+const LOOPBACK: &str = "127.0.0.1:9";
+
 /// A network namespace, with listeners in it.
 #[derive(Debug)]
 pub struct Served {
@@ -35,6 +39,7 @@ pub fn listen_in(namespace: OwnedFd, ports: Range<u16>) -> io::Result<Served> {
         .name("namespace".into())
         .spawn(move || {
             setns(namespace, CloneFlags::CLONE_NEWNET)?;
+            source("0.0.0.0:0", LOOPBACK)?;
             listen_here(ports)
         })?;
     visitor
@@ -46,7 +51,7 @@ pub fn listen_in(namespace: OwnedFd, ports: Range<u16>) -> io::Result<Served> {
 pub fn listen_here(ports: Range<u16>) -> io::Result<Served> {
     let bound = Bound::new(ports)?;
     Ok(Served {
-        cookie: netns_cookie(&bound.v4)?,
+        cookie: netns_cookie(&bound.v4.listener)?,
         bound,
         sources: sources(),
     })

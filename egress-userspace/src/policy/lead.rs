@@ -61,6 +61,11 @@ impl Lead {
         service.resolution.resolves_hosts() && service.endpoints.is_empty() && by == By::Address
     }
 
+    /// Whether the service says itself where it is.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Named(_) | Self::Listed(_))
+    }
+
     pub(super) fn target(&self, dst: OriginalDst, name: Name<'_>) -> Target {
         match (self, name) {
             (Self::Original | Self::Unasked, Name::Learned(name)) => Target::Answer {

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::hosts::{HostMatch, Ids};
 use super::lead::Name;
-use super::profile::{By, Line, Profile, Selection};
+use super::profile::{By, Line, Profile, Selection, Within};
 use super::{Facts, Policy};
 use crate::types::{Claim, HostName};
 
@@ -24,8 +24,7 @@ pub(super) struct Match<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Closeness {
     found: Found,
-    /// The longest prefix of `addresses` that has the destination.
-    prefix: Option<u8>,
+    within: Within,
 }
 
 /// What a service was found by: the greatest wins.
@@ -136,13 +135,13 @@ impl Policy {
             Found::Address if line.protocol.sends_name() => Found::Spoken,
             found => found,
         };
-        let prefix = profile.closeness(facts.dst.ip())?;
+        let within = profile.place(facts.dst.ip())?;
         Some(Match {
             id,
             profile,
             line,
             name,
-            closeness: Closeness { found, prefix },
+            closeness: Closeness { found, within },
         })
     }
 }

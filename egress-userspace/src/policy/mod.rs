@@ -168,6 +168,7 @@ impl Policy {
             target: found.line.lead.target(facts.dst, found.name),
         });
         Permit::admitted(admission, way, found.required(facts), self.options.mode)
+            .spoken(found.line.protocol)
     }
 
     /// What becomes of a connection that is denied.
@@ -182,8 +183,9 @@ impl Policy {
 }
 
 impl Match<'_> {
+    /// A port of `TCP` is for any bytes, whatever they look like.
     fn denies_ech(&self, claim: &Claim) -> bool {
-        self.profile.ech == Ech::Deny && has_ech(claim)
+        self.profile.ech == Ech::Deny && self.line.protocol.sends_name() && has_ech(claim)
     }
 
     /// The name that the client sent has to have the client's destination.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::target::{Required, Target};
 use super::terms::Terms;
-use crate::types::{DenyReason, HostName, Mode, OriginalDst, Place, ServiceName};
+use crate::types::{
+    DenyReason, HostName, HttpJudging, Mode, OriginalDst, Place, Protocol, ServiceName,
+};
 
 /// The outcome of [`decide`](super::Policy::decide).
 #[derive(Clone, Debug)]
@@ -46,6 +48,7 @@ pub struct Permit {
     required: Option<Required>,
     would_deny: Option<Denial>,
     mode: Mode,
+    judges_requests: bool,
 }
 
 /// Who admits a connection.
@@ -80,6 +83,7 @@ impl Permit {
             required: None,
             would_deny: None,
             mode: Mode::Enforce,
+            judges_requests: false,
         }
     }
 
@@ -119,6 +123,16 @@ impl Permit {
             required,
             would_deny: None,
             mode,
+            judges_requests: false,
+        }
+    }
+
+    /// For a connection on a port where this is spoken.
+    pub(super) fn spoken(self, protocol: Protocol) -> Self {
+        let in_the_clear = matches!(protocol, Protocol::Http | Protocol::Http2 | Protocol::Grpc);
+        Self {
+            judges_requests: in_the_clear && self.way.terms.http == HttpJudging::EveryRequest,
+            ..self
         }
     }
 
@@ -134,6 +148,7 @@ impl Permit {
             required: None,
             would_deny,
             mode,
+            judges_requests: false,
         }
     }
 
@@ -183,6 +198,11 @@ impl Permit {
     /// becomes of it when it is forbidden, is for the service that admitted it to say.
     pub fn terms(&self) -> &Terms {
         &self.way.terms
+    }
+
+    /// Whether each request on the connection is to be judged, and not only its first.
+    pub fn judges_requests(&self) -> bool {
+        self.judges_requests
     }
 
     /// Where to dial.

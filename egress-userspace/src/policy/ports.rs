@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use prefix_trie::joint::JointPrefixMap;
 
 use super::hosts::offset;
-use super::profile::{By, Line, Selection};
+use super::profile::{By, Line, Profile, Selection};
 use super::registry::Registry;
 use crate::types::Caller;
 
@@ -85,8 +85,9 @@ impl Draft {
             By::Claim | By::Learned => self.rules.has_names = true,
             By::Address => {
                 let listed = &profile.terms.listed;
-                // A service with neither hosts nor addresses says nothing of what it admits.
-                if listed.is_empty() && (profile.deny || !line.protocol.sends_name()) {
+                // A service that says neither what it admits nor where it is admits nothing.
+                let leads = !line.protocol.sends_name() && line.lead.is_elsewhere();
+                if listed.is_empty() && (profile.deny || leads) {
                     self.rules.anywhere.push(id);
                 }
                 self.nets.extend(listed.iter().map(|net| (net.trunc(), id)));
@@ -122,12 +123,12 @@ impl PortRules {
         let Some(asked) = &self.wants_claim else {
             return true;
         };
-        let profiles = asked
+        let mut profiles = asked
             .iter()
             .filter_map(|number| registry.profile_of(*number));
-        let concerns = |profile: &super::profile::Profile| {
-            profile.closeness(ip).is_some() && profile.selects(caller) != Selection::Nobody
+        let concerns = |profile: &Profile| {
+            profile.place(ip).is_some() && profile.selects(caller) != Selection::Nobody
         };
-        profiles.into_iter().any(concerns)
+        profiles.any(concerns)
     }
 }

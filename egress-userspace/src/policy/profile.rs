@@ -94,14 +94,13 @@ impl Profile {
         self.lines.iter().filter(move |line| line.port == port)
     }
 
-    /// How closely `addresses` describe `ip`: the length of the longest prefix that has it. `None`:
-    /// they do not have it. No addresses have every `ip`, less closely than any prefix.
-    pub(super) fn closeness(&self, ip: IpAddr) -> Option<Option<u8>> {
+    /// How closely `addresses` describe `ip`. `None`: they do not have it.
+    pub(super) fn place(&self, ip: IpAddr) -> Option<Within> {
         if self.terms.listed.is_empty() {
-            return Some(None);
+            return Some(Within::Anywhere);
         }
         let prefixes = self.terms.listed.iter().filter(|net| net.contains(&ip));
-        prefixes.map(IpNet::prefix_len).max().map(Some)
+        prefixes.map(IpNet::prefix_len).max().map(Within::Prefix)
     }
 
     /// Whom of the service's callers `caller` is. One of whom too little is known may use what everyone
@@ -121,6 +120,15 @@ impl Profile {
         let closest = meant.map(Selector::specificity).max();
         closest.map_or(Selection::Nobody, Selection::Closely)
     }
+}
+
+/// How closely a service's `addresses` describe one that they have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Within {
+    /// There are none, so that they have every address.
+    Anywhere,
+    /// The longest prefix that has it.
+    Prefix(u8),
 }
 
 /// Whom of a service's callers one is; the greatest describes it the most closely.

@@ -78,26 +78,19 @@ impl Policy {
         let (barred, allowing): (Vec<_>, Vec<_>) = allowing
             .into_iter()
             .partition::<Vec<&Holder<'_>>, _>(|holder| holder.rank.0 == Selection::Nobody);
-        let denies = |line: &Line| {
-            denying
-                .iter()
-                .copied()
-                .find(|holder| holder.denies_everywhere(line.port))
-        };
+        let denial_on = |line: &Line| denying.iter().find(|by| by.denies_everywhere(line.port));
         let mut denied = None;
         let mut terms = Vec::new();
         let mut closest: Option<&Holder<'_>> = None;
         for holder in allowing {
-            for line in holder.lines() {
-                match denies(line) {
-                    Some(by) => denied = Some(by),
-                    None => {
-                        terms.push(Arc::clone(&holder.profile.terms));
-                        if closest.is_none_or(|closest| closest.rank < holder.rank) {
-                            closest = Some(holder);
-                        }
-                    }
+            // One port on which the name may be asked for is enough.
+            if holder.lines().any(|line| denial_on(line).is_none()) {
+                terms.push(Arc::clone(&holder.profile.terms));
+                if closest.is_none_or(|closest| closest.rank < holder.rank) {
+                    closest = Some(holder);
                 }
+            } else {
+                denied = denied.or_else(|| holder.lines().find_map(&denial_on));
             }
         }
         if let Some(closest) = closest {

@@ -20,7 +20,7 @@ use crate::types::{
 /// All routes, in the order of the file.
 #[derive(Debug, Default)]
 pub(super) struct Routes {
-    routes: Vec<Compiled>,
+    compiled: Vec<Compiled>,
     matches: Vec<Condition>,
     /// Matches with `sni_hosts`.
     named: HostIndex,
@@ -77,7 +77,7 @@ impl Routes {
         let hosts = numbered().flat_map(|(id, m)| m.sni_hosts.iter().map(move |host| (host, id)));
         let hosts: Vec<_> = hosts.collect();
         Self {
-            routes: compiled.collect(),
+            compiled: compiled.collect(),
             matches: conditions()
                 .map(|(route, m)| Condition::new(route, m))
                 .collect(),
@@ -119,7 +119,7 @@ impl Routes {
         let unnamed = self.unnamed.iter().copied().find(applies);
         let first = named.into_iter().chain(unnamed).min()?;
         let route = self.matches.get(first as usize)?.route;
-        self.routes.get(route as usize)
+        self.compiled.get(route as usize)
     }
 }
 

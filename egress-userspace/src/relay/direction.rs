@@ -9,6 +9,7 @@ use bytes::{Buf, Bytes};
 use tokio::time::sleep;
 use tokio::{select, task};
 
+use super::Options;
 use super::activity::Activity;
 use super::end::{Cut, End};
 use super::gear::Gear;
@@ -20,7 +21,7 @@ const TURN: usize = 1024 * 1024;
 
 /// After a reset, the other side has this long to take what was sent before it. A peer that reads
 /// at all takes one batch in far less; one that does not must learn of the reset all the same.
-pub(super) const LAST_BYTES: Duration = Duration::from_secs(1);
+pub(crate) const LAST_BYTES: Duration = Duration::from_secs(1);
 
 /// What both directions know of each other.
 pub(super) struct Shared {
@@ -48,10 +49,11 @@ impl Shared {
 }
 
 /// One direction.
-pub(super) struct Direction<'a> {
+pub(crate) struct Direction<'a> {
     pub(super) from: Peer<'a>,
     pub(super) to: Peer<'a>,
     pub(super) shared: &'a Shared,
+    options: &'a Options,
     written: &'a AtomicU64,
     end: OnceLock<End>,
 }
@@ -72,11 +74,13 @@ impl<'a> Direction<'a> {
         to: Peer<'a>,
         written: &'a AtomicU64,
         shared: &'a Shared,
+        options: &'a Options,
     ) -> Self {
         Self {
             from,
             to,
             shared,
+            options,
             written,
             end: OnceLock::new(),
         }
@@ -88,33 +92,50 @@ impl<'a> Direction<'a> {
     }
 
     /// Moves bytes until the direction ends. An error ends the other direction at once, too.
-    ///
-    /// A destination that was reset is not such an error: what it sent before the reset is still
-    /// there to be read, and belongs to the other side.
-    pub(super) async fn run(&self, prefix: Bytes, gear: Gear) -> Result<(), Cut> {
-        let moved = self.carry(prefix, gear).await;
+    pub(crate) async fn run(&self, prefix: Bytes) -> Result<(), Cut> {
+        let moved = self.all(prefix).await;
         let end = moved.and_then(|()| self.pass_eof_on());
         self.end
             .get_or_init(|| end.map_or_else(End::Cut, |()| End::Eof));
-        let Err(cut) = end else { return Ok(()) };
+        self.concluded(end).map(|_| ())
+    }
+
+    async fn all(&self, prefix: Bytes) -> Result<(), Cut> {
+        self.write_all(prefix).await?;
+        self.carry(u64::MAX).await?;
+        Ok(())
+    }
+
+    /// What an end of this direction is to both: `None` if its destination was reset.
+    ///
+    /// That is not an error for the other direction: what the destination sent before the reset is
+    /// still there to be read, and belongs to the other side.
+    pub(crate) fn concluded<T>(&self, end: Result<T, Cut>) -> Result<Option<T>, Cut> {
+        let cut = match end {
+            Ok(value) => return Ok(Some(value)),
+            Err(cut) => cut,
+        };
         self.shared.note_cut(cut);
         if cut == (Cut::Reset { by: self.to.side }) {
-            Ok(())
+            Ok(None)
         } else {
             Err(cut)
         }
     }
 
-    async fn carry(&self, prefix: Bytes, mut gear: Gear) -> Result<(), Cut> {
-        self.write_all(prefix).await?;
+    /// Moves `count` bytes, whatever they are. Returns how many the stream ended before.
+    pub(crate) async fn carry(&self, mut count: u64) -> Result<u64, Cut> {
+        let mut gear = Gear::new(self.options);
         let mut turn = 0;
-        loop {
+        while count > 0 {
+            let most = usize::try_from(count).unwrap_or(usize::MAX);
             let batch = match gear.pipe() {
-                Some(pipe) => self.splice(pipe).await?,
-                None => self.copy().await?,
+                Some(pipe) => self.splice(pipe, most).await?,
+                None => self.copy(most).await?,
             };
             match batch {
                 Batch::Moved(bytes) => {
+                    count = count.saturating_sub(bytes as u64);
                     gear.moved(bytes);
                     turn = give_way(turn + bytes).await;
                 }
@@ -122,19 +143,20 @@ impl<'a> Direction<'a> {
                     gear.dry();
                     self.from.readable().await?;
                 }
-                Batch::Eof => return Ok(()),
+                Batch::Eof => break,
             }
         }
+        Ok(count)
     }
 
     /// Once the kernel has told of the source's failure, to whoever wrote to it or watched it, all that
     /// a read finds is an end of stream: after a cut, none is passed on.
-    fn pass_eof_on(&self) -> Result<(), Cut> {
+    pub(crate) fn pass_eof_on(&self) -> Result<(), Cut> {
         self.shared.cut().map_or_else(|| self.to.shutdown(), Err)
     }
 
     /// Writes all of `bytes`, which were read before and are nowhere else.
-    pub(super) async fn write_all(&self, mut bytes: Bytes) -> Result<(), Cut> {
+    pub(crate) async fn write_all(&self, mut bytes: Bytes) -> Result<(), Cut> {
         while !bytes.is_empty() {
             match self.written(self.to.stream.try_write(&bytes))? {
                 Some(count) => bytes.advance(count),
@@ -154,8 +176,8 @@ impl<'a> Direction<'a> {
         }
     }
 
-    /// Ends a while after the source has failed.
-    async fn source_gone(&self) -> Cut {
+    /// Ends a while after the source has failed: for who waits and does not read from it.
+    pub(crate) async fn source_gone(&self) -> Cut {
         let cut = self.from.failure().await;
         self.shared.note_cut(cut);
         sleep(LAST_BYTES).await;

@@ -11,6 +11,7 @@ mod counters;
 mod direction;
 mod end;
 mod gear;
+mod joint;
 mod pair;
 mod pipe;
 mod pool;
@@ -34,10 +35,11 @@ pub use pool::{Stats, stats};
 
 use crate::types::ConnectionPool;
 
-use activity::Activity;
-use direction::{Direction, LAST_BYTES, Shared};
-use gear::Gear;
-use pair::Pair;
+pub(crate) use copy::SCRATCH;
+pub(crate) use direction::{Direction, LAST_BYTES};
+pub(crate) use joint::Joint;
+
+use direction::Shared;
 
 /// How a relay works.
 #[derive(Clone, Debug)]
@@ -87,35 +89,26 @@ pub async fn relay(
     counters: &Counters,
     cancel: impl Future<Output = ()>,
 ) -> Ended {
-    let pair = Pair::new(client, upstream);
-    let shared = Shared::new();
-    let up = Direction::new(pair.client(), pair.upstream(), &counters.sent, &shared);
-    let down = Direction::new(pair.upstream(), pair.client(), &counters.received, &shared);
-
-    let closed = select! {
-        biased;
-        closed = both(&up, &down, prefix, options) => closed,
-        () = idle(&shared.activity, options.idle_timeout) => Err(Cut::IdleTimeout),
-        () = after(options.max_duration) => Err(Cut::MaxDuration),
-        () = cancel => Err(Cut::Cancelled),
-    };
-
+    let joint = Joint::new(client, upstream, options, counters);
+    let (up, down) = (joint.up(), joint.down());
+    let (upward, downward) = (up.run(prefix), down.run(Bytes::new()));
+    let closed = joint.bounded(both(&up, upward, &down, downward), cancel);
+    let closed = closed.await;
     let ended = Ended::new(up.end(), down.end(), closed);
     if closed.is_ok() {
-        pair.close();
+        joint.close();
     }
     ended
 }
 
-/// Runs both directions; says which side finished first, or what cut the relay short.
-async fn both(
+/// Runs what both directions do; says which side finished first, or what cut the relay short.
+pub(crate) async fn both(
     up: &Direction<'_>,
+    upward: impl Future<Output = Result<(), Cut>>,
     down: &Direction<'_>,
-    prefix: Bytes,
-    options: &Options,
+    downward: impl Future<Output = Result<(), Cut>>,
 ) -> Result<Side, Cut> {
-    let mut upward = pin!(up.run(prefix, Gear::new(options)));
-    let mut downward = pin!(down.run(Bytes::new(), Gear::new(options)));
+    let (mut upward, mut downward) = (pin!(upward), pin!(downward));
     let first = select! {
         biased;
         ended = &mut upward => {
@@ -132,17 +125,17 @@ async fn both(
     up.shared.cut().map_or(Ok(first), Err)
 }
 
-/// Runs the direction that is left. Its destination is no longer read from, so a reset of it has
-/// to be watched for.
-async fn alone(
-    run: Pin<&mut impl Future<Output = Result<(), Cut>>>,
+/// Runs what the direction that is left does; `None` if a reset ended it. Its destination is no longer
+/// read from, so a reset of it has to be watched for.
+pub(crate) async fn alone<T>(
+    run: Pin<&mut impl Future<Output = Result<T, Cut>>>,
     direction: &Direction<'_>,
-) -> Result<(), Cut> {
+) -> Result<Option<T>, Cut> {
     select! {
         biased;
-        ended = run => ended,
+        ended = run => ended.map(Some),
         cut = direction.to.failure() => Err(cut),
-        () = last_bytes(direction.shared) => Ok(()),
+        () = last_bytes(direction.shared) => Ok(None),
     }
 }
 
@@ -150,22 +143,6 @@ async fn alone(
 async fn last_bytes(shared: &Shared) {
     match shared.cut() {
         Some(_) => time::sleep(LAST_BYTES).await,
-        None => pending().await,
-    }
-}
-
-/// Ends `duration` from now; `None`: never.
-async fn after(duration: Option<Duration>) {
-    match duration {
-        Some(duration) => time::sleep(duration).await,
-        None => pending().await,
-    }
-}
-
-/// Ends when nothing has moved for `timeout`.
-async fn idle(activity: &Activity, timeout: Option<Duration>) {
-    match timeout {
-        Some(timeout) => activity.ceased(timeout).await,
         None => pending().await,
     }
 }

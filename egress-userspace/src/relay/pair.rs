@@ -11,20 +11,19 @@ use tokio::net::TcpStream;
 use super::end::{Cut, Side};
 
 /// Both sockets. Dropped before [`close`](Self::close), they are reset: a stream that was cut short,
-/// by an error or because the task was dropped, must not look complete to anyone.
+/// by an error, because the task was dropped, or because the gateway died, must not look complete to
+/// anyone.
 pub(super) struct Pair {
     client: TcpStream,
     upstream: TcpStream,
-    finished: bool,
 }
 
 impl Pair {
     pub(super) fn new(client: TcpStream, upstream: TcpStream) -> Self {
-        Self {
-            client,
-            upstream,
-            finished: false,
+        for stream in [&client, &upstream] {
+            set_linger(stream, Some(Duration::ZERO));
         }
+        Self { client, upstream }
     }
 
     pub(super) fn client(&self) -> Peer<'_> {
@@ -42,21 +41,25 @@ impl Pair {
     }
 
     /// Closes both in the normal way: each has sent its end of stream and was sent the other's.
-    pub(super) fn close(mut self) {
-        self.finished = true;
+    pub(super) fn close(self) {
+        set_linger(&self.client, None);
+        set_linger(&self.upstream, None);
+    }
+
+    /// Keeps the client's socket, to answer on it, and lets the upstream's go: in the normal way if
+    /// what it was sent is `whole`.
+    pub(super) fn into_client(self, whole: bool) -> TcpStream {
+        set_linger(&self.client, None);
+        if whole {
+            set_linger(&self.upstream, None);
+        }
+        self.client
     }
 }
 
-impl Drop for Pair {
-    fn drop(&mut self) {
-        if self.finished {
-            return;
-        }
-        for stream in [&self.client, &self.upstream] {
-            // It fails on no TCP socket; if it did, all that is lost is the peer's knowledge of why.
-            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
-        }
-    }
+/// It fails on no TCP socket; if it did, all that is lost is the peer's knowledge of why.
+fn set_linger(stream: &TcpStream, linger: Option<Duration>) {
+    let _ = SockRef::from(stream).set_linger(linger);
 }
 
 /// One socket, and whose it is.

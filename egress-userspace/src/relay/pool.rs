@@ -74,13 +74,13 @@ impl Lease {
         self.held
     }
 
-    /// Takes bytes from a socket; the pipe must be empty.
-    pub(super) fn fill(&mut self, from: impl AsFd) -> io::Result<usize> {
+    /// Takes at most `most` bytes from a socket; the pipe must be empty.
+    pub(super) fn fill(&mut self, from: impl AsFd, most: usize) -> io::Result<usize> {
         debug_assert_eq!(
             self.held, 0,
             "slots run out before bytes do: EAGAIN would be anyone's"
         );
-        self.held = self.pipe.fill(from, CAPACITY)?;
+        self.held = self.pipe.fill(from, CAPACITY.min(most))?;
         Ok(self.held)
     }
 

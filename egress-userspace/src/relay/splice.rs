@@ -20,17 +20,17 @@ enum Fill {
 }
 
 impl Direction<'_> {
-    /// Moves what one filling of the pipe gives.
-    pub(super) async fn splice(&self, mut pipe: Lease) -> Result<Batch, Cut> {
+    /// Moves what one filling of the pipe gives, at most `most` bytes.
+    pub(super) async fn splice(&self, mut pipe: Lease, most: usize) -> Result<Batch, Cut> {
         let stream = self.from.stream;
-        let filled = stream.try_io(Interest::READABLE, || fill(&mut pipe, stream));
+        let filled = stream.try_io(Interest::READABLE, || fill(&mut pipe, stream, most));
         let filled = self.from.attempt(filled)?;
         self.drain(&mut pipe).await?;
         pipe.put_back();
         match filled {
             Some(Fill::Held(bytes)) => Ok(Batch::Moved(bytes)),
             Some(Fill::Eof) => Ok(Batch::Eof),
-            Some(Fill::Refused) => self.copy().await,
+            Some(Fill::Refused) => self.copy(most).await,
             None => Ok(Batch::Dry),
         }
     }
@@ -52,8 +52,8 @@ impl Direction<'_> {
 ///
 /// Neither `EAGAIN` nor 0 is believed before a peek says the same: splice stops before a byte of
 /// urgent data for ever, with the one or the other, where a read passes over it.
-fn fill(pipe: &mut Lease, from: &TcpStream) -> io::Result<Fill> {
-    match pipe.fill(from) {
+fn fill(pipe: &mut Lease, from: &TcpStream, most: usize) -> io::Result<Fill> {
+    match pipe.fill(from, most) {
         Ok(0) => peek(from),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => peek(from),
         Ok(bytes) => Ok(Fill::Held(bytes)),

@@ -17,7 +17,7 @@ pub(super) fn agreed<'a>(
         .map_or(Ok(None), |host| unrepeated(host, hosts).map(Some))?;
     match (target, host) {
         (Some(target), Some(host)) if name(target)? != name(host)? => {
-            Err(DenyReason::AmbiguousName)
+            Err(DenyReason::AuthorityMismatch)
         }
         (Some(one), _) | (None, Some(one)) => name(one),
         (None, None) => Ok(None),
@@ -30,18 +30,17 @@ fn unrepeated<'a>(
 ) -> Result<&'a [u8], DenyReason> {
     match others.next() {
         None => Ok(host),
-        Some(other) if other.eq_ignore_ascii_case(host) => Err(DenyReason::MalformedHttp),
-        Some(_) => Err(DenyReason::AmbiguousName),
+        Some(_) => Err(DenyReason::HostDuplicate),
     }
 }
 
 /// The port is not looked at: where a client goes is known from its socket.
 fn name(authority: &[u8]) -> Result<Option<HostName>, DenyReason> {
-    let text = str::from_utf8(authority).map_err(|_| DenyReason::InvalidName)?;
+    let text = str::from_utf8(authority).map_err(|_| DenyReason::HostMalformed)?;
     match HostName::from_str(without_port(text)?) {
         Ok(name) => Ok(Some(name)),
         Err(HostNameError::Empty | HostNameError::Address(_)) => Ok(None),
-        Err(_) => Err(DenyReason::InvalidName),
+        Err(_) => Err(DenyReason::HostMalformed),
     }
 }
 
@@ -55,7 +54,7 @@ fn without_port(text: &str) -> Result<&str, DenyReason> {
     if port.bytes().skip(1).all(|b| b.is_ascii_digit()) {
         Ok(host)
     } else {
-        Err(DenyReason::InvalidName)
+        Err(DenyReason::HostMalformed)
     }
 }
 
@@ -112,8 +111,12 @@ mod tests {
             "a.test:-1",
         ];
         for authority in bad {
-            assert_eq!(text(authority), Err(DenyReason::InvalidName), "{authority}");
+            assert_eq!(
+                text(authority),
+                Err(DenyReason::HostMalformed),
+                "{authority}"
+            );
         }
-        assert_eq!(name(b"\xff.test"), Err(DenyReason::InvalidName));
+        assert_eq!(name(b"\xff.test"), Err(DenyReason::HostMalformed));
     }
 }

@@ -14,6 +14,9 @@ mod tests;
 mod tls;
 
 pub use driver::{Ended, Limits, Sniffed, sniff};
+pub(crate) use http1::{Ambiguous, MAX_HEADERS, framing, head_length};
+pub use http1::{Framing, Protocol, RequestHead, RequestKind, request};
+pub(crate) use http2::{PREFACE as HTTP2_PREFACE, asked_in};
 pub use progress::{Need, Parsed, Stop, Wait};
 pub use tls::client_hello;
 
@@ -38,7 +41,7 @@ fn detect(bytes: &[u8], cap: usize) -> Result<Claim, Wait> {
 pub fn request_head(bytes: &[u8], cap: usize) -> Parsed<Claim> {
     // HTTP/2's preface is a request line of HTTP/1, so it is looked for first.
     match http2::authority(bytes, cap) {
-        Err(Stop::Not) => http1::host(bytes, cap).map(|host| Claim::Http1 { host }),
+        Err(Stop::Not) => request(bytes, cap).map(|head| head.claim()),
         parsed => parsed.map(|authority| Claim::Http2 { authority }),
     }
 }

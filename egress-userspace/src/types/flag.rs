@@ -21,6 +21,8 @@ pub enum ResponseFlag {
     DownstreamConnectionTermination,
     /// `DPE`: the client broke a protocol's rules.
     DownstreamProtocolError,
+    /// `UPE`: the upstream broke a protocol's rules.
+    UpstreamProtocolError,
     /// `DF`: the name could not be resolved.
     DnsResolutionFailed,
     /// `UAEX`: the policy refused.
@@ -40,6 +42,7 @@ impl ResponseFlag {
             Self::DurationTimeout => "DT",
             Self::DownstreamConnectionTermination => "DC",
             Self::DownstreamProtocolError => "DPE",
+            Self::UpstreamProtocolError => "UPE",
             Self::DnsResolutionFailed => "DF",
             Self::UnauthorizedExternalService => "UAEX",
         }

@@ -80,10 +80,6 @@ reasons! {
     MalformedTls => Protocol, "malformed_tls", "the TLS ClientHello is malformed";
     /// A request head that breaks RFC 9112 or RFC 9113.
     MalformedHttp => Protocol, "malformed_http", "the HTTP request is malformed";
-    /// The name sent is not a host name.
-    InvalidName => Protocol, "invalid_name", "the name sent is not a host name";
-    /// The name was sent twice, and not the same.
-    AmbiguousName => Protocol, "ambiguous_name", "two different names were sent";
     /// A service with `deny` says so.
     ServiceDenied => Policy, "service_denied", "this destination is denied";
     /// The services that have the destination are for other callers.
@@ -110,6 +106,8 @@ reasons! {
     RequestSmuggling => Protocol, "request_smuggling", "the request's end is ambiguous";
     /// A later request of a connection leads elsewhere than its first (RFC 9110 section 15.5.20).
     Misdirected => Misdirected, "misdirected_request", "this connection leads to another host";
+    /// HTTP asks to become what carries names that nobody would judge: `h2c`, TLS, or a tunnel in HTTP/2.
+    UpgradeRefused => Policy, "upgrade_refused", "the names in what this would become cannot be judged";
     /// DNS asked of a server that is not an approved one.
     ResolverNotApproved => Policy, "resolver_not_approved", "this DNS server is not an approved one";
     /// DNS over TLS, or over QUIC, to a server that no service has.

@@ -87,7 +87,11 @@ pub const ROWS: &[Row] = &[
     Row {
         tried: "TLS to a host that is not registered",
         by: By::Governed,
-        attempt: Curl(&["https://evil.example.net/"]),
+        attempt: Curl(&[
+            "--resolve",
+            "evil.example.net:443:203.0.113.66",
+            "https://evil.example.net/",
+        ]),
         expected: "a TLS alert: unrecognized name",
         proof: &["curl: (35)", "unrecognized name"],
         logged: Logged::Deny("host_not_in_registry"),
@@ -103,7 +107,11 @@ pub const ROWS: &[Row] = &[
     Row {
         tried: "TLS to its apex, cdn.example.com",
         by: By::Governed,
-        attempt: Curl(&["https://cdn.example.com/"]),
+        attempt: Curl(&[
+            "--resolve",
+            "cdn.example.com:443:203.0.113.11",
+            "https://cdn.example.com/",
+        ]),
         expected: "a TLS alert: a wildcard leaves out its apex",
         proof: &["curl: (35)", "unrecognized name"],
         logged: Logged::Deny("host_not_in_registry"),
@@ -119,7 +127,11 @@ pub const ROWS: &[Row] = &[
     Row {
         tried: "HTTP to a Host that is not registered",
         by: By::Governed,
-        attempt: Curl(&["http://evil.example.net/"]),
+        attempt: Curl(&[
+            "--resolve",
+            "evil.example.net:80:203.0.113.66",
+            "http://evil.example.net/",
+        ]),
         expected: "403, with the reason",
         proof: &["host_not_in_registry", "(403, "],
         logged: Logged::Deny("host_not_in_registry"),

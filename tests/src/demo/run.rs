@@ -11,7 +11,11 @@ use crate::bed::Testbed;
 use crate::gateway::Gateway;
 
 /// A connection that is certainly logged, and at once: it is denied. The row goes to another port.
-const MARKER: Attempt = Attempt::Curl(&["http://evil.example.net/"]);
+const MARKER: Attempt = Attempt::Curl(&[
+    "--resolve",
+    "evil.example.net:80:203.0.113.66",
+    "http://evil.example.net/",
+]);
 const MARKER_PORT: &str = ":80";
 
 /// What came of a row.

@@ -14,6 +14,7 @@ const LEAVES: &[(&str, &str)] = &[
     ("private", "DNS:private.cdn.example.com"),
     ("ledger", "DNS:ledger.example.com"),
     ("evil", "DNS:evil.example.net"),
+    ("client", "DNS:gateway.example.com"),
 ];
 
 /// Instead of the machine's own file, whose extensions differ between distributions.

@@ -64,6 +64,7 @@ pub(crate) const NAMES: &[Name] = &[
     Name::new("packages.example.org", PACKAGES),
     Name::new("telemetry.example.org", TELEMETRY),
     Name::new("ledger.example.com", LEDGER),
+    Name::new("orders.example.com", TCP),
     Name::new("evil.example.net", EVIL),
     // A public name with an answer that no public name should have: cloud metadata.
     Name::new("rebind.cdn.example.com", "169.254.169.254"),

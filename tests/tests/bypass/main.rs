@@ -4,19 +4,20 @@ mod attacker;
 mod restarts;
 mod stage;
 mod table;
+mod vector;
 mod vectors;
 
 use anyhow::{Result, ensure};
-use egress_tests::{Gateway, REGISTRY, Testbed};
+use egress_tests::{Gateway, Testbed, registry};
 
 use stage::{Seen, Stage};
 use table::Row;
-use vectors::VECTORS;
+use vectors::{VECTORS, WAYPOINT};
 
 #[test]
 fn every_attack_works_without_a_gateway_and_none_with_one() -> Result<()> {
     let alone = without_a_gateway()?;
-    let governed = with_a_gateway(REGISTRY)?;
+    let governed = with_a_gateway(&registry(WAYPOINT))?;
     let rows: Vec<_> = VECTORS
         .iter()
         .zip(alone.into_iter().zip(governed))

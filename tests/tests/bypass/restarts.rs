@@ -7,7 +7,7 @@ use egress_tests::{Gateway, REGISTRY, Testbed, wait_until};
 use nix::sys::signal::Signal;
 
 use crate::stage::Stage;
-use crate::vectors::{Stopped, Vector, Wire};
+use crate::vector::{Stopped, Vector, Wire};
 
 /// So many that each part of a restart has many of them.
 const ATTEMPTS: u32 = 20_000;

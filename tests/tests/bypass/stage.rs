@@ -8,7 +8,8 @@ use anyhow::{Context as _, Result};
 use egress_tests::{Packet, Pod, Process, Sniffer, Testbed, hosts};
 
 use crate::attacker::Attacker;
-use crate::vectors::{By, VECTORS, Vector, Wire};
+use crate::vector::{By, Vector, Wire};
+use crate::vectors::VECTORS;
 
 /// The ports of the attacks' own: one each, so that a packet without a token leads to its attack.
 const FIRST_PORT: u16 = 20_000;
@@ -145,6 +146,7 @@ impl<'a> Stage<'a> {
     fn python(&self, by: By) -> Command {
         let mut python = match by {
             By::Pod => self.pod.client().command("python3"),
+            By::Node => self.bed.governed().command("python3"),
             By::Stranger => self.pod.stranger().command("python3"),
             By::Alien => self.pod.alien().command("python3"),
             By::Internet => self.bed.on_inet("python3"),
@@ -154,6 +156,7 @@ impl<'a> Stage<'a> {
             .env("SINK_V6", hosts::SINK_V6)
             .env("BLACKHOLE", hosts::BLACKHOLE)
             .env("RESOLVER", hosts::DNS)
+            .env("WAYPOINT", hosts::TCP_OTHER)
             .env("POD_V4", self.pod.v4())
             .env("POD_V6", self.pod.v6())
             .env("POD_CGROUP", self.pod.cgroup());

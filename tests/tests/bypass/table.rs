@@ -7,7 +7,7 @@ use std::fs;
 use anyhow::{Context as _, Result, ensure};
 
 use crate::stage::Seen;
-use crate::vectors::{Alone, Stopped, Vector, Wire};
+use crate::vector::{Alone, Stopped, Vector, Wire};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/bypass.md");
 /// Set it to have the file written instead of compared.
@@ -88,6 +88,7 @@ const fn closed_by(stopped: Stopped) -> &'static str {
         Stopped::Astray => "`cgroup/connect`: it never leaves loopback",
         Stopped::OwnListener => "`cgroup/connect`",
         Stopped::SendMsg => "`cgroup/sendmsg`",
+        Stopped::Asked => "the gateway, which answers for all DNS servers",
         Stopped::SockCreate => "`cgroup/sock_create`",
         Stopped::Egress => "`cgroup_skb/egress`",
         Stopped::Strict => "strict mode: TCX on the host's end of the cable",

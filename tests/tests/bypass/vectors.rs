@@ -1,152 +1,25 @@
 //! The ways around a gateway, as data: who tries what, what comes of it alone, and what stops it.
 
-/// A way to get a token from a pod to the internet.
-pub(crate) struct Vector {
-    /// What the documentation calls it.
-    pub(crate) name: &'static str,
-    /// The function in `attacks/` that tries it.
-    pub(crate) attack: &'static str,
-    /// Who runs it.
-    pub(crate) by: By,
-    /// Somebody who helps: who, and with which function.
-    pub(crate) helper: Option<(By, &'static str)>,
-    /// The destination port, where another than one of its own matters.
-    pub(crate) port: Option<u16>,
-    /// What comes of it without a gateway.
-    pub(crate) alone: Alone,
-    /// What stops it when there is one.
-    pub(crate) stopped: Stopped,
-}
-
-/// Who does something: a cgroup and a network namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum By {
-    /// A process of a pod, as root.
-    Pod,
-    /// A process in a pod's namespace that no scope names.
-    Stranger,
-    /// A process in a pod's namespace, below none of the cgroups that the programs are attached to.
-    Alien,
-    /// A process on the internet.
-    Internet,
-}
-
-/// What reached the internet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Wire {
-    /// No packet of the attack.
-    Nothing,
-    /// A packet, but without the token.
-    Packet,
-    /// The token.
-    Token,
-}
-
-/// What comes of an attack without a gateway.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Alone {
-    /// This reaches the internet.
-    Reaches(Wire),
-    /// It cannot work here, for this reason.
-    Fails(&'static str),
-}
-
-/// What stops an attack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stopped {
-    /// `connect4` and `connect6` send it to the gateway, which refuses it.
-    Connect,
-    /// They send it to the gateway, and no connection comes of it.
-    Astray,
-    /// They refuse it.
-    OwnListener,
-    /// `sendmsg4` and `sendmsg6` refuse it.
-    SendMsg,
-    /// `sock_create` refuses the socket.
-    SockCreate,
-    /// `cgroup_skb/egress` drops its packets.
-    Egress,
-    /// The TCX program on the host's end of the pod's cable drops its packets; nothing else sees them.
-    Strict,
-    /// It cannot work, gateway or not.
-    Kernel,
-    /// Nothing: it is allowed, and is tried to show that what is allowed works.
-    Allowed,
-}
-
-impl Stopped {
-    /// The reason that the access log gives; `None`: it has no line.
-    pub(crate) const fn reason(self) -> Option<&'static str> {
-        match self {
-            Self::Connect => Some("port_not_in_registry"),
-            Self::OwnListener => Some("own_listener"),
-            Self::SendMsg => Some("datagram_not_in_registry"),
-            Self::SockCreate => Some("socket_kind"),
-            Self::Egress => Some("packet_not_in_registry"),
-            Self::Strict => Some("frame_not_in_registry"),
-            Self::Astray | Self::Kernel | Self::Allowed => None,
-        }
-    }
-}
-
-impl Vector {
-    pub(crate) const fn new(name: &'static str, attack: &'static str, stopped: Stopped) -> Self {
-        Self {
-            name,
-            attack,
-            by: By::Pod,
-            helper: None,
-            port: None,
-            alone: Reaches(Wire::Token),
-            stopped,
-        }
-    }
-
-    const fn by(self, by: By) -> Self {
-        Self { by, ..self }
-    }
-
-    const fn with(self, by: By, helper: &'static str) -> Self {
-        Self {
-            helper: Some((by, helper)),
-            ..self
-        }
-    }
-
-    const fn port(self, port: u16) -> Self {
-        Self {
-            port: Some(port),
-            ..self
-        }
-    }
-
-    const fn alone(self, alone: Alone) -> Self {
-        Self { alone, ..self }
-    }
-
-    /// What it gets to the internet without a gateway.
-    pub(crate) fn reaches(&self) -> Wire {
-        match self.alone {
-            Reaches(wire) => wire,
-            Fails(_) => Wire::Nothing,
-        }
-    }
-
-    /// What it gets to the internet past a gateway.
-    pub(crate) fn passes(&self) -> Wire {
-        match self.stopped {
-            Allowed => Wire::Token,
-            _ => Wire::Nothing,
-        }
-    }
-}
-
-use Alone::{Fails, Reaches};
-use By::{Alien, Internet, Stranger};
-use Stopped::{Allowed, Astray, Connect, Egress, Kernel, OwnListener, SendMsg, SockCreate, Strict};
+use crate::vector::Alone::{Fails, Reaches};
+use crate::vector::By::{Alien, Internet, Node, Stranger};
+use crate::vector::Stopped::{
+    Allowed, Asked, Astray, Connect, Egress, Kernel, OwnListener, SendMsg, SockCreate, Strict,
+};
+use crate::vector::{Vector, Wire};
 
 const DNS: u16 = 53;
 const HTTPS: u16 = 443;
+/// Where datagrams may go: see [`WAYPOINT`].
+const WAY: u16 = 7000;
+
+/// A service of the suite's own, which the kernel lets datagrams go to: attacks try to get beyond it.
+pub(crate) const WAYPOINT: &str = r#"
+[[service]]
+name = "waypoint"
+addresses = ["198.51.100.21"]
+ports = [{ number = 7000, protocol = "UDP" }]
+resolution = "NONE"
+"#;
 
 /// All of them. Those that are allowed are among them, so that a gateway that stops everything fails.
 pub(crate) const VECTORS: &[Vector] = &[
@@ -217,11 +90,11 @@ pub(crate) const VECTORS: &[Vector] = &[
         Egress,
     ),
     Vector::new(
-        "DNS to a resolver that is not configured",
-        "another_resolver",
-        SendMsg,
+        "UDP by a source route through an allowed address",
+        "allowed_by_source_route",
+        Egress,
     )
-    .port(DNS),
+    .port(WAY),
     Vector::new("UDP-Lite, connected", "udplite_connected", SockCreate),
     Vector::new("UDP-Lite, `sendto`", "udplite_sendto", SockCreate),
     Vector::new("UDP-Lite, IPv6", "udplite_v6", SockCreate),
@@ -338,7 +211,57 @@ pub(crate) const VECTORS: &[Vector] = &[
         "nested_frame",
         Strict,
     ),
-    Vector::new("DNS to the configured resolver", "resolver", Allowed).port(DNS),
+    Vector::new("DNS to the configured resolver", "resolver", Asked).port(DNS),
+    Vector::new("DNS to another, `sendto`", "another_resolver", Asked).port(DNS),
+    Vector::new("DNS to another, `sendto`, IPv6", "sendto_v6", Asked).port(DNS),
+    Vector::new(
+        "DNS to another, `sendto`, IPv4-mapped IPv6",
+        "sendto_mapped",
+        Asked,
+    )
+    .port(DNS),
+    Vector::new("DNS to another, `sendmmsg`", "sendmmsg", Asked).port(DNS),
+    Vector::new("DNS to another, io_uring", "uring_sendmsg", Asked).port(DNS),
+    Vector::new("DNS to another, connected", "quic_v4", Asked).port(DNS),
+    Vector::new("DNS to another, connected, IPv6", "quic_v6", Asked).port(DNS),
+    Vector::new(
+        "DNS to another, by `sendmmsg` on a connected socket",
+        "connected_sendmmsg",
+        Asked,
+    )
+    .port(DNS),
+    Vector::new("DNS to another, TCP", "connect_v4", Asked).port(DNS),
+    Vector::new("DNS to another, TCP, IPv6", "connect_v6", Asked).port(DNS),
+    Vector::new(
+        "DNS to another, raw socket from before attach",
+        "raw_query_before",
+        Egress,
+    )
+    .port(DNS),
+    Vector::new(
+        "DNS to another, connected before attach",
+        "udp_before",
+        Egress,
+    )
+    .port(DNS),
+    Vector::new("DNS to another, whole frame", "frame", Strict).port(DNS),
+    Vector::new("DNS to another from the node", "another_resolver", Asked)
+        .by(Node)
+        .port(DNS),
+    Vector::new("DNS to another from the node, connected", "quic_v4", Asked)
+        .by(Node)
+        .port(DNS),
+    Vector::new("DNS to another from the node, TCP", "connect_v4", Asked)
+        .by(Node)
+        .port(DNS),
+    Vector::new(
+        "DNS to another from the node, raw socket from before attach",
+        "raw_query_before",
+        Egress,
+    )
+    .by(Node)
+    .port(DNS),
+    Vector::new("UDP to an allowed address", "sendto_waypoint", Allowed).port(WAY),
     Vector::new("reply to a connection from outside", "inbound", Allowed)
         .with(Internet, "call_the_pod"),
 ];

@@ -92,14 +92,17 @@ fn connects(address: SocketAddr) -> io::Result<f64> {
     Ok(median(&each))
 }
 
-/// Closes with a reset: a port that waited for stray packets could not be used again for a minute.
 fn connect(address: SocketAddr) -> io::Result<()> {
-    let stream = TcpStream::connect(address)?;
+    reset(&TcpStream::connect(address)?)
+}
+
+/// Has it closed with a reset: a port that waited for stray packets could not be used again for a minute.
+pub(super) fn reset(stream: &TcpStream) -> io::Result<()> {
     let at_once = nix::libc::linger {
         l_onoff: 1,
         l_linger: 0,
     };
-    setsockopt(&stream, sockopt::Linger, &at_once)?;
+    setsockopt(stream, sockopt::Linger, &at_once)?;
     Ok(())
 }
 

@@ -1,9 +1,12 @@
 //! `cargo xtask bench`: what the gateway costs, measured on this machine.
 
 mod client;
+mod greeted;
 mod hooks;
 mod machine;
+mod policy;
 mod programs;
+mod reload;
 mod report;
 mod rows;
 mod summary;
@@ -22,14 +25,24 @@ pub(crate) struct Args {
 enum What {
     /// The kernel programs, on and off in one run: per connect, per packet, per call
     Hooks,
+    /// The registry, at several sizes: a decision's time, the policy's memory, and how long it takes to make
+    Policy(policy::Args),
+    /// Reloads of a registry of a million hosts, and connections meanwhile
+    Reload,
     /// The load, in the place where the measurement put it
     #[command(hide = true)]
     Client(client::Args),
+    /// As `client`, for `reload`
+    #[command(hide = true)]
+    Greeted(greeted::Args),
 }
 
 pub(crate) fn main(args: &Args) -> Result<()> {
     match &args.what {
         What::Hooks => hooks::main(),
+        What::Policy(args) => policy::main(args),
+        What::Reload => reload::main(),
         What::Client(args) => client::main(args),
+        What::Greeted(args) => greeted::main(args),
     }
 }

@@ -31,6 +31,23 @@ pub(super) fn median(values: &[f64]) -> f64 {
     }
 }
 
+/// The value that this share of all is not above. Of nothing: not a number.
+pub(super) fn at(values: &[f64], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rank among thousands"
+    )]
+    let rank = (sorted.len() as f64 * share).ceil() as usize;
+    sorted
+        .get(rank.saturating_sub(1))
+        .copied()
+        .unwrap_or(f64::NAN)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,5 +65,7 @@ mod tests {
         );
         assert!((median(&[4.0, 1.0, 2.0, 100.0]) - 3.0).abs() < f64::EPSILON);
         assert!(median(&[]).is_nan());
+        let hundred: Vec<_> = (1..=100).map(f64::from).collect();
+        assert!((at(&hundred, 0.99) - 99.0).abs() < f64::EPSILON);
     }
 }

@@ -8,13 +8,18 @@ use serde::{Serialize, Serializer};
 
 use super::time::Timestamp;
 
+/// The protocol of questions to DNS servers.
+pub(in crate::account) const DNS: &str = "dns";
+
 /// One line. Values that a process or a peer chose are text in JSON strings, so that none can begin
 /// a line or a field of its own.
 #[derive(Debug, Serialize)]
 pub(in crate::account) struct Line<'a> {
     /// When the line was written.
     pub(in crate::account) time: Timestamp,
-    pub(in crate::account) conn_id: u64,
+    /// A DNS query has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::account) conn_id: Option<u64>,
     /// Not known of what the kernel refused: such a client has no port yet.
     #[serde(rename = "src.addr", skip_serializing_if = "Option::is_none")]
     pub(in crate::account) src_addr: Option<SocketAddr>,

@@ -48,7 +48,7 @@ impl Write for Sink {
 fn line(conn_id: u64) -> Line<'static> {
     Line {
         time: std::time::UNIX_EPOCH.into(),
-        conn_id,
+        conn_id: Some(conn_id),
         src_addr: Some("192.0.2.1:1000".parse().expect("an address")),
         src_pid: None,
         src_exe: None,

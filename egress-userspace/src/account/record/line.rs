@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use super::{Admission, Outcome, Record, Traffic};
-use crate::account::access_log::Line;
+use crate::account::access_log::{DNS, Line};
 use crate::types::{Caller, ClientAddr, DenyReason, HostName, OriginalDst, Place, ServiceName};
 
 impl Record {
@@ -17,7 +17,7 @@ impl Record {
         let shadow = self.shadow.as_ref();
         Line {
             time: SystemTime::now().into(),
-            conn_id: self.conn.0,
+            conn_id: Some(self.conn.0),
             src_addr: self.client.map(ClientAddr::socket_addr),
             src_pid: caller.map(|caller| caller.pid),
             src_exe: caller
@@ -28,7 +28,10 @@ impl Record {
             dst_addr: self.dst.map(OriginalDst::socket_addr),
             upstream_addr: connected.map(|connected| connected.upstream.socket_addr()),
             requested_server_name: sniffed.and_then(|s| s.name.as_ref()).map(HostName::as_str),
-            protocol: sniffed.map(|sniffed| sniffed.protocol),
+            protocol: match outcome {
+                Outcome::Answered => Some(DNS),
+                _ => sniffed.map(|sniffed| sniffed.protocol),
+            },
             dns_name: said.learned.or(self.learned.as_ref()).map(HostName::as_str),
             service: said.service.map(ServiceName::as_str),
             rule: said.rule.map(Place::to_string),
@@ -97,7 +100,7 @@ impl<'a> Said<'a> {
 }
 
 /// The cgroup's path; its id if the directory is gone.
-fn cgroup(caller: &Caller) -> Cow<'_, str> {
+pub(in crate::account) fn cgroup(caller: &Caller) -> Cow<'_, str> {
     match caller.cgroup_path.as_deref() {
         Some(path) => path.into(),
         None => caller.cgroup.to_string().into(),

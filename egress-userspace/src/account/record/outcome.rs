@@ -15,7 +15,7 @@ pub struct Traffic {
 /// How a connection ended.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// It was refused before it had an upstream.
+    /// It was refused: before it had an upstream, or at a later request.
     Denied(Denial),
     /// It was permitted, but no upstream could be reached.
     Unreachable {
@@ -26,6 +26,8 @@ pub enum Outcome {
     },
     /// It goes straight to its destination, and how it ends is not seen.
     Direct,
+    /// It asked a DNS server, and the gateway answered.
+    Answered,
     /// It was ended because a new policy forbids it.
     Revoked {
         /// That policy.
@@ -46,6 +48,7 @@ impl Outcome {
         match self {
             Self::Denied(_) => "denied",
             Self::Direct => "direct",
+            Self::Answered => "answered",
             Self::Revoked { .. } => "revoked",
             Self::Unreachable { reason, .. } | Self::Closed { reason, .. } => reason,
         }
@@ -55,14 +58,15 @@ impl Outcome {
     pub(super) fn flag(&self) -> ResponseFlag {
         match self {
             Self::Denied(denial) => denial_flag(denial.reason),
-            Self::Direct => ResponseFlag::None,
+            Self::Direct | Self::Answered => ResponseFlag::None,
             Self::Revoked { .. } => ResponseFlag::UnauthorizedExternalService,
             Self::Unreachable { flag, .. } | Self::Closed { flag, .. } => *flag,
         }
     }
 }
 
-fn denial_flag(reason: DenyReason) -> ResponseFlag {
+/// Envoy's flag for a denial.
+pub(in crate::account) fn denial_flag(reason: DenyReason) -> ResponseFlag {
     match reason.kind() {
         ReasonKind::Limit => ResponseFlag::UpstreamOverflow,
         ReasonKind::Protocol | ReasonKind::Slow | ReasonKind::Large => {

@@ -9,6 +9,7 @@ use serde_spanned::Spanned;
 use toml::de::DeValue;
 
 use super::problem::{Problem, Span};
+use super::schema::{Described, Schema};
 use super::section::section;
 use super::service::{Label, bare, missing};
 use super::value::Value;
@@ -20,9 +21,12 @@ pub(super) use between::check;
 
 section! {
     /// A route as the file has it.
-    pub(super) RawRoute = "route", checked by complete {
+    pub(super) RawRoute = "route", needs name, needs r#match, needs destinations, checked by complete {
+        /// Unique among routes.
         name: Option<Spanned<Label>> = None;
+        /// It applies if one of these does.
         r#match: Vec<Spanned<RawMatch>> = Vec::new();
+        /// Where to, by weight.
         destinations: Vec<Spanned<RouteDestination>> = Vec::new();
     }
 }
@@ -30,18 +34,25 @@ section! {
 section! {
     /// What a connection is like.
     pub(super) RawMatch = "route.match", checked by says_something {
+        /// The name that the client sent is one of these.
         sni_hosts: Vec<Spanned<HostPattern>> = Vec::new();
+        /// The address that the client asked for is in one of these.
         destination_subnets: Vec<Spanned<IpNet>> = Vec::new();
+        /// The port that the client asked for.
         port: Option<Spanned<NonZeroU16>> = None;
+        /// Who asked: one of these.
         from: Vec<Spanned<Selector>> = Vec::new();
     }
 }
 
 section! {
     /// A service, and its share.
-    pub(super) RawDestination = "route.destinations", checked by complete_destination {
+    pub(super) RawDestination = "route.destinations", needs service, checked by complete_destination {
+        /// A service that says itself where it is served.
         service: Option<Spanned<ServiceName>> = None;
+        /// Which of its ports; without, the one that the client asked for, or the only one.
         port: Option<Spanned<NonZeroU16>> = None;
+        /// Its share of the connections, relative to the other destinations'.
         weight: u32 = 1, within 1..=1_000_000;
     }
 }
@@ -87,6 +98,12 @@ impl Value for RouteDestination {
             port: raw.port.map(|port| port.get_ref().get()),
             weight: raw.weight,
         })
+    }
+}
+
+impl Described for RouteDestination {
+    fn schema() -> Schema {
+        RawDestination::schema()
     }
 }
 

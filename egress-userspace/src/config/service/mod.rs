@@ -27,21 +27,36 @@ pub(super) use traffic::{RawKeepalive, RawOutlier, RawPool, RawTcpPool, RawTls};
 
 section! {
     /// A service as the file has it, with the places that later checks speak of.
-    pub(super) RawService = "service", checked by rules::check {
+    pub(super) RawService = "service", needs name, needs ports, checked by rules::check {
+        /// Unique; a metric label.
         name: Option<Spanned<ServiceName>> = None;
+        /// Names that admit a connection: exact ones, or `*.` and a name.
         hosts: Vec<Spanned<HostPattern>> = Vec::new();
+        /// Where the client must have been going: addresses and CIDRs.
         addresses: Vec<Spanned<IpNet>> = Vec::new();
+        /// The ports that the client may ask for.
         ports: Vec<Spanned<Port>> = Vec::new();
+        /// Who may use it; without, everyone.
         from: Vec<Spanned<Selector>> = Vec::new();
+        /// Refuse what it lists, whatever else admits it.
         deny: bool = false;
+        /// Inside or outside the mesh; it changes no decision.
         location: Location = Location::MeshExternal;
+        /// How the address to dial is found.
         resolution: Option<Spanned<Resolution>> = None;
+        /// Where the service is served, for `STATIC` and `DNS`.
         endpoints: Vec<Spanned<Endpoint>> = Vec::new();
+        /// How far the name that a client sends is believed.
         trust: Option<Spanned<Trust>> = None;
+        /// What becomes of TLS clients that encrypt the name they want.
         ech: Option<Spanned<Ech>> = None;
+        /// Which requests of a connection are judged, on ports of HTTP in the clear.
         http: Option<Spanned<HttpJudging>> = None;
+        /// What becomes of its connections when a new policy forbids them: `close`, `keep` or `drain(30s)`.
         on_revoke: Option<Spanned<OnRevoke>> = None;
+        /// Names of which the upstream's certificate must have one, where the gateway originates TLS.
         subject_alt_names: Vec<Spanned<HostName>> = Vec::new();
+        /// How its connections are spread and bounded, as Istio's `DestinationRule`.
         traffic_policy: Option<Box<Spanned<RawTraffic>>> = None;
     }
 }

@@ -6,6 +6,7 @@ use serde_spanned::Spanned;
 use toml::de::DeValue;
 
 use crate::config::problem::{Problem, Span};
+use crate::config::schema::{Described, Schema};
 use crate::config::section::section;
 use crate::config::value::{Reject, Value, string, wrong_kind};
 use crate::types::{Endpoint, EndpointAddress, Locality, Port, Protocol, ServiceName};
@@ -17,22 +18,30 @@ const RESERVED: [&str; 3] = ["BlackHoleCluster", "PassthroughCluster", "unknown"
 
 section! {
     /// A port of a service.
-    pub(in crate::config) RawPort = "service.ports", checked by complete_port {
+    pub(in crate::config) RawPort = "service.ports", needs number, needs protocol, checked by complete_port {
+        /// The port that the client asks for.
         number: Option<Spanned<NonZeroU16>> = None;
+        /// What is spoken on it, and so where the name is found.
         protocol: Option<Spanned<Protocol>> = None;
+        /// What endpoints call the port.
         name: Option<Spanned<Label>> = None;
+        /// The port to dial, if another.
         target_port: Option<Spanned<NonZeroU16>> = None;
     }
 }
 
 section! {
     /// A place where a service is served.
-    pub(in crate::config) RawEndpoint = "service.endpoints", checked by complete_endpoint {
+    pub(in crate::config) RawEndpoint = "service.endpoints", needs address, checked by complete_endpoint {
+        /// An address; with `DNS` also a name.
         address: Option<Spanned<EndpointAddress>> = None;
+        /// The port to dial here, by the name of the service's port.
         ports: PortMap = PortMap::default();
+        /// Its share of the connections, relative to the other endpoints'.
         // Istio's weights are any 32 bits; with a million there is room for every share, and none
         // for a sum that overflows.
         weight: u32 = 1, within 1..=1_000_000;
+        /// Where it is: `region`, `region/zone` or `region/zone/subzone`.
         locality: Option<Locality> = None;
     }
 }
@@ -135,5 +144,29 @@ impl Value for PortMap {
             Some((name.get_ref().clone().into_owned(), number.get()))
         });
         Some(Self(ports.collect()))
+    }
+}
+
+impl Described for Port {
+    fn schema() -> Schema {
+        RawPort::schema()
+    }
+}
+
+impl Described for Endpoint {
+    fn schema() -> Schema {
+        RawEndpoint::schema()
+    }
+}
+
+impl Described for Label {
+    fn schema() -> Schema {
+        ServiceName::schema()
+    }
+}
+
+impl Described for PortMap {
+    fn schema() -> Schema {
+        Schema::map(NonZeroU16::schema())
     }
 }

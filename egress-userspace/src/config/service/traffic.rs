@@ -18,10 +18,15 @@ use crate::types::{
 section! {
     /// The policy as the file has it.
     pub(in crate::config) RawTraffic = "service.traffic_policy" {
+        /// Bounds on its connections.
         connection_pool: RawPool = RawPool::default();
+        /// When an address is passed over because it does not take connections.
         outlier_detection: Option<Spanned<RawOutlier>> = None;
+        /// Which of its addresses a connection goes to.
         load_balancer: LoadBalancer = LoadBalancer::RoundRobin;
+        /// Tell the upstream who the client is, before its bytes.
         proxy_protocol: Option<Spanned<ProxyProtocol>> = None;
+        /// Have the gateway speak TLS to the upstream.
         tls: Option<Spanned<RawTls>> = None;
     }
 }
@@ -29,6 +34,7 @@ section! {
 section! {
     /// Bounds, by protocol: as Istio has it.
     pub(in crate::config) RawPool = "service.traffic_policy.connection_pool" {
+        /// Bounds on TCP connections.
         tcp: RawTcpPool = RawTcpPool::default();
     }
 }
@@ -36,16 +42,21 @@ section! {
 section! {
     /// Bounds on connections.
     pub(in crate::config) RawTcpPool = "service.traffic_policy.connection_pool.tcp" {
+        /// Connections at one moment.
         // The range of `limits.connections`.
         max_connections: Given<u32> = Given(None), within given(1..=1_000_000);
+        /// For all attempts of one connection together.
         // The ranges of `dial.connect_timeout` and `relay.idle_timeout`.
         connect_timeout: Given<Duration> = Given(None),
             within given(Duration::from_millis(10)..=Duration::from_mins(5));
+        /// A connection without bytes for this long ends; `0s`: never.
         idle_timeout: Given<Duration> = Given(None),
             within given(Duration::ZERO..=Duration::from_hours(7 * 24));
+        /// How long a connection may last.
         // A bound of more than a month ends nothing that a restart of the node does not.
         max_connection_duration: Given<Duration> = Given(None),
             within given(Duration::from_secs(1)..=Duration::from_hours(30 * 24));
+        /// Probes on idle connections to the upstream.
         tcp_keepalive: Option<Spanned<RawKeepalive>> = None;
     }
 }
@@ -54,13 +65,16 @@ section! {
     /// Probes on idle connections. The ranges are Linux's, which counts in seconds up to 32,767.
     pub(in crate::config) RawKeepalive =
         "service.traffic_policy.connection_pool.tcp.tcp_keepalive" {
+        /// Idle time before the first probe.
         // Clouds' NATs forget a connection after 4 minutes and more; the kernel's 2 hours are no
         // help against that.
         time: Duration = Duration::from_mins(3),
             within Duration::from_secs(1)..=Duration::from_hours(9);
+        /// Time between probes.
         // With the probes: what is dead is known after 2 more minutes.
         interval: Duration = Duration::from_secs(30),
             within Duration::from_secs(1)..=Duration::from_hours(9);
+        /// Probes without an answer after which the connection is dead.
         probes: u8 = 4, within 1..=127;
     }
 }
@@ -69,22 +83,31 @@ section! {
     /// When an address is passed over. The defaults are Istio's.
     pub(in crate::config) RawOutlier = "service.traffic_policy.outlier_detection",
         checked by ejection {
+        /// Failures to connect, one after the other, that eject an address.
         consecutive_connect_failures: u32 = 5, within 1..=1000;
+        /// How long it is ejected the first time; the n-th time, n times as long.
         base_ejection_time: Duration = Duration::from_secs(30),
             within Duration::from_secs(1)..=Duration::from_hours(1);
+        /// The longest that it is ejected.
         max_ejection_time: Duration = Duration::from_mins(5),
             within Duration::from_secs(1)..=Duration::from_hours(24);
+        /// How many of the service's addresses may be ejected; one always may.
         max_ejection_percent: u8 = 10, within 0..=100;
     }
 }
 
 section! {
     /// TLS that the gateway originates.
-    pub(in crate::config) RawTls = "service.traffic_policy.tls", checked by tls {
+    pub(in crate::config) RawTls = "service.traffic_policy.tls", needs mode, checked by tls {
+        /// Whether, and with a certificate of its own or not.
         mode: Option<Spanned<TlsWord>> = None;
+        /// The name to ask for; without, the one that the client sent.
         sni: Option<Spanned<HostName>> = None;
+        /// A PEM file of the authorities to believe; without, the system's.
         ca_certificates: Option<Spanned<PathBuf>> = None;
+        /// A PEM file of the certificate to show, for `MUTUAL`.
         client_certificate: Option<Spanned<PathBuf>> = None;
+        /// A PEM file of its key, for `MUTUAL`.
         private_key: Option<Spanned<PathBuf>> = None;
     }
 }

@@ -9,7 +9,7 @@ use super::super::service::{
     RawTraffic,
 };
 use super::super::{AccessLog, Admin, Dial, Dns, Gateway, Limits, RawConfig, Relay, Sniff};
-use super::{GOLDEN, MINIMAL, STRICT, load};
+use super::{GOLDEN, MINIMAL, STRICT, load, settings};
 use crate::config::Config;
 
 const REFERENCE: &str = include_str!("../../../../config/README.md");
@@ -83,22 +83,6 @@ fn has(value: &toml::Value, path: &[&str]) -> bool {
         }
         _ => false,
     }
-}
-
-/// What the sections other than the registry and the scopes are.
-fn settings(config: &Config) -> String {
-    let Config {
-        gateway,
-        dns,
-        sniff,
-        dial,
-        relay,
-        limits,
-        admin,
-        access_log,
-        ..
-    } = config;
-    format!("{gateway:?}{dns:?}{sniff:?}{dial:?}{relay:?}{limits:?}{admin:?}{access_log:?}")
 }
 
 #[test]

@@ -9,10 +9,26 @@ mod values;
 
 use super::Config;
 
-const GOLDEN: &str = include_str!("../../../../config/egress.toml");
-const MINIMAL: &str = include_str!("../../../../config/minimal.toml");
-const STRICT: &str = include_str!("../../../../config/strict.toml");
+pub(in crate::config) const GOLDEN: &str = include_str!("../../../../config/egress.toml");
+pub(in crate::config) const MINIMAL: &str = include_str!("../../../../config/minimal.toml");
+pub(in crate::config) const STRICT: &str = include_str!("../../../../config/strict.toml");
 
-fn load(name: &str, text: &str) -> Config {
+pub(super) fn load(name: &str, text: &str) -> Config {
     Config::from_toml(name, text).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// What the sections other than the registry and the scopes are.
+pub(super) fn settings(config: &Config) -> String {
+    let Config {
+        gateway,
+        dns,
+        sniff,
+        dial,
+        relay,
+        limits,
+        admin,
+        access_log,
+        ..
+    } = config;
+    format!("{gateway:?}{dns:?}{sniff:?}{dial:?}{relay:?}{limits:?}{admin:?}{access_log:?}")
 }

@@ -81,3 +81,8 @@ fn errors_of_all_files_are_shown_each_under_its_own_name() {
     let said = format!("{errors}\n").replace(&format!("{}/", folder.display()), "");
     compare("include", &said);
 }
+
+#[test]
+fn what_operators_write_at_first_is_answered_with_what_they_meant() {
+    check("operators");
+}

@@ -22,12 +22,12 @@ pub struct Contexts(HashMap<ClientTls, Arc<ClientConfig>>);
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file that is not there, or not PEM.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {cause}", path.display())]
     File {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: pem::Error,
+        cause: pem::Error,
     },
     /// A file without what is looked for.
     #[error("{}: no {wanted} in it", path.display())]
@@ -43,12 +43,12 @@ pub enum TlsError {
     )]
     NoAuthorities,
     /// What was read does not go together.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {cause}", path.display())]
     Refused {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: rustls::Error,
+        cause: rustls::Error,
     },
     /// The authorities are not such as certificates can be checked against.
     #[error("certificate authorities: {0}")]
@@ -96,9 +96,9 @@ fn config(tls: &ClientTls) -> Result<ClientConfig, TlsError> {
             private_key,
         } => builder
             .with_client_auth_cert(certificates(client_certificate)?, key(private_key)?)
-            .map_err(|source| TlsError::Refused {
+            .map_err(|cause| TlsError::Refused {
                 path: private_key.clone(),
-                source,
+                cause,
             }),
     }
 }
@@ -115,18 +115,18 @@ fn authorities(file: Option<&Path>) -> Result<RootCertStore, TlsError> {
         };
     };
     for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|source| TlsError::Refused {
+        roots.add(certificate).map_err(|cause| TlsError::Refused {
             path: path.into(),
-            source,
+            cause,
         })?;
     }
     Ok(roots)
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let failed = |source| TlsError::File {
+    let failed = |cause| TlsError::File {
         path: path.into(),
-        source,
+        cause,
     };
     let found: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path)
         .map_err(failed)?
@@ -143,14 +143,14 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 }
 
 fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_file(path).map_err(|source| match source {
+    PrivateKeyDer::from_pem_file(path).map_err(|cause| match cause {
         pem::Error::NoItemsFound => TlsError::Empty {
             path: path.into(),
             wanted: "private key",
         },
-        source => TlsError::File {
+        cause => TlsError::File {
             path: path.into(),
-            source,
+            cause,
         },
     })
 }

@@ -3,7 +3,7 @@
 use aya::Pod;
 use aya::maps::lpm_trie::LpmTrie;
 use aya::maps::{self, HashMap};
-use egress_common::{Destination, FlowKey, Namespace, Origin, Scope, Veth};
+use egress_common::{Asker, Destination, FlowKey, Namespace, Origin, Scope, Veth};
 
 use super::Pin;
 use super::fdinfo::Map;
@@ -47,6 +47,7 @@ fn keys(name: &str, map: maps::Map, most: usize) -> Option<usize> {
         "NETNS" => hashed::<u64, Namespace>(map, most),
         "VETHS" => hashed::<u32, Veth>(map, most),
         "FLOWS" => hashed::<FlowKey, Origin>(map, most),
+        "ASKERS" => hashed::<Asker, Origin>(map, most),
         "DESTINATIONS" => {
             let table = LpmTrie::<_, Destination, u32>::try_from(map).ok()?;
             Some(table.keys().take(most).flatten().count())

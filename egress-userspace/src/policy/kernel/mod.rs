@@ -33,7 +33,9 @@ pub fn address_rules(services: &[Service], routes: &[Route], options: Options) -
     }
     for ((transport, number), table) in &mut tables {
         if *transport == Transport::Tcp {
-            routes.iter().for_each(|route| table.lead(route, *number));
+            for route in routes {
+                table.lead(route, *number);
+            }
         }
     }
     let tables = tables.into_iter();

@@ -4,8 +4,10 @@ use std::sync::{Arc, LazyLock};
 
 use crate::policy::{Facts, Options, Policy, Verdict};
 use crate::types::{
-    Caller, CgroupId, Claim, Ech, Endpoint, EndpointAddress, Generation, HttpJudging, Location,
-    OnRevoke, OriginalDst, Place, Port, Protocol, Resolution, Service, ServiceName, Tls, Trust,
+    Caller, CgroupId, Claim, Ech, Endpoint, EndpointAddress, Generation, HostName, HttpJudging,
+    Locality, Location, Mode, OnRevoke, OriginalDst, OutboundTrafficPolicy, Place, Port, Protocol,
+    Resolution, Route, RouteDestination, RouteMatch, Selector, Service, ServiceName, Tls,
+    TrafficPolicy, Trust,
 };
 
 /// A service under construction.
@@ -100,14 +102,133 @@ impl Spec {
         self
     }
 
+    pub(super) fn deny(mut self) -> Self {
+        self.0.deny = true;
+        self
+    }
+
+    /// Adds a selector of callers.
+    pub(super) fn from(mut self, selector: Selector) -> Self {
+        self.0.from.push(selector);
+        self
+    }
+
+    pub(super) fn trust(mut self, trust: Trust) -> Self {
+        self.0.trust = trust;
+        self
+    }
+
+    pub(super) fn ech(mut self, ech: Ech) -> Self {
+        self.0.ech = ech;
+        self
+    }
+
+    pub(super) fn internal(mut self) -> Self {
+        self.0.location = Location::MeshInternal;
+        self
+    }
+
+    pub(super) fn max_connections(mut self, bound: u32) -> Self {
+        let mut traffic = TrafficPolicy::default();
+        traffic.pool.max_connections = Some(bound);
+        self.0.traffic = Arc::new(traffic);
+        self
+    }
+
+    pub(super) fn on_revoke(mut self, on_revoke: OnRevoke) -> Self {
+        self.0.on_revoke = on_revoke;
+        self
+    }
+
+    /// Gives the last endpoint a weight and a locality.
+    pub(super) fn weighing(mut self, weight: u32, locality: &str) -> Self {
+        let endpoint = self.0.endpoints.last_mut().expect("an endpoint");
+        endpoint.weight = weight;
+        endpoint.locality = Some(Locality::new(locality));
+        self
+    }
+
+    pub(super) fn get_mut(&mut self) -> &mut Service {
+        &mut self.0
+    }
+
     pub(super) fn get(&self) -> &Service {
         &self.0
     }
 }
 
 pub(super) fn policy(services: &[Spec], options: Options) -> Policy {
-    let services: Vec<_> = services.iter().map(|spec| spec.0.clone()).collect();
-    Policy::compile(&services, &[], options, Generation(1))
+    routed(services, &[], options)
+}
+
+pub(super) fn routed(services: &[Spec], routes: &[Route], options: Options) -> Policy {
+    Policy::compile(&plain(services), routes, options, Generation(1))
+}
+
+pub(super) fn plain(services: &[Spec]) -> Vec<Service> {
+    services.iter().map(|spec| spec.0.clone()).collect()
+}
+
+/// What holds where the DNS forwarder is on.
+pub(super) const LEARNING: Options = Options {
+    mode: Mode::Enforce,
+    outbound: OutboundTrafficPolicy::RegistryOnly,
+    learns_names: true,
+};
+
+/// Those with this uid.
+pub(super) fn uid(uid: u32) -> Selector {
+    Selector {
+        uid: Some(uid),
+        ..Selector::default()
+    }
+}
+
+/// Those in this cgroup.
+pub(super) fn cgroup(path: &str) -> Selector {
+    Selector {
+        cgroup: Some(path.parse().expect("a pattern")),
+        ..Selector::default()
+    }
+}
+
+/// A caller of whom nothing is known but its uid.
+pub(super) fn caller(uid: u32) -> Caller {
+    Caller {
+        uid,
+        ..Caller::unknown(CgroupId(1))
+    }
+}
+
+/// A route that leads what fits `given` to services by weight.
+pub(super) fn route(name: &str, given: RouteMatch, to: &[(&str, u32)]) -> Route {
+    let destination = |(service, weight): &(&str, u32)| RouteDestination {
+        service: ServiceName::new(service),
+        port: None,
+        weight: *weight,
+    };
+    Route {
+        name: name.into(),
+        matches: vec![given],
+        destinations: to.iter().map(destination).collect(),
+        place: Place::default(),
+    }
+}
+
+pub(super) fn names(names: &[&str]) -> Vec<HostName> {
+    names
+        .iter()
+        .map(|name| name.parse().expect("a name"))
+        .collect()
+}
+
+/// A `ClientHello` with `encrypted_client_hello`.
+pub(super) fn ech(name: &str) -> Claim {
+    Claim::Tls(Tls {
+        sni: name.parse().ok(),
+        ech: true,
+        ..Tls::default()
+    })
 }
 
 /// A connection of a caller of whom nothing is known.
@@ -124,7 +245,12 @@ pub(super) fn facts(dst: OriginalDst, claim: &Claim) -> Facts<'_> {
 
 /// The service that admits, or the label of the denial.
 pub(super) fn outcome(policy: &Policy, to: &str, claim: &Claim) -> String {
-    match policy.decide(&facts(dst(to), claim)) {
+    label(&policy.decide(&facts(dst(to), claim)))
+}
+
+/// The service that admits, `-` for none, or the label of the denial.
+pub(super) fn label(verdict: &Verdict) -> String {
+    match verdict {
         Verdict::Permit(permit) => permit.service().map_or("-".into(), ToString::to_string),
         Verdict::Deny(denial) => denial.reason.to_string(),
     }

@@ -1,14 +1,20 @@
 //! What the rules of the registry mean, one sentence a test.
 
 mod build;
+mod callers;
 mod denied;
 mod kernel;
+mod learned;
 mod linear;
+mod resolvable;
+mod routed;
+mod table;
 mod target;
+mod waiting;
 
-use super::{Options, SniffPlan};
+use super::Options;
 use crate::types::Protocol::{Grpc, Http, Http2, Https, Tcp, Tls};
-use build::{Spec, dst, facts, h2, http, opaque, policy, service, tls};
+use build::{Spec, h2, http, opaque, policy, service, tls};
 
 /// The service that admits, or the reason why none does.
 fn outcome(services: &[Spec], to: &str, claim: &crate::types::Claim) -> String {
@@ -185,33 +191,4 @@ fn a_name_comes_before_an_address_and_a_spoken_protocol_before_tcp() {
         "tls"
     );
     assert_eq!(outcome(&services, "192.0.2.1:443", &opaque()), "tcp");
-}
-
-#[test]
-fn only_a_port_whose_services_want_a_name_is_waited_for() {
-    let services = [
-        service("db").address("192.0.2.0/24").port(5432, Tcp),
-        service("mail").address("192.0.2.0/24").port(25, Tls),
-        service("web")
-            .host("a.example")
-            .port(443, Tls)
-            .port(8000, Tcp)
-            .endpoint("192.0.2.1"),
-    ];
-    let policy = policy(&services, Options::default());
-    for (port, plan) in [
-        (5432, SniffPlan::Skip),
-        (8000, SniffPlan::Skip),
-        (443, SniffPlan::Named),
-        (25, SniffPlan::Named),
-        (22, SniffPlan::Skip),
-        (3306, SniffPlan::Skip),
-        (9999, SniffPlan::Unregistered),
-    ] {
-        assert_eq!(
-            policy.sniff_plan(&facts(dst(&format!("192.0.2.1:{port}")), &opaque())),
-            plan,
-            "{port}"
-        );
-    }
 }

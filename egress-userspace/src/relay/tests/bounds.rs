@@ -116,7 +116,7 @@ async fn a_pipe_that_holds_bytes_is_not_given_to_another() {
     write(&mut client, b"somebody's").await;
     accepted.readable().await.expect("readable");
     let mut pipe = pool::Lease::take(usize::MAX).expect("a pipe");
-    assert_eq!(pipe.fill(&accepted).expect("fill"), 10);
+    assert_eq!(pipe.fill(&accepted, usize::MAX).expect("fill"), 10);
     pipe.put_back();
     assert_eq!(pooled_here(), 0);
 }

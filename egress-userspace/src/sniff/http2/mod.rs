@@ -7,9 +7,10 @@ use super::progress::{Need, Parsed, Stop};
 use crate::types::HostName;
 
 pub(super) use frame::{EMPTY_SETTINGS, settings_ack};
+pub(crate) use request::asked_in;
 
 /// What a client sends first (RFC 9113 section 3.4).
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// The name that the first request is for; `None`: none was sent, or an address. `cap` bounds all
 /// that comes up to the end of that request's header block.

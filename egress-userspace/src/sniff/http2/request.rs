@@ -20,6 +20,11 @@ pub(super) fn name(bytes: &[u8], cap: usize) -> Result<Option<HostName>, DenyRea
     let Poll::Ready(Some(request)) = first_request(bytes, cap) else {
         return Err(DenyReason::MalformedHttp);
     };
+    asked_in(&request)
+}
+
+/// The name that a request's `:authority` and `Host` agree on; `None`: there is none, or an address.
+pub(crate) fn asked_in(request: &Parts) -> Result<Option<HostName>, DenyReason> {
     let target = request
         .uri
         .authority()

@@ -2,7 +2,7 @@
 
 use super::settling::{byte_by_byte, settle};
 use super::{http1, malformed};
-use crate::sniff::DEFAULT_CAP;
+use crate::sniff::{DEFAULT_CAP, Framing, Protocol, RequestKind, request};
 use crate::types::{Claim, DenyReason};
 
 fn claim(head: &[u8]) -> Claim {
@@ -70,31 +70,31 @@ fn two_names_are_refused() {
     for (head, reason) in [
         (
             "GET / HTTP/1.1\r\nHost: a.test\r\nHost: b.test\r\n\r\n",
-            DenyReason::AmbiguousName,
+            DenyReason::HostDuplicate,
         ),
         (
             "GET / HTTP/1.1\r\nHost: a.test\r\nHost:\r\n\r\n",
-            DenyReason::AmbiguousName,
+            DenyReason::HostDuplicate,
         ),
         (
             "GET / HTTP/1.1\r\nHost: a.test\r\nX: y\r\nhost: A.test\r\n\r\n",
-            DenyReason::MalformedHttp,
+            DenyReason::HostDuplicate,
         ),
         (
             "GET http://a.test/ HTTP/1.1\r\nHost: b.test\r\n\r\n",
-            DenyReason::AmbiguousName,
+            DenyReason::AuthorityMismatch,
         ),
         (
             "GET http://192.0.2.1/ HTTP/1.1\r\nHost: b.test\r\n\r\n",
-            DenyReason::AmbiguousName,
+            DenyReason::AuthorityMismatch,
         ),
         (
             "GET http://a.test/ HTTP/1.1\r\nHost:\r\n\r\n",
-            DenyReason::AmbiguousName,
+            DenyReason::AuthorityMismatch,
         ),
         (
             "CONNECT a.test:443 HTTP/1.1\r\nHost: b.test\r\n\r\n",
-            DenyReason::AmbiguousName,
+            DenyReason::AuthorityMismatch,
         ),
     ] {
         assert_eq!(claim(head.as_bytes()), malformed(reason), "{head:?}");
@@ -115,29 +115,126 @@ fn a_name_that_is_not_a_host_name_is_refused() {
     ] {
         assert_eq!(
             claim(head.as_bytes()),
-            malformed(DenyReason::InvalidName),
+            malformed(DenyReason::HostMalformed),
             "{head:?}"
         );
     }
 }
 
 #[test]
-fn what_two_readers_could_understand_differently_is_refused() {
+fn lines_that_two_readers_could_divide_differently_are_refused() {
     for head in [
-        // Bare line feeds and carriage returns.
+        // Bare line feeds, carriage returns and NULs.
         "GET / HTTP/1.1\nHost: a.test\n\n",
         "GET / HTTP/1.1\r\nHost: a.test\nHost: b.test\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a.test\r\n\nX: y\r\n\r\n",
         "GET / HTTP/1.1\r\nX: y\rHost: b.test\r\nHost: a.test\r\n\r\n",
         "GET / HTTP/1.1\rHost: b.test\r\n\r\n",
-        // Folded lines, and whitespace around names.
+        "GET / HTTP/1.1\0\r\nHost: a.test\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\0.test\r\n\r\n",
+        "GET / HTTP/1.1\r\nHo\0st: a.test\r\n\r\n",
+        // Folded lines, and white space around names.
         "GET / HTTP/1.1\r\nHost: a.test\r\n b.test\r\n\r\n",
         "GET / HTTP/1.1\r\n Host: a.test\r\n\r\n",
         "GET / HTTP/1.1\r\nHost : a.test\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost\t: a.test\r\n\r\n",
         "GET / HTTP/1.1\r\n\tX: y\r\nHost: a.test\r\n\r\n",
+    ] {
+        assert_eq!(
+            claim(head.as_bytes()),
+            malformed(DenyReason::RequestSmuggling),
+            "{head:?}"
+        );
+    }
+}
+
+#[test]
+fn a_body_that_two_readers_could_end_differently_is_refused() {
+    for fields in [
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 0\r\n",
+        "Content-Length: 5\r\nContent-Length: 5\r\n",
+        "Content-Length: 5, 5\r\n",
+        "Content-Length: +5\r\n",
+        "Content-Length: 05\r\n",
+        "Content-Length:\r\n",
+        "Content-Length: 18446744073709551621\r\n",
+        "Content_Length: 5\r\n",
+        "Transfer-Encoding: gzip, chunked\r\n",
+        "Transfer-Encoding: chunked, identity\r\n",
+        "Transfer-Encoding: identity\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+    ] {
+        let head = format!("POST / HTTP/1.1\r\nHost: a.test\r\n{fields}\r\n");
+        let smuggling = malformed(DenyReason::RequestSmuggling);
+        assert_eq!(claim(head.as_bytes()), smuggling, "{head:?}");
+    }
+    let coded = "POST / HTTP/1.0\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n";
+    assert_eq!(
+        claim(coded.as_bytes()),
+        malformed(DenyReason::RequestSmuggling)
+    );
+}
+
+#[test]
+fn a_head_says_how_its_request_goes_on() {
+    let read = |head: &str| {
+        let read = request(head.as_bytes(), DEFAULT_CAP).expect("a head");
+        assert_eq!(read.length, head.len());
+        (read.kind, read.framing)
+    };
+    let head = |line: &str, fields: &str| format!("{line}\r\nHost: a.test\r\n{fields}\r\n");
+    let get = "GET / HTTP/1.1";
+    for (head, kind, framing) in [
+        (head(get, ""), RequestKind::Plain, Framing::Unsaid),
+        (
+            head(get, "Content-Length: 5\r\n"),
+            RequestKind::Plain,
+            Framing::Length(5),
+        ),
+        (
+            head(get, "transfer-encoding: CHUNKED\r\n"),
+            RequestKind::Plain,
+            Framing::Chunked,
+        ),
+        (
+            head("HEAD / HTTP/1.1", ""),
+            RequestKind::Head,
+            Framing::Unsaid,
+        ),
+        (
+            head(get, "Upgrade: websocket\r\n"),
+            RequestKind::Upgrade(Protocol::Nameless),
+            Framing::Unsaid,
+        ),
+        (
+            head(get, "Upgrade: websocket\r\nupgrade: x , H2C\r\n"),
+            RequestKind::Upgrade(Protocol::CarriesNames),
+            Framing::Unsaid,
+        ),
+        (
+            head(get, "Upgrade: TLS/1.2, HTTP/1.1\r\n"),
+            RequestKind::Upgrade(Protocol::CarriesNames),
+            Framing::Unsaid,
+        ),
+    ] {
+        assert_eq!(read(&head), (kind, framing), "{head:?}");
+    }
+    for (target, port) in [
+        ("a.test:443", Some(443)),
+        ("a.test", None),
+        ("[::1]:80", Some(80)),
+    ] {
+        let (kind, _) = read(&format!("CONNECT {target} HTTP/1.1\r\n\r\n"));
+        assert_eq!(kind, RequestKind::Connect(port), "{target}");
+    }
+}
+
+#[test]
+fn what_breaks_the_rules_is_refused() {
+    for head in [
         // Control characters, and lines that are no fields.
-        "GET / HTTP/1.1\r\nHost: a\0.test\r\n\r\n",
-        "GET / HTTP/1.1\r\nHo\0st: a.test\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\u{1}.test\r\n\r\n",
         "GET / HTTP/1.1\r\nHost\r\n\r\n",
         "GET / HTTP/1.1\r\n: a.test\r\n\r\n",
         // Request lines.

@@ -69,15 +69,15 @@ fn two_names_and_bad_names_are_refused() {
     for (fields, reason) in [
         (
             &[(":authority", "a.test"), ("host", "b.test")][..],
-            DenyReason::AmbiguousName,
+            DenyReason::AuthorityMismatch,
         ),
         (
             &[("host", "a.test"), ("host", "b.test")],
-            DenyReason::AmbiguousName,
+            DenyReason::HostDuplicate,
         ),
         (
             &[("host", "a.test"), ("host", "a.test")],
-            DenyReason::MalformedHttp,
+            DenyReason::HostDuplicate,
         ),
         (
             &[(":authority", "a.test"), (":authority", "b.test")],
@@ -87,8 +87,11 @@ fn two_names_and_bad_names_are_refused() {
             &[("x", "y"), (":authority", "a.test")],
             DenyReason::MalformedHttp,
         ),
-        (&[(":authority", "b.test@a.test")], DenyReason::InvalidName),
-        (&[(":authority", "a..test")], DenyReason::InvalidName),
+        (
+            &[(":authority", "b.test@a.test")],
+            DenyReason::HostMalformed,
+        ),
+        (&[(":authority", "a..test")], DenyReason::HostMalformed),
     ] {
         assert_eq!(claim(&request(fields)), malformed(reason), "{fields:?}");
     }

@@ -1,7 +1,7 @@
 //! The extensions of a `ClientHello`: what is asked for, and what is offered.
 
 use super::reader::Reader;
-use crate::types::{DenyReason, HostName, Tls};
+use crate::types::{DenyReason, HostName, HostNameError, Tls};
 
 /// `server_name` (RFC 6066 section 3).
 const SERVER_NAME: u16 = 0;
@@ -56,6 +56,9 @@ impl Seen {
         let (seen, free) = self.kinds.split_at_mut(self.count);
         match free.first_mut() {
             Some(slot) if !seen.contains(&kind) => *slot = kind,
+            _ if kind == SERVER_NAME && seen.contains(&kind) => {
+                return Err(DenyReason::SniDuplicate);
+            }
             _ => return Err(DenyReason::MalformedTls),
         }
         self.count += 1;
@@ -71,11 +74,17 @@ fn server_name(mut data: Reader<'_>) -> Result<Option<HostName>, DenyReason> {
     if list.is_empty() {
         return Ok(None);
     }
-    let kind = list.u8()?;
-    let name = list.vector16()?;
-    list.end()?;
-    if kind == HOST_NAME {
-        host_name(name)
+    let name = entry(&mut list)?;
+    if list.is_empty() {
+        return host_name(name);
+    }
+    entry(&mut list)?;
+    Err(DenyReason::SniDuplicate)
+}
+
+fn entry<'a>(list: &mut Reader<'a>) -> Result<&'a [u8], DenyReason> {
+    if list.u8()? == HOST_NAME {
+        list.vector16()
     } else {
         Err(DenyReason::MalformedTls)
     }
@@ -85,8 +94,14 @@ fn host_name(name: &[u8]) -> Result<Option<HostName>, DenyReason> {
     if name.is_empty() {
         return Ok(None);
     }
-    let text = str::from_utf8(name).map_err(|_| DenyReason::InvalidName)?;
-    text.parse().map(Some).map_err(|_| DenyReason::InvalidName)
+    let text = str::from_utf8(name).map_err(|_| DenyReason::SniMalformed)?;
+    text.parse().map(Some).map_err(|error| match error {
+        HostNameError::Address(_) => DenyReason::SniIsAddress,
+        HostNameError::Empty
+        | HostNameError::TooLong(_)
+        | HostNameError::LabelLength(_)
+        | HostNameError::Character(_) => DenyReason::SniMalformed,
+    })
 }
 
 fn protocols(mut data: Reader<'_>) -> Result<Vec<Box<[u8]>>, DenyReason> {

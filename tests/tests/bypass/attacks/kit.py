@@ -23,6 +23,7 @@ SINK, SINK_V6 = os.environ["SINK"], os.environ["SINK_V6"]
 V4, V6 = (SINK, PORT), (SINK_V6, PORT)
 MAPPED = ("::ffff:" + SINK, PORT)
 RESOLVER = (os.environ["RESOLVER"], 53)
+WAYPOINT = (os.environ["WAYPOINT"], 7000)  # where datagrams may go
 POD_V4, POD_V6 = os.environ["POD_V4"], os.environ["POD_V6"]
 NEXT_HOP = POD_V4.rsplit(".", 1)[0] + ".1"
 POD_CGROUP = os.environ["POD_CGROUP"]

