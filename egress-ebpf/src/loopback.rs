@@ -5,7 +5,7 @@ use core::ptr::{addr_of, null_mut, read_volatile};
 use aya_ebpf::bindings::bpf_sock;
 use aya_ebpf::helpers::generated::bpf_sk_storage_get;
 use aya_ebpf::programs::SkBuffContext;
-use egress_common::{Asker, Counter, DNS_PORT, Origin, Settings, protocol};
+use egress_common::{Address, Asker, Counter, DNS_PORT, Origin, Settings, protocol};
 
 use crate::headers::{self, Headers};
 use crate::maps::{ASKERS, ORIG, count, is_lenient};
@@ -17,9 +17,9 @@ const SOCK_DGRAM: u32 = 2;
 const TCP_SYN_SENT: u32 = 2;
 
 macro_rules! read {
-    ($socket:expr, $field:ident) => {
+    ($socket:expr, $($field:tt)+) => {
         // SAFETY: the pointer is to a full socket that the packet holds.
-        unsafe { read_volatile(addr_of!((*$socket).$field)) }
+        unsafe { read_volatile(addr_of!((*$socket).$($field)+)) }
     };
 }
 
@@ -84,7 +84,8 @@ fn ask(ctx: &SkBuffContext, settings: &Settings, socket: *mut bpf_sock, headers:
     SWALLOW
 }
 
-/// Whose datagram it is; `None`: its socket was not turned to the listener.
+/// Whose datagram it is; `None`: its socket was not turned to the listener, or it comes from where its
+/// socket is not.
 #[inline(always)]
 fn asker(ctx: &SkBuffContext, socket: *mut bpf_sock, headers: &Headers) -> Option<(Asker, Origin)> {
     // What a raw socket sends has the source that it likes.
@@ -93,8 +94,28 @@ fn asker(ctx: &SkBuffContext, socket: *mut bpf_sock, headers: &Headers) -> Optio
     }
     let origin = stored(socket)?;
     let address = headers::source(ctx, headers)?;
+    if !is_at(socket, address) {
+        return None;
+    }
     let port = ctx.load(headers.transport).ok()?;
     Some((Asker::new(origin.netns(), address, port), origin))
+}
+
+/// Whether a socket may send from an address: it is bound to it, or to none. A datagram can be given
+/// another of the host's addresses (`IP_PKTINFO`), which with the same port is somebody else's socket.
+#[inline(always)]
+fn is_at(socket: *mut bpf_sock, address: Address) -> bool {
+    // Both are read before either is chosen, or LLVM would choose the pointer.
+    let v4 = Address::from_word(read!(socket, src_ip4));
+    let v6 = Address::from_words([
+        read!(socket, src_ip6[0]),
+        read!(socket, src_ip6[1]),
+        read!(socket, src_ip6[2]),
+        read!(socket, src_ip6[3]),
+    ]);
+    let own = if address.is_v4() { v4 } else { v6 };
+    let any = Address::from_word(0);
+    own == address || own == any || own == Address::NONE
 }
 
 #[inline(always)]

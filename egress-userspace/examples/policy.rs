@@ -63,6 +63,7 @@ fn main() -> Result<()> {
         let exact = |n: usize| tls(&host(if is_wildcard(n) { n + 1 } else { n }));
         let wildcard = |n: usize| tls(&format!("any.{}", host(n - n % WILDCARD_EVERY)));
         json!({
+            "index": look_up(&policy, in_use, |n| exact(spread(n)))?,
             "exact": ask(&policy, true, in_use, |n| exact(spread(n)))?,
             "cold": ask(&policy, true, total, exact)?,
             "wildcard": ask(&policy, true, in_use, |n| wildcard(spread(n)))?,
@@ -137,34 +138,53 @@ fn ask(
     total: usize,
     connection: impl Fn(usize) -> Result<(OriginalDst, Claim)>,
 ) -> Result<f64> {
+    let caller = Caller::unknown(CgroupId(1));
+    time(admitted, total, connection, |dst, claim| {
+        let facts = Facts {
+            dst,
+            claim,
+            caller: &caller,
+            learned: &[],
+            draw: 0,
+        };
+        matches!(black_box(policy.decide(&facts)), Verdict::Permit(_))
+    })
+}
+
+/// Nanoseconds for finding the services that list a name, about `total` names in no order.
+fn look_up(
+    policy: &Policy,
+    total: usize,
+    connection: impl Fn(usize) -> Result<(OriginalDst, Claim)>,
+) -> Result<f64> {
+    time(true, total, connection, |dst, claim| {
+        let name = claim.name();
+        name.is_some_and(|name| black_box(policy.lists(dst.port(), name)) == 1)
+    })
+}
+
+/// Nanoseconds for one `answer`, which is `expected`, about `total` destinations in no order.
+fn time(
+    expected: bool,
+    total: usize,
+    connection: impl Fn(usize) -> Result<(OriginalDst, Claim)>,
+    answer: impl Fn(OriginalDst, &Claim) -> bool,
+) -> Result<f64> {
     // Steps of a large prime visit the registry in no order, and seldom the same place twice.
     let places = (0..ASKED).map(|n| n.wrapping_mul(STEP) % total);
     let asked = places.map(connection).collect::<Result<Vec<_>>>()?;
-    let caller = Caller::unknown(CgroupId(1));
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
         let begun = worked()?;
-        let mut permits = 0;
-        for (dst, claim) in &asked {
-            let facts = Facts {
-                dst: *dst,
-                claim,
-                caller: &caller,
-                learned: &[],
-                draw: 0,
-            };
-            permits += usize::from(matches!(
-                black_box(policy.decide(&facts)),
-                Verdict::Permit(_)
-            ));
-        }
+        let positive = asked.iter().filter(|(dst, claim)| answer(*dst, claim));
+        let positive = positive.count();
         rounds.push(per(
             usize::try_from((worked()?.saturating_sub(begun)).as_nanos())?,
             ASKED,
         ));
         ensure!(
-            permits == if admitted { ASKED } else { 0 },
-            "{permits} of {ASKED} were admitted"
+            positive == if expected { ASKED } else { 0 },
+            "{positive} of {ASKED} were admitted"
         );
     }
     rounds.sort_by(f64::total_cmp);

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -23,7 +23,7 @@ use tracing::{error, info, warn};
 
 use crate::account::{LogWriter, Metrics};
 use crate::admin::Readiness;
-use crate::config::Config;
+use crate::config::{Config, ReadError};
 use crate::conn::{Gateway, Live};
 use crate::dial::{Dialer, Memory};
 use crate::drain::Drain;
@@ -128,6 +128,7 @@ impl App {
         let trigger = self.meanwhile(watch.next(), renew, stop).await?;
         let (path, generation) = (self.path.clone(), Generation(self.generation.0 + 1));
         let memory = Arc::clone(self.gateway.live.load().dialer.memory());
+        let read = SystemTime::now();
         // A large registry takes seconds, in which connections are served as ever.
         let built = spawn_blocking(move || build::read(&path, generation, &memory));
         let built = self.meanwhile(built, renew, stop).await?;
@@ -135,6 +136,10 @@ impl App {
         match reloaded.and_then(|built| self.apply(built, watch)) {
             Ok(()) => self.metrics.reloaded(self.generation),
             Err(error) => {
+                // It may be mended in a file that nobody has looked at before.
+                if let Some(ReadError::Invalid(errors)) = error.downcast_ref() {
+                    watch.follow(&build::mended_in(errors), read);
+                }
                 self.metrics.reload_refused();
                 error!(
                     ?trigger,

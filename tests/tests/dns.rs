@@ -261,6 +261,28 @@ fn what_one_caller_asked_for_admits_no_other() -> Result<()> {
 }
 
 #[test]
+fn nobody_asks_from_anothers_port() -> Result<()> {
+    let scene = Scene::new("")?;
+    let mut client = scene.python()?;
+    client.run(ASK)?;
+    client.run(
+        "
+def ask_from(address, server='203.0.113.53'):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(LIMIT)
+        s.bind(('127.0.0.2', 0))
+        info = struct.pack('=i4s4s', 0, socket.inet_aton(address), bytes(4))
+        s.sendmsg([question('api.example.com', 1, 7)], [(socket.IPPROTO_IP, 8, info)], 0, (server, 53))
+        return read(s.recv(4096), 7)
+",
+    )?;
+    assert_eq!(client.ask("ask_from('127.0.0.2')")?, "NOERROR 203.0.113.10");
+    // Of the socket that has this port at 127.0.0.1 the gateway would take it to be.
+    assert_eq!(client.ask("ask_from('127.0.0.1')")?, "PermissionError");
+    Ok(())
+}
+
+#[test]
 fn without_a_forwarder_servers_are_asked_as_before() -> Result<()> {
     let scene = Scene::new("[dns]\nforwarder = \"off\"")?;
     let mut client = scene.python()?;

@@ -17,7 +17,6 @@ resolution = \"DNS\"
 
 fn scene() -> Result<Scene> {
     Scene::on(Testbed::new()?, |bed| {
-        fs::create_dir_all(bed.dir().join("etc/services.d"))?;
         Gateway::start(bed, &format!("{INCLUDES}{REGISTRY}"))
     })
 }
@@ -83,6 +82,39 @@ fn a_broken_file_changes_nothing_until_it_is_mended() -> Result<()> {
     fs::write(&broken, EVIL.replace("evil", "mended"))?;
     scene.reloaded(3)?;
     assert!(admitted(&try_evil(&mut client)?));
+    Ok(())
+}
+
+#[test]
+fn what_a_refused_configuration_names_is_watched_too() -> Result<()> {
+    let scene = scene()?;
+    let mut client = scene.python()?;
+    let other = scene.gateway.config().with_file_name("other.toml");
+    fs::write(&other, "[[service]]\nname = \"broken\"\n")?;
+    let config = format!("include = [\"other.toml\"]\n{REGISTRY}");
+    scene.gateway.replace_config(&config)?;
+    scene.counted("egress_reloads_total", &[("outcome", "refused")], 1)?;
+
+    fs::write(&other, EVIL)?;
+    scene.reloaded(2)?;
+    assert!(admitted(&try_evil(&mut client)?));
+    Ok(())
+}
+
+#[test]
+fn a_directory_that_goes_takes_nothing_with_it() -> Result<()> {
+    let scene = scene()?;
+    let mut client = scene.python()?;
+    let file = included(&scene, "evil.toml");
+    fs::write(&file, EVIL)?;
+    scene.reloaded(2)?;
+    let directory = scene.gateway.config().with_file_name("services.d");
+    fs::rename(&directory, directory.with_file_name("away"))?;
+    scene.counted("egress_reloads_total", &[("outcome", "refused")], 1)?;
+    assert!(
+        admitted(&try_evil(&mut client)?),
+        "the last one stays in force"
+    );
     Ok(())
 }
 

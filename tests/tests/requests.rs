@@ -1,7 +1,7 @@
 //! HTTP in the clear: each request of a connection is judged, and not only the first.
 
 use anyhow::Result;
-use egress_tests::{Python, Scene};
+use egress_tests::{Python, REGISTRY, Scene};
 
 /// A client with one connection to the server of packages, and the answer to its first request.
 fn connected(scene: &Scene) -> Result<Python> {
@@ -92,6 +92,34 @@ fn curl_shares_a_connection_between_requests_for_one_host() -> Result<()> {
     let served = said.stdout.matches("served by packages").count();
     assert_eq!(served, 2, "{said:?}");
     assert!(said.stdout.ends_with("(403)"), "{said:?}");
+    Ok(())
+}
+
+#[test]
+fn with_http_first_only_the_first_request_is_judged() -> Result<()> {
+    let scene = Scene::with(
+        r#"
+[[service]]
+name = "packages"
+hosts = ["packages.example.org"]
+ports = [{ number = 80, protocol = "HTTP" }]
+http = "first"
+"#,
+    )?;
+    let mut client = connected(&scene)?;
+    let said = client.ask("ask(c, 'evil.example.net')")?;
+    assert!(said.starts_with("200 served by packages"), "{said}");
+    client.run("c.close()")?;
+    assert_eq!(
+        scene.line()?.pick("verdict service requested_server_name"),
+        "allow packages packages.example.org"
+    );
+    client.run("c = http.client.HTTPConnection('203.0.113.12', timeout=LIMIT)")?;
+    let said = client.ask("ask(c, 'evil.example.net')")?;
+    assert!(
+        said.starts_with("403 egress: host_not_in_registry: "),
+        "{said}"
+    );
     Ok(())
 }
 
@@ -322,6 +350,48 @@ s.sendall(b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + frame(4, 0, 0) + get(1, 'telemet
             .line()?
             .pick("protocol verdict reason requested_server_name"),
         "http2 deny host_not_in_registry evil.example.net"
+    );
+    Ok(())
+}
+
+/// A service that denies a host on the port of packages.
+const BANNED: &str = r#"
+[[service]]
+name = "banned"
+hosts = ["evil.example.net"]
+ports = [{ number = 80, protocol = "HTTP" }]
+deny = true
+"#;
+
+#[test]
+fn the_log_names_the_service_and_the_policy_that_denied_a_later_request() -> Result<()> {
+    let scene = Scene::new("")?;
+    let mut client = connected(&scene)?;
+    scene
+        .gateway
+        .replace_config(&format!("{REGISTRY}{BANNED}"))?;
+    scene.reloaded(2)?;
+    let said = client.ask("ask(c, 'evil.example.net')")?;
+    assert!(said.starts_with("403 egress: service_denied: "), "{said}");
+    assert_eq!(
+        scene
+            .line()?
+            .pick("verdict reason service policy_generation"),
+        "deny service_denied banned 2"
+    );
+    Ok(())
+}
+
+#[test]
+fn under_allow_any_a_later_request_for_what_is_denied_is_refused() -> Result<()> {
+    let sections = "[gateway]\noutbound_traffic_policy = \"ALLOW_ANY\"\n";
+    let scene = Scene::with(&format!("{sections}{BANNED}"))?;
+    let mut client = connected(&scene)?;
+    let said = client.ask("ask(c, 'evil.example.net')")?;
+    assert!(said.starts_with("403 egress: service_denied: "), "{said}");
+    assert_eq!(
+        scene.line()?.pick("verdict reason service"),
+        "deny service_denied banned"
     );
     Ok(())
 }

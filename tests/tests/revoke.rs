@@ -245,3 +245,66 @@ fn what_the_kernel_let_through_by_address_stops_when_no_rule_allows_it() -> Resu
     assert_eq!(server.ask("exactly(s, 5)")?, "after");
     Ok(())
 }
+
+#[test]
+fn what_passes_unread_in_audit_mode_is_revoked_when_it_is_enforced() -> Result<()> {
+    let scene = Scene::new("[gateway]\nmode = \"audit\"")?;
+    let mut client = scene.python()?;
+    client.run(
+        r"
+s = connect('203.0.113.12', 80)
+s.sendall(b'GET / HTTP/1.1\r\nHost: packages.example.org\r\n\r\n')
+answer = b''
+while b'served by packages' not in answer or not answer.endswith(b'\n'):
+    answer += s.recv(1 << 16)
+s.sendall(b'GET /\n')
+s.recv(1)
+",
+    )?;
+    scene.gateway.replace_config(REGISTRY)?;
+    revoked(&scene, "close", 1)?;
+    let line = scene.line()?;
+    assert_eq!(
+        line.pick("close_reason policy_generation revoked_by_generation"),
+        "revoked 1 2"
+    );
+    Ok(())
+}
+
+/// Two names of one server.
+fn two_names(hosts: &str) -> String {
+    format!(
+        r#"
+[[service]]
+name = "lab"
+hosts = [{hosts}]
+ports = [{{ number = 6000, protocol = "HTTP" }}]
+resolution = "STATIC"
+endpoints = [{{ address = "198.51.100.20" }}]
+"#
+    )
+}
+
+#[test]
+fn a_tunnel_ends_with_the_name_that_it_was_asked_for() -> Result<()> {
+    let scene = Scene::with(&two_names(r#""a.example.com", "b.example.com""#))?;
+    let mut server = scene.bed.inet_session()?;
+    server.run("l = listen('198.51.100.20', 6000)")?;
+    let mut client = scene.python()?;
+    client.run("s = connect('198.51.100.20', 6000)")?;
+    client.run("s.sendall(b'GET / HTTP/1.1\\r\\nHost: a.example.com\\r\\n\\r\\n')")?;
+    server.run("c = accept(l); c.recv(1 << 16)")?;
+    server.run("c.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n')")?;
+    client.run("exactly(s, 38)")?;
+    client.run(
+        "s.sendall(b'GET / HTTP/1.1\\r\\nHost: b.example.com\\r\\nUpgrade: websocket\\r\\n\\r\\n')",
+    )?;
+    server.run("c.recv(1 << 16)")?;
+    server.run("c.sendall(b'HTTP/1.1 101 Switching\\r\\n\\r\\n')")?;
+    client.run("exactly(s, 26)")?;
+    scene
+        .gateway
+        .replace_config(&two_names(r#""a.example.com""#))?;
+    assert_eq!(client.ask("s.recv(1)")?, "ConnectionResetError");
+    revoked(&scene, "close", 1)
+}

@@ -96,6 +96,52 @@ fn endpoints_are_chosen_by_weight() -> Result<()> {
 }
 
 #[test]
+fn with_a_balancer_by_source_a_client_stays_with_one_endpoint() -> Result<()> {
+    let scene = lab(BOTH, "load_balancer = \"SOURCE_IP\"")?;
+    let mut server = scene.bed.inet_session()?;
+    server.run(&answering("one", "198.51.100.20"))?;
+    server.run(&answering("two", "198.51.100.21"))?;
+    let mut client = scene.python()?;
+    let first = client.ask(ASK)?;
+    for _ in 0..8 {
+        assert_eq!(client.ask(ASK)?, first);
+    }
+    Ok(())
+}
+
+#[test]
+fn with_a_balancer_by_load_the_endpoint_with_fewer_connections_is_next() -> Result<()> {
+    let scene = lab(BOTH, "load_balancer = \"LEAST_REQUEST\"")?;
+    let mut server = scene.bed.inet_session()?;
+    server.run("one = listen('198.51.100.20', 6000); two = listen('198.51.100.21', 6000)")?;
+    let mut client = scene.python()?;
+    let service = [("destination_service_name", "lab")];
+    client.run("held = []")?;
+    for live in 1..=10 {
+        client.run("held.append(connect('198.51.100.20', 6000))")?;
+        scene.counted("egress_service_connections", &service, live)?;
+    }
+    server.run("accepted = [accept(l) for _ in range(5) for l in (one, two)]")?;
+    // Those of one end, so that the next five are its.
+    server.run("[a.close() for a in accepted[::2]]")?;
+    client.run(
+        "
+import select
+for _ in range(5):
+    ended, = select.select(held, [], [], LIMIT)[0][:1]
+    ended.close()
+    held.remove(ended)
+",
+    )?;
+    scene.counted("egress_service_connections", &service, 5)?;
+    for live in 6..=10 {
+        client.run("held.append(connect('198.51.100.20', 6000))")?;
+        scene.counted("egress_service_connections", &service, live)?;
+    }
+    server.run("for _ in range(5): accept(one)")
+}
+
+#[test]
 fn a_service_has_no_more_connections_than_it_may() -> Result<()> {
     let scene = lab(ONE, "connection_pool = { tcp = { max_connections = 1 } }")?;
     let mut server = scene.bed.inet_session()?;

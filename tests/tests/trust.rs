@@ -95,6 +95,68 @@ fn under_verify_a_rebinding_answer_is_refused_for_what_it_is() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn under_redial_a_rebinding_answer_is_refused_too() -> Result<()> {
+    for resolution in ["NONE", "DYNAMIC_DNS"] {
+        let scene = Scene::with(&content("redial", resolution, ""))?;
+        let mut client = scene.python()?;
+        for name in ["private", "loopback", "rebind"] {
+            let name = format!("{name}.cdn.example.com");
+            assert_eq!(hello(&mut client, &name, CDN)?, "alert 49");
+            let line = scene.line()?;
+            assert_eq!(line.pick(KEYS), "deny resolved_address_refused content ");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_name_that_turns_private_is_refused_from_then_on() -> Result<()> {
+    let scene = Scene::with(&content("redial", "NONE", ""))?;
+    let mut server = scene.bed.inet_session()?;
+    server.run(TURNING)?;
+    let mut client = scene.python()?;
+    for (answer, expected) in [
+        (CDN, "allow  content 203.0.113.11:443"),
+        ("10.20.0.7", "deny resolved_address_refused content "),
+        ("169.254.169.254", "deny resolved_address_refused content "),
+        (CDN, "allow  content 203.0.113.11:443"),
+    ] {
+        server.run(&format!("addresses[:] = ['{answer}']"))?;
+        hello(&mut client, "other.cdn.example.com", CDN)?;
+        assert_eq!(scene.line()?.pick(KEYS), expected, "{answer}");
+    }
+    Ok(())
+}
+
+#[test]
+fn inside_the_mesh_a_name_may_be_private_but_not_the_machines_own() -> Result<()> {
+    let inside = content("redial", "DYNAMIC_DNS", "") + "location = \"MESH_INTERNAL\"\n";
+    let scene = Scene::with(&inside)?;
+    let mut client = scene.python()?;
+    let said = client.ask("get('private.cdn.example.com', '10.20.0.7')")?;
+    assert_eq!(said, "served by private at 10.20.0.7 over HTTP/1.0");
+    assert_eq!(scene.line()?.pick(KEYS), "allow  content 10.20.0.7:443");
+    for name in ["loopback", "rebind"] {
+        hello(&mut client, &format!("{name}.cdn.example.com"), CDN)?;
+        let line = scene.line()?;
+        assert_eq!(line.pick(KEYS), "deny resolved_address_refused content ");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_clients_own_address_is_believed_only_inside_the_services_addresses() -> Result<()> {
+    let original = content("original", "NONE", "") + "addresses = [\"203.0.113.64/26\"]\n";
+    let scene = Scene::with(&original)?;
+    let mut client = scene.python()?;
+    hello(&mut client, "img.cdn.example.com", EVIL)?;
+    assert_eq!(scene.line()?.pick(KEYS), "allow  content 203.0.113.66:443");
+    assert_eq!(hello(&mut client, "img.cdn.example.com", CDN)?, "alert 49");
+    assert_eq!(scene.line()?.pick(KEYS), "deny address_mismatch content ");
+    Ok(())
+}
+
 /// A DNS server whose answers are what `addresses` has, and that nobody may keep. It knows no IPv6.
 const TURNING: &str = "
 u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -48,3 +48,6 @@ impl Account {
         self.metrics.revoked(action);
     }
 }
+
+#[cfg(test)]
+mod documented;

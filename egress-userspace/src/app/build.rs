@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
 
-use crate::config::{Config, ShadowPolicy};
+use crate::config::{Config, ConfigErrors, ShadowPolicy};
 use crate::conn::Live;
 use crate::dial::{self, Contexts, Dialer, HickoryResolver};
 use crate::dns::Rules;
@@ -141,6 +141,11 @@ pub(super) fn dialer(
         mark,
         memory,
     ))
+}
+
+/// What a change of which may make a wrong configuration right.
+pub(super) fn mended_in(errors: &ConfigErrors) -> Vec<PathBuf> {
+    [errors.files(), errors.include_dirs()].concat()
 }
 
 /// What a change of which makes another configuration.

@@ -95,8 +95,7 @@ impl App {
         let dialer = build::dialer(&config, Arc::clone(&mark), Arc::clone(&memory))?;
         let live = build::live(&config, policy, shadow, dialer.speaking(contexts));
         let rules = build::rules(&config, Arc::clone(&live.policy), resolvers.clone());
-        let marker = Arc::clone(&mark);
-        let dns = Forwarder::new(rules, account.clone(), learned, memory, marker);
+        let dns = Forwarder::new(rules, account.clone(), learned, memory, Arc::clone(&mark));
         let dns = Arc::new(dns);
         let drain = Drain::default();
         let datagrams = datagrams(&dns, askers, &drain);

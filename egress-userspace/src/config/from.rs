@@ -28,7 +28,8 @@ section! {
         pod_labels: PodLabels = PodLabels::default();
         /// The cgroup, or one above it; a `*` stands for text without a `/`.
         cgroup: Option<Spanned<CgroupPattern>> = None;
-        /// The systemd unit, with its type; a `*` stands for any text.
+        /// The unit of the node's systemd, with its type; a `*` stands for any text. A cgroup inside a unit
+        /// that is called as another unit is not it.
         unit: Option<Spanned<UnitPattern>> = None;
         /// The executable's path; a `*` stands for text without a `/`.
         exe: Option<Spanned<ExePattern>> = None;
@@ -187,6 +188,12 @@ impl Value for UnitPattern {
             if !text.contains(['.', '*']) {
                 let reject = Reject::new(format!("{text:?} has no type: no unit is called so"));
                 return Err(reject.help(format!("write \"{text}.service\"")));
+            }
+            if text.strip_suffix(".slice").is_some() {
+                let reject = Reject::new(format!("{text:?} is a slice, which units are in"));
+                return Err(
+                    reject.help("put its path in `cgroup`, as in \"/user.slice/user-1000.slice\"")
+                );
             }
             pattern(text).map(Self)
         })

@@ -33,7 +33,8 @@ impl Include {
         matches!(self.name, Name::Pattern(_)).then(|| self.beside(main))
     }
 
-    /// The files, in the order of their names. That a pattern finds none is no error.
+    /// The files, in the order of their names. That a pattern finds none is no error; but without its
+    /// directory all that is denied there would be denied no more, and nobody would be told.
     pub(super) fn find(&self, main: &Path) -> io::Result<Vec<PathBuf>> {
         let directory = self.beside(main);
         let pattern = match &self.name {
@@ -47,11 +48,7 @@ impl Include {
         } else {
             &directory
         };
-        let entries = match fs::read_dir(listed) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
-            entries => entries?,
-        };
-        for entry in entries {
+        for entry in fs::read_dir(listed)? {
             let name = entry?.file_name();
             let path = directory.join(&name);
             // What begins with a dot is an editor's, or a ConfigMap's `..data`.

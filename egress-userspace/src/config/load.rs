@@ -1,10 +1,13 @@
 //! Reads a file with all that it names: the files that it includes, and its shadow.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use nix::libc::O_NONBLOCK;
 
 use super::problem::Problem;
 use super::registry::{Registry, Settings};
@@ -39,13 +42,32 @@ pub(super) struct Loaded {
     start: usize,
 }
 
+/// Opens a file that is one: a pipe would have to be waited for, and a device may have no end.
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
+    // Else a pipe that nobody writes to holds the opener.
+    let mut options = OpenOptions::new();
+    let file = options.read(true).custom_flags(O_NONBLOCK).open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    let message = "not a regular file";
+    Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+}
+
 impl Loader {
     /// Reads the text of `path`.
     pub(super) fn text(&mut self, path: &Path) -> io::Result<String> {
+        // The main file may be a pipe, from which it is read once.
+        let is_main = self.files.is_empty();
         self.files.push(path.to_owned());
         let mut text = String::new();
         let room = MAX_TEXT - self.length;
-        let length = File::open(path)?.take(room + 1).read_to_string(&mut text)? as u64;
+        let file = if is_main {
+            File::open(path)?
+        } else {
+            open_regular(path)?
+        };
+        let length = file.take(room + 1).read_to_string(&mut text)? as u64;
         if length > room {
             let message = match self.length {
                 0 => format!("longer than {MAX_TEXT} bytes: not a configuration"),
@@ -89,7 +111,16 @@ impl Loader {
     /// Reads the file that is judged beside `main`, if it names one.
     pub(super) fn shadow(&mut self, main: &Loaded, path: &Path) -> Option<Box<ShadowPolicy>> {
         let named = main.raw.gateway.shadow.as_ref()?;
+        let main_path = path;
         let path = named.get_ref().beside(path);
+        let is_main = |main: PathBuf| fs::canonicalize(&path).is_ok_and(|path| path == main);
+        if fs::canonicalize(main_path).is_ok_and(is_main) {
+            let title = "the shadow is this file itself";
+            let problem = Problem::new(named.span(), title, "expected another file");
+            let problem = problem.about("gateway.shadow".into());
+            self.problems.push(problem.moved(main.start));
+            return None;
+        }
         let name = path.display().to_string();
         let text = match self.text(&path) {
             Ok(text) => text,

@@ -37,6 +37,7 @@ use serde_spanned::Spanned;
 use toml::de::DeTable;
 
 pub use errors::{ConfigError, ConfigErrors};
+pub(crate) use load::open_regular;
 pub use net::InternalNet;
 pub use paths::{CgroupPath, LogPath, SidePath};
 pub use schema::schema;

@@ -25,7 +25,7 @@ pub(super) struct Line<'a> {
     pub(super) number: usize,
     /// The position of its first byte.
     pub(super) start: usize,
-    /// The position after its last byte, without the newline.
+    /// The position after its last byte, without the newline, also a Windows one.
     pub(super) end: usize,
 }
 
@@ -80,7 +80,8 @@ impl Source {
         let number = lines.partition_point(|start| *start <= offset).max(1);
         let start = lines.get(number - 1).copied().unwrap_or_default();
         let rest = self.text.get(start..).unwrap_or_default();
-        let end = start + rest.find('\n').unwrap_or(rest.len());
+        let line = rest.lines().next().unwrap_or_default();
+        let end = start + line.len();
         Line {
             source: self,
             number,

@@ -189,7 +189,13 @@ impl<T: Ranged + Copy> Ranged for Given<T> {
 impl<T: Value> Value for Vec<T> {
     fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
         let Some(items) = value.get_ref().as_array() else {
-            problems.push(wrong_kind(value, "an array", "an array: `[…]`"));
+            let help = match value.get_ref() {
+                DeValue::String(text) => Some(format!("write [\"{}\"]", text.escape_debug())),
+                DeValue::Table(_) => Some("a header is in double brackets: [[…]]".into()),
+                _ => None,
+            };
+            let problem = wrong_kind(value, "an array", "an array: `[…]`");
+            problems.push(problem.maybe_help(help));
             return None;
         };
         // A large registry is mostly arrays of one item: growing would take room for four.

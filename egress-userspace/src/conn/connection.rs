@@ -1,12 +1,13 @@
 //! One connection that is joined: what it was admitted by, and what becomes of it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::iter;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use crate::dial::Ends;
-use crate::policy::{Facts, Permit};
+use crate::policy::{Facts, Permit, Policy, Verdict};
 use crate::relay::Counters;
 use crate::types::{
     Caller, Claim, ClientAddr, ConnId, Generation, HostName, OnRevoke, OriginalDst, ServiceName,
@@ -61,6 +62,8 @@ pub struct Connection {
     id: ConnId,
     known: Known,
     claim: Claim,
+    /// What its client asked for last, if that is not what it asked for first.
+    latest: Mutex<Option<Claim>>,
     admitted: Admitted,
     since: Instant,
     counters: Counters,
@@ -110,6 +113,7 @@ impl Connection {
             id,
             known,
             claim,
+            latest: Mutex::default(),
             admitted,
             since: Instant::now(),
             counters: Counters::default(),
@@ -173,10 +177,26 @@ impl Connection {
         self.known.facts(&self.claim)
     }
 
+    /// Its client asks for this now; what follows may pass unread, as in a tunnel.
+    pub(super) fn asks(&self, claim: &Claim) {
+        let latest = (*claim != self.claim).then(|| claim.clone());
+        *lock(&self.latest) = latest;
+    }
+
+    /// Whether a policy admits what it was made for, and what it is used for.
+    pub(super) fn is_admitted_by(&self, policy: &Policy) -> bool {
+        let latest = lock(&self.latest).clone();
+        let mut claims = iter::once(&self.claim).chain(&latest);
+        claims.all(|claim| {
+            let verdict = policy.decide(&self.known.facts(claim));
+            matches!(verdict, Verdict::Permit(_))
+        })
+    }
+
     /// Takes a policy's judgement, unless a newer one has judged already; gives what is done where
     /// that is something else than before.
     pub(super) fn judged(&self, by: Generation, admitted: bool) -> Option<Action> {
-        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut standing = lock(&self.standing);
         if by < standing.judged_by {
             return None;
         }
@@ -223,9 +243,13 @@ impl Connection {
     }
 
     fn fate(&self) -> Fate {
-        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        let standing = lock(&self.standing);
         standing.fate
     }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Action {

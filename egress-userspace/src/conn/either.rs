@@ -51,7 +51,7 @@ pub(super) async fn either(
         step::sniff(live, SniffPlan::Named, limits, client, record).await?;
     }
     let permit = step::decide(live, &known.facts(&client.claim), record)?;
-    let dialled = if leads_as(&permit, &silent) {
+    let dialled = if permit.leads_as(&silent) {
         speculation.finish().await
     } else {
         drop(speculation);
@@ -77,11 +77,6 @@ where
 /// Waits until a peer has sent something, or ended. A failure of the socket is for the relay to meet.
 async fn spoken(stream: &TcpStream) {
     let _ = stream.peek(&mut [0]).await;
-}
-
-/// Whether both permits are for the same upstream.
-fn leads_as(permit: &Permit, other: &Permit) -> bool {
-    permit.service() == other.service() && permit.target() == other.target()
 }
 
 /// What a dial leads to.

@@ -159,12 +159,12 @@ impl Gateway {
         // Room among the service's connections is held for as long as bytes may move.
         let Upstream {
             stream: upstream,
-            lease: _lease,
+            lease,
             ..
         } = upstream;
         let connection = Connection::new(record.id(), known, claim, admitted);
         let connection = Arc::new(connection);
-        let _listed = self.enlist(&connection);
+        let listed = self.enlist(&connection);
         record.counted_by({
             let connection = Arc::clone(&connection);
             move || Traffic {
@@ -186,6 +186,8 @@ impl Gateway {
             };
             judge.join(joined, &options, told).await
         };
+        // No byte moves any more, but for what the client is told.
+        drop((listed, lease));
         judge.finish(ended, ending, record).await;
     }
 

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::policy::{Policy, Verdict};
+use crate::policy::Policy;
 
 use super::connection::Connection;
 use super::connections::Listed;
@@ -40,7 +40,7 @@ impl Gateway {
     }
 
     fn judge(&self, connection: &Connection, policy: &Policy) {
-        let admitted = matches!(policy.decide(&connection.facts()), Verdict::Permit(_));
+        let admitted = connection.is_admitted_by(policy);
         if let Some(action) = connection.judged(policy.generation(), admitted) {
             self.account.revoked(action.label());
         }

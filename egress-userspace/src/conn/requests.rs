@@ -8,9 +8,9 @@ use tokio::net::TcpStream;
 
 use crate::account::{Outcome, Record};
 use crate::http::{self, Ended, Joined, Refused, Settings, Telling, Version};
-use crate::policy::{Denial, Facts, Permit, Verdict};
+use crate::policy::{Denial, Facts, Verdict};
 use crate::relay::{Options, relay};
-use crate::types::{Claim, DenyReason, Tls};
+use crate::types::{Claim, DenyReason, Generation, Tls};
 
 use super::connection::Connection;
 use super::downstream::Downstream;
@@ -25,6 +25,13 @@ pub(super) struct Judge<'a> {
     /// With the first request's claim, and what it got: all others go where that leads.
     connection: &'a Connection,
     would_deny: OnceLock<DenyReason>,
+    denied: OnceLock<Denied>,
+}
+
+/// What a refused request got, and by which policy.
+struct Denied {
+    denial: Denial,
+    by: Generation,
 }
 
 impl<'a> Judge<'a> {
@@ -34,6 +41,7 @@ impl<'a> Judge<'a> {
             live,
             connection,
             would_deny: OnceLock::new(),
+            denied: OnceLock::new(),
         }
     }
 
@@ -78,16 +86,24 @@ impl<'a> Judge<'a> {
             claim,
             ..self.connection.facts()
         };
-        let verdict = match self.live.load().policy.decide(&facts) {
+        // Said before the policy is asked: one that comes in between judges the connection by it.
+        self.connection.asks(claim);
+        let live = self.live.load();
+        let verdict = match live.policy.decide(&facts) {
             Verdict::Permit(permit)
-                if permit.would_deny().is_none() && !self.leads_here(&permit) =>
+                if permit.would_deny().is_none() && !permit.leads_as(self.connection.permit()) =>
             {
                 permit.refuse(elsewhere(claim), facts.dst)
             }
             verdict => verdict,
         };
         match verdict {
-            Verdict::Deny(Denial { reason, .. }) => Err(reason),
+            Verdict::Deny(denial) => {
+                let reason = denial.reason;
+                let by = live.policy.generation();
+                self.denied.get_or_init(|| Denied { denial, by });
+                Err(reason)
+            }
             Verdict::Permit(permit) => {
                 if let Some(denial) = permit.would_deny() {
                     self.would_deny.get_or_init(|| denial.reason);
@@ -97,9 +113,19 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn leads_here(&self, permit: &Permit) -> bool {
-        let first = self.connection.permit();
-        permit.service() == first.service() && permit.target() == first.target()
+    /// Of a refused request. Where no service has to do with it, it was asked of the connection's.
+    fn denial(&self, reason: DenyReason) -> Denial {
+        match self.denied.get().map(|denied| &denied.denial) {
+            Some(denial) if denial.service.is_some() => denial.clone(),
+            _ => {
+                let permit = self.connection.permit();
+                Denial {
+                    reason,
+                    service: permit.service().cloned(),
+                    rule: permit.rule().cloned(),
+                }
+            }
+        }
     }
 
     /// From the end of the connection to its record, and to what its client is told.
@@ -116,12 +142,10 @@ impl<'a> Judge<'a> {
                 told,
             }) => {
                 record.refused_later(asked);
-                let permit = self.connection.permit();
-                record.finish(&Outcome::Denied(Denial {
-                    reason,
-                    service: permit.service().cloned(),
-                    rule: permit.rule().cloned(),
-                }));
+                if let Some(denied) = self.denied.get() {
+                    record.judged_by(denied.by);
+                }
+                record.finish(&Outcome::Denied(self.denial(reason)));
                 if let Some((client, telling)) = told {
                     tell(client, telling, reason.into()).await;
                 }

@@ -22,7 +22,7 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 /// Why one attempt failed.
 #[derive(Debug)]
 pub(super) enum AttemptError {
-    /// The socket could not be made or marked; nothing was sent.
+    /// The socket could not be made or marked, or has no port to come from; nothing was sent.
     Socket(io::Error),
     /// The address did not accept.
     Connect(io::Error),
@@ -35,7 +35,17 @@ pub(super) async fn open(
     marker: Arc<dyn Mark>,
 ) -> Result<TcpStream, AttemptError> {
     let socket = prepare(addr, keepalive, &*marker).map_err(AttemptError::Socket)?;
-    socket.connect(addr).await.map_err(AttemptError::Connect)
+    socket.connect(addr).await.map_err(of_connecting)
+}
+
+/// That the node has used up its ports towards an address, perhaps for one caller alone, is not held
+/// against the address.
+fn of_connecting(error: io::Error) -> AttemptError {
+    if error.kind() == io::ErrorKind::AddrNotAvailable {
+        AttemptError::Socket(error)
+    } else {
+        AttemptError::Connect(error)
+    }
 }
 
 fn prepare(

@@ -125,13 +125,21 @@ const V6: &[(Ipv6Net, Class)] = &[
     (v6([0x2001, 2, 0, 0, 0, 0, 0, 0], 48), Class::Benchmarking),
     // Segment routing identifiers (RFC 9602).
     (v6([0x5f00, 0, 0, 0, 0, 0, 0, 0], 16), Class::Reserved),
-    // AWS's and Google's metadata servers.
+    // Metadata servers of AWS, Google, Oracle and Scaleway.
     (
         v6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254], 128),
         Class::Metadata,
     ),
     (
         v6([0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254], 128),
+        Class::Metadata,
+    ),
+    (
+        v6([0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe], 128),
+        Class::Metadata,
+    ),
+    (
+        v6([0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42], 128),
         Class::Metadata,
     ),
     (v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7), Class::Private),

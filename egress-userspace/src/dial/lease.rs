@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio_util::sync::DropGuard;
+
 use super::service::State;
 
 /// Room for one connection of a service, given back when dropped.
@@ -10,6 +12,8 @@ use super::service::State;
 pub struct Lease {
     state: Option<Arc<State>>,
     addr: Option<SocketAddr>,
+    /// Tells who speaks TLS for the connection that nobody holds it any more.
+    bridge: Option<DropGuard>,
 }
 
 impl Lease {
@@ -19,6 +23,7 @@ impl Lease {
         entered.then(|| Self {
             state: state.cloned(),
             addr: None,
+            bridge: None,
         })
     }
 
@@ -28,6 +33,11 @@ impl Lease {
             state.succeeded(addr);
             self.addr = Some(addr);
         }
+    }
+
+    /// The connection goes over a bridge, which is told when this is dropped.
+    pub(super) fn bridged(&mut self, given_up: DropGuard) {
+        self.bridge = Some(given_up);
     }
 }
 

@@ -22,6 +22,7 @@ mod service;
 mod settings;
 mod tls;
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,7 @@ use fastrand::Rng;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 
 use self::balance::Balance;
 use self::connect::AttemptError;
@@ -41,8 +43,7 @@ use self::service::State;
 use crate::net::Mark;
 use crate::policy::Permit;
 use crate::types::{
-    Claim, ClientAddr, ClientTls, ConnectionPool, OriginalDst, ProxyProtocol, TrafficPolicy,
-    UpstreamAddr,
+    Claim, ClientAddr, ConnectionPool, OriginalDst, ProxyProtocol, TrafficPolicy, UpstreamAddr,
 };
 
 pub use self::error::{DialError, ResolveError};
@@ -161,10 +162,21 @@ impl Dialer {
         let (addr, mut stream) = self.connect(&addresses, &pool, failed).await?;
         lease.settle(addr);
         if let Some(version) = proxy_protocol {
-            self.introduce(version, ends, &mut stream, addr).await?;
+            let after = self.connect_timeout(&pool);
+            introduce(version, ends, &mut stream, addr, after).await?;
         }
         if let Some(tls) = tls {
-            stream = self.secure(tls, permit, ends, stream, addr).await?;
+            let wanted = tls::Wanted {
+                tls,
+                name: permit.target().name().or(ends.claim.name()),
+                ip: addr.ip(),
+                alpn: ends.claim.alpn(),
+            };
+            let after = self.connect_timeout(&pool);
+            let given_up = CancellationToken::new();
+            let securing = tls::originate(&self.contexts, &wanted, stream, given_up.clone());
+            stream = secured(securing, addr, after).await?;
+            lease.bridged(given_up.drop_guard());
         }
         Ok(Upstream {
             stream,
@@ -184,9 +196,7 @@ impl Dialer {
         failed: impl Fn(SocketAddr),
     ) -> Result<(SocketAddr, TcpStream), DialError> {
         let pace = Pace {
-            timeout: pool
-                .connect_timeout
-                .unwrap_or(self.settings.connect_timeout),
+            timeout: self.connect_timeout(pool),
             delay: self.settings.attempt_delay,
             spare: Arc::clone(&self.memory.spare),
         };
@@ -207,43 +217,38 @@ impl Dialer {
             })
     }
 
-    /// Tells the upstream who the client is. Nothing was sent before, so there is room for it.
-    async fn introduce(
-        &self,
-        version: ProxyProtocol,
-        ends: &Ends<'_>,
-        stream: &mut TcpStream,
-        addr: SocketAddr,
-    ) -> Result<(), DialError> {
-        let header = proxy::header(version, ends.client, ends.dst);
-        let after = self.settings.connect_timeout;
-        timeout(after, stream.write_all(&header))
-            .await
-            .map_err(|_elapsed| DialError::Timeout { after })?
-            .map_err(|source| DialError::Connect { addr, source })
+    /// For each step: connecting, and what is said before the client's own bytes.
+    fn connect_timeout(&self, pool: &ConnectionPool) -> Duration {
+        pool.connect_timeout
+            .unwrap_or(self.settings.connect_timeout)
     }
+}
 
-    /// Speaks TLS to the upstream, for a client that does not.
-    async fn secure(
-        &self,
-        tls: &ClientTls,
-        permit: &Permit,
-        ends: &Ends<'_>,
-        stream: TcpStream,
-        addr: SocketAddr,
-    ) -> Result<TcpStream, DialError> {
-        let wanted = tls::Wanted {
-            tls,
-            name: permit.target().name().or(ends.claim.name()),
-            ip: addr.ip(),
-            alpn: ends.claim.alpn(),
-        };
-        let after = self.settings.connect_timeout;
-        timeout(after, tls::originate(&self.contexts, &wanted, stream))
-            .await
-            .map_err(|_elapsed| DialError::Timeout { after })?
-            .map_err(|source| DialError::Tls { addr, source })
-    }
+/// Tells the upstream who the client is. Nothing was sent before, so there is room for it.
+async fn introduce(
+    version: ProxyProtocol,
+    ends: &Ends<'_>,
+    stream: &mut TcpStream,
+    addr: SocketAddr,
+    after: Duration,
+) -> Result<(), DialError> {
+    let header = proxy::header(version, ends.client, ends.dst);
+    timeout(after, stream.write_all(&header))
+        .await
+        .map_err(|_elapsed| DialError::Timeout { after })?
+        .map_err(|source| DialError::Connect { addr, source })
+}
+
+/// What became of speaking TLS to an upstream.
+async fn secured(
+    securing: impl Future<Output = io::Result<TcpStream>>,
+    addr: SocketAddr,
+    after: Duration,
+) -> Result<TcpStream, DialError> {
+    timeout(after, securing)
+        .await
+        .map_err(|_elapsed| DialError::Timeout { after })?
+        .map_err(|source| DialError::Tls { addr, source })
 }
 
 /// Holds a failure against an address, if its service wants that.

@@ -14,6 +14,7 @@ use std::net::IpAddr;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_util::sync::CancellationToken;
 
 use crate::types::{ClientTls, HostName};
 
@@ -33,11 +34,14 @@ pub(super) struct Wanted<'a> {
 
 /// Shakes hands on a connected socket, and gives a socket that speaks in the clear.
 ///
+/// Once `given_up`, the other end of that socket has been closed.
+///
 /// Fails with [`io::ErrorKind::InvalidData`] where the upstream's certificate or its TLS is refused.
 pub(super) async fn originate(
     contexts: &Contexts,
     wanted: &Wanted<'_>,
     upstream: TcpStream,
+    given_up: CancellationToken,
 ) -> io::Result<TcpStream> {
     let config = contexts.of(wanted.tls).ok_or(io::ErrorKind::NotFound)?;
     let alpn = wanted.alpn.map(<[u8]>::to_vec).into_iter().collect();
@@ -46,7 +50,7 @@ pub(super) async fn originate(
         .connect(server_name(wanted), upstream)
         .await?;
     let (near, far) = pair::pair().await?;
-    tokio::spawn(bridge::bridge(far, secured));
+    tokio::spawn(bridge::bridge(far, secured, given_up));
     Ok(near)
 }
 

@@ -27,16 +27,18 @@ pub struct Learned {
 struct Store {
     callers: HashMap<CgroupId, Names>,
     total: usize,
-    /// Makes each end unique.
+    /// Makes each end unique, and says which was told before which.
     turn: u64,
 }
 
 /// What one caller was told.
 #[derive(Debug, Default)]
 struct Names {
-    by_address: HashMap<IpAddr, Vec<Told>>,
+    addresses: HashMap<IpAddr, Vec<Told>>,
     /// The same by when it ends, so that what has ended is found without looking at the rest.
-    by_end: BTreeMap<End, (IpAddr, HostName)>,
+    ends: BTreeMap<End, (IpAddr, HostName)>,
+    /// The ends by when they were last told.
+    turns: BTreeMap<u64, Instant>,
 }
 
 /// A name that an address has.
@@ -55,7 +57,8 @@ struct End {
 
 impl Learned {
     /// Remembers for as long as `holds` that `caller` is told that `ip` is an address of `name`. Of a
-    /// caller that has more than `bound` names, what would end first is forgotten.
+    /// caller that has more than `bound` names, what it was told longest ago is forgotten: a connection
+    /// follows its answer at once, however short that one's TTL.
     pub(super) fn learn(
         &self,
         caller: CgroupId,
@@ -67,10 +70,10 @@ impl Learned {
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         store.learn(caller, ip, name, Instant::now() + holds);
         while store.len_of(caller) > bound {
-            store.forget_first_of(caller);
+            store.forget_oldest_of(caller);
         }
         if store.total > IN_ALL {
-            store.forget_first_of_largest();
+            store.forget_oldest_of_largest();
         }
     }
 
@@ -80,7 +83,7 @@ impl Learned {
         let told = store
             .callers
             .get(&caller)
-            .and_then(|names| names.by_address.get(&ip.to_canonical()));
+            .and_then(|names| names.addresses.get(&ip.to_canonical()));
         let Some(told) = told else { return Vec::new() };
         let now = Instant::now();
         let live = told.iter().filter(|told| told.end.at > now);
@@ -113,30 +116,30 @@ impl Store {
             turn: self.turn,
         };
         let names = self.callers.entry(caller).or_default();
-        let before = names.by_end.len();
+        let before = names.ends.len();
         names.learn(ip.to_canonical(), name, end);
-        self.total = self.total + names.by_end.len() - before;
+        self.total = self.total + names.ends.len() - before;
     }
 
     fn len_of(&self, caller: CgroupId) -> usize {
-        self.callers.get(&caller).map_or(0, |n| n.by_end.len())
+        self.callers.get(&caller).map_or(0, |n| n.ends.len())
     }
 
-    fn forget_first_of(&mut self, caller: CgroupId) {
+    fn forget_oldest_of(&mut self, caller: CgroupId) {
         let Some(names) = self.callers.get_mut(&caller) else {
             return;
         };
-        self.total -= usize::from(names.forget_first());
-        if names.by_end.is_empty() {
+        self.total -= usize::from(names.forget_oldest());
+        if names.ends.is_empty() {
             self.callers.remove(&caller);
         }
     }
 
     /// A caller with few names loses none because others have many.
-    fn forget_first_of_largest(&mut self) {
-        let largest = self.callers.iter().max_by_key(|(_, n)| n.by_end.len());
+    fn forget_oldest_of_largest(&mut self) {
+        let largest = self.callers.iter().max_by_key(|(_, n)| n.ends.len());
         if let Some(caller) = largest.map(|(caller, _)| *caller) {
-            self.forget_first_of(caller);
+            self.forget_oldest_of(caller);
         }
     }
 
@@ -144,25 +147,26 @@ impl Store {
         let total = &mut self.total;
         self.callers.retain(|_, names| {
             while names
-                .by_end
+                .ends
                 .first_key_value()
                 .is_some_and(|(end, _)| end.at <= now)
             {
                 *total -= usize::from(names.forget_first());
             }
-            !names.by_end.is_empty()
+            !names.ends.is_empty()
         });
     }
 }
 
 impl Names {
-    fn learn(&mut self, ip: IpAddr, name: &HostName, end: End) {
-        let told = self.by_address.entry(ip).or_default();
+    fn learn(&mut self, ip: IpAddr, name: &HostName, mut end: End) {
+        let told = self.addresses.entry(ip).or_default();
         match told.iter_mut().find(|told| told.name == *name) {
-            // An answer that holds for less time does not take back what one before it said.
-            Some(known) if known.end.at >= end.at => return,
             Some(known) => {
-                self.by_end.remove(&known.end);
+                // An answer that holds for less time does not take back what one before it said.
+                end.at = end.at.max(known.end.at);
+                self.ends.remove(&known.end);
+                self.turns.remove(&known.end.turn);
                 known.end = end;
             }
             None => told.push(Told {
@@ -170,24 +174,40 @@ impl Names {
                 end,
             }),
         }
-        self.by_end.insert(end, (ip, name.clone()));
-        if told.len() > PER_ADDRESS
-            && let Some(first) = told.iter().map(|told| told.end).min()
-        {
-            told.retain(|told| told.end != first);
-            self.by_end.remove(&first);
+        let turns = told.iter().map(|told| told.end.turn);
+        let oldest = turns.min().filter(|_| told.len() > PER_ADDRESS);
+        self.ends.insert(end, (ip, name.clone()));
+        self.turns.insert(end.turn, end.at);
+        if let Some(oldest) = oldest {
+            self.forget_told(oldest);
         }
     }
 
     /// Forgets what ends first; false: there is nothing.
     fn forget_first(&mut self) -> bool {
-        let Some((end, (ip, _))) = self.by_end.pop_first() else {
+        let first = self.ends.first_key_value();
+        let turn = first.map(|(end, _)| end.turn);
+        turn.is_some_and(|turn| self.forget_told(turn))
+    }
+
+    /// Forgets what was told longest ago; false: there is nothing.
+    fn forget_oldest(&mut self) -> bool {
+        let oldest = self.turns.first_key_value();
+        let turn = oldest.map(|(turn, _)| *turn);
+        turn.is_some_and(|turn| self.forget_told(turn))
+    }
+
+    fn forget_told(&mut self, turn: u64) -> bool {
+        let Some(at) = self.turns.remove(&turn) else {
             return false;
         };
-        if let Some(told) = self.by_address.get_mut(&ip) {
-            told.retain(|told| told.end != end);
+        let Some((ip, _)) = self.ends.remove(&End { at, turn }) else {
+            return false;
+        };
+        if let Some(told) = self.addresses.get_mut(&ip) {
+            told.retain(|told| told.end.turn != turn);
             if told.is_empty() {
-                self.by_address.remove(&ip);
+                self.addresses.remove(&ip);
             }
         }
         true

@@ -237,16 +237,17 @@ impl Forwarder {
         } = *context;
         let settings = &rules.settings;
         let Some(name) = query.name() else { return };
-        // In audit mode a process may ask whom it likes; that one's word is no other's.
-        let is_known = settings.approves(asker.server.socket_addr());
+        // In audit mode, and where everything is allowed, a process may ask whom it likes. What that one
+        // says opens nothing: it may be the process itself, and the next policy may enforce.
+        if !settings.approves(asker.server.socket_addr()) {
+            return;
+        }
         for (ip, ttl) in answer.addresses() {
             let holds = ttl.min(settings.max_ttl) + settings.grace;
             let bound = settings.names_per_caller;
             self.learned
                 .learn(asker.caller.cgroup, ip, name, holds, bound);
-            if is_known {
-                self.memory.seen().learn(name, &[ip], ttl);
-            }
+            self.memory.seen().learn(name, &[ip], ttl);
         }
     }
 }

@@ -12,7 +12,7 @@ const MAX_SIZE_DIGITS: usize = 15;
 const MAX_TRAILER: usize = 8 * 1024;
 /// Fields that a trailer section must not have (RFC 9110 section 6.5.1): a reader that merges them into
 /// the head would see another message.
-const NOT_IN_TRAILERS: [&[u8]; 3] = [b"content-length", b"transfer-encoding", b"host"];
+pub(super) const NOT_IN_TRAILERS: [&str; 3] = ["content-length", "transfer-encoding", "host"];
 
 /// How far a body has been followed.
 #[derive(Debug)]
@@ -137,5 +137,7 @@ fn is_trailer(content: &[u8]) -> bool {
     let token = |b: &u8| b.is_ascii_graphic() && !b"\"(),/:;<=>?@[\\]{}".contains(b);
     !name.is_empty()
         && name.iter().all(token)
-        && !NOT_IN_TRAILERS.iter().any(|n| n.eq_ignore_ascii_case(name))
+        && !NOT_IN_TRAILERS
+            .iter()
+            .any(|n| n.as_bytes().eq_ignore_ascii_case(name))
 }

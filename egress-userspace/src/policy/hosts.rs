@@ -1,5 +1,7 @@
-//! Host patterns → who lists them: one hash lookup for the name, one for each suffix.
+//! Host patterns → who lists them: one hash lookup for the name, one for each suffix that is as long as
+//! some wildcard's.
 
+use std::cmp::Reverse;
 use std::hash::BuildHasher as _;
 use std::iter;
 use std::ops::Range;
@@ -16,8 +18,10 @@ pub(super) struct HostIndex {
     /// All names, each behind its length in one byte: a name has at most 253.
     arena: Vec<u8>,
     exact: HashTable<Entry>,
-    /// Apart from the names themselves: there are few, and each lookup asks here for each dot.
+    /// Apart from the names themselves: there are few, and each lookup asks here several times.
     suffixes: HashTable<Entry>,
+    /// How long the suffixes are, the longest first: no others are asked for.
+    lengths: Vec<usize>,
     /// Seeded at random, so that nobody can choose names that collide.
     hasher: RandomState,
     /// Where in `members` each pattern's are that several ids list.
@@ -90,6 +94,9 @@ impl HostIndex {
         for (pattern, id) in patterns {
             index.insert(pattern, id, &mut shared);
         }
+        index
+            .lengths
+            .sort_unstable_by_key(|length| Reverse(*length));
         for ids in shared {
             let start = offset(index.members.len());
             let with_port = |id| ports(id).map(move |port| Member { port, id });
@@ -115,11 +122,10 @@ impl HostIndex {
     pub(super) fn matches(&self, name: &HostName) -> impl Iterator<Item = (HostMatch, Ids<'_>)> {
         let name = name.as_str().as_bytes();
         let exact = iter::once_with(move || Some((HostMatch::Exact, self.get(&self.exact, name)?)));
-        let dots = (0..name.len()).filter(|i| name.get(*i) == Some(&b'.'));
-        let suffixes = dots.map(move |dot| {
-            let suffix = name.get(dot + 1..)?;
-            let ids = self.get(&self.suffixes, suffix)?;
-            Some((HostMatch::Suffix(suffix.len()), ids))
+        let suffixes = self.lengths.iter().map(move |length| {
+            let (_, suffix) = name.split_at_checked(name.len().checked_sub(length + 1)?)?;
+            let ids = self.get(&self.suffixes, suffix.strip_prefix(b".")?)?;
+            Some((HostMatch::Suffix(*length), ids))
         });
         exact.chain(suffixes).flatten()
     }
@@ -149,9 +155,16 @@ impl HostIndex {
             arena,
             exact,
             suffixes,
+            lengths,
             hasher,
             ..
         } = self;
+        if let HostPattern::Suffix(name) = pattern
+            && let length = name.as_str().len()
+            && !lengths.contains(&length)
+        {
+            lengths.push(length);
+        }
         let (table, name) = match pattern {
             HostPattern::Exact(name) => (exact, name.as_str().as_bytes()),
             HostPattern::Suffix(name) => (suffixes, name.as_str().as_bytes()),

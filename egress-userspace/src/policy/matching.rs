@@ -105,7 +105,7 @@ impl Policy {
     }
 
     /// The services that list `name`, and may have `port`.
-    fn named<'a>(
+    pub(super) fn named<'a>(
         &'a self,
         port: u16,
         name: &'a HostName,
@@ -130,7 +130,7 @@ impl Policy {
         let profile = self.registry.profile(id)?;
         let line = profile
             .on(facts.dst.port())
-            .find(|line| line.by == by && profile.hears(line, facts.claim))?;
+            .find(|line| profile.hears(line, by, facts.claim))?;
         let found = match found {
             Found::Address if line.protocol.sends_name() => Found::Spoken,
             found => found,
@@ -147,10 +147,17 @@ impl Policy {
 }
 
 impl Profile {
-    /// Whether a port is for a client that began so. What is denied is denied whatever is spoken:
-    /// nobody gets past a denial by another protocol.
-    fn hears(&self, line: &Line, claim: &Claim) -> bool {
-        self.deny || line.protocol.is_spoken_by(claim)
+    /// Whether a port that is found so is for a client that began so.
+    ///
+    /// What is denied is denied whatever is spoken: nobody gets past a denial by another protocol, nor,
+    /// having been told a name, by not sending it.
+    fn hears(&self, line: &Line, by: By, claim: &Claim) -> bool {
+        if self.deny {
+            let withheld = (By::Claim, By::Learned) == (line.by, by) && claim.name().is_none();
+            line.by == by || withheld
+        } else {
+            line.by == by && line.protocol.is_spoken_by(claim)
+        }
     }
 }
 

@@ -45,7 +45,7 @@ pub use terms::{Spread, Terms};
 
 use crate::types::{
     Caller, Claim, DenyReason, Ech, Generation, HostName, Mode, OriginalDst, OutboundTrafficPolicy,
-    Route, Service, Trust,
+    Protocol, Route, Service, Trust,
 };
 use hosts::HostIndex;
 use lead::Name;
@@ -129,6 +129,12 @@ impl Policy {
         self.generation
     }
 
+    /// How many times services list `name`, or a pattern that has it, for this port, whoever calls from
+    /// wherever to wherever: the part of a decision that grows with the registry.
+    pub fn lists(&self, port: u16, name: &HostName) -> usize {
+        self.named(port, name).count()
+    }
+
     /// Decides on one connection.
     pub fn decide(&self, facts: &Facts<'_>) -> Verdict {
         match self.rule(facts) {
@@ -145,7 +151,14 @@ impl Policy {
             // Nothing is denied, so nothing would be. What a name would have been checked for does not
             // matter either: the connection goes where it would go without a gateway.
             Ruling::Unknown if self.options.outbound == OutboundTrafficPolicy::AllowAny => {
-                Verdict::Permit(Permit::passed(facts.dst, None, self.options.mode))
+                let permit = Permit::passed(facts.dst, None, self.options.mode);
+                // A later request may be for what is denied by name.
+                Verdict::Permit(match facts.claim {
+                    Claim::Http1 { .. } | Claim::Http2 { .. } if self.has_names(facts.dst) => {
+                        permit.spoken(Protocol::Http)
+                    }
+                    _ => permit,
+                })
             }
             Ruling::Unknown => self.denied(facts, self.denial(facts)),
         }
@@ -169,6 +182,13 @@ impl Policy {
         });
         Permit::admitted(admission, way, found.required(facts), self.options.mode)
             .spoken(found.line.protocol)
+    }
+
+    /// Whether some service on the port is found by name.
+    fn has_names(&self, dst: OriginalDst) -> bool {
+        self.ports
+            .get(&dst.port())
+            .is_some_and(|port| port.has_names)
     }
 
     /// What becomes of a connection that is denied.

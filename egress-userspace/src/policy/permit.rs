@@ -11,6 +11,10 @@ use crate::types::{
 
 /// The outcome of [`decide`](super::Policy::decide).
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is made and taken apart once a connection, most often as the larger one"
+)]
 pub enum Verdict {
     /// The connection may be made.
     Permit(Permit),
@@ -108,6 +112,13 @@ impl Permit {
             admission: Some(admission),
             ..self
         }
+    }
+
+    /// The same, led to another service by a route.
+    #[cfg(test)]
+    pub(crate) fn routed(mut self, service: ServiceName) -> Self {
+        self.way.route = Some(("a route".into(), service));
+        self
     }
 
     /// For a connection that a service admits.
@@ -208,6 +219,15 @@ impl Permit {
     /// Where to dial.
     pub fn target(&self) -> &Target {
         &self.way.target
+    }
+
+    /// Whether a connection that was made by `other` is one that this permit gives: to the same place,
+    /// on the same terms, with nothing required that was not found to hold.
+    pub fn leads_as(&self, other: &Self) -> bool {
+        self.service() == other.service()
+            && self.destination() == other.destination()
+            && self.target() == other.target()
+            && (self.required.is_none() || self.required == other.required)
     }
 
     /// What must hold before anything is dialled; if it does not, that is `sni_ip_mismatch`.

@@ -118,6 +118,13 @@ impl PortRules {
         ids.flatten().copied()
     }
 
+    /// Whether any rule depends on what the client sends.
+    pub(super) fn has_claims(&self) -> bool {
+        self.wants_claim
+            .as_ref()
+            .is_none_or(|asked| !asked.is_empty())
+    }
+
     /// Whether a rule that depends on what the client sends may concern this caller and destination.
     pub(super) fn wants_claim(&self, registry: &Registry, caller: &Caller, ip: IpAddr) -> bool {
         let Some(asked) = &self.wants_claim else {

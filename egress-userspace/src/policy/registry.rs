@@ -9,11 +9,15 @@ use super::hosts::offset;
 use super::profile::{Key, Profile};
 use crate::types::{Place, Service, ServiceName};
 
-/// The services by number, which is their place in the file. One costs its name's bytes and 16 more.
+/// Names are kept in texts of so many bytes and the last name's: long enough that their number costs
+/// little, and short enough that a name which outlives its policy, such as a metric's label, keeps little.
+const TEXT: usize = 1_024;
+
+/// The services by number, which is their place in the file. One costs its name's bytes and 20 more.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     /// All names, end to end.
-    names: String,
+    names: Vec<Arc<str>>,
     services: Vec<Record>,
     profiles: Vec<Profile>,
     files: Vec<Arc<str>>,
@@ -21,8 +25,12 @@ pub(super) struct Registry {
 
 #[derive(Debug)]
 struct Record {
-    /// Where the name begins; it ends where the next one's begins.
-    name: u32,
+    /// Which of the texts the name is in.
+    text: u32,
+    /// Where it begins there.
+    start: u16,
+    /// How long it is.
+    length: u16,
     profile: u32,
     file: u32,
     line: u32,
@@ -36,6 +44,7 @@ impl Registry {
         };
         let mut profiles: HashMap<Key<'_>, u32, RandomState> = HashMap::default();
         let mut files: HashMap<&str, u32, RandomState> = HashMap::default();
+        let mut text = String::new();
         for service in services {
             let profile = *profiles
                 .entry(Key::of(service, learns_names))
@@ -47,14 +56,22 @@ impl Registry {
                 registry.files.push(Arc::clone(&service.place.file));
                 offset(registry.files.len() - 1)
             });
+            let name = service.name.as_str();
+            if text.len() >= TEXT {
+                registry.names.push(text.as_str().into());
+                text.clear();
+            }
             registry.services.push(Record {
-                name: offset(registry.names.len()),
+                text: offset(registry.names.len()),
+                start: short(text.len()),
+                length: short(name.len()),
                 profile,
                 file,
                 line: service.place.line,
             });
-            registry.names.push_str(service.name.as_str());
+            text.push_str(name);
         }
+        registry.names.push(text.into());
         registry.names.shrink_to_fit();
         registry.profiles.shrink_to_fit();
         registry
@@ -78,11 +95,14 @@ impl Registry {
 
     /// A service's name.
     pub(super) fn name(&self, id: u32) -> ServiceName {
-        let id = id as usize;
-        let start = |record: &Record| record.name as usize;
-        let begin = self.services.get(id).map_or(self.names.len(), start);
-        let end = self.services.get(id + 1).map_or(self.names.len(), start);
-        ServiceName::new(self.names.get(begin..end).unwrap_or_default())
+        let found = self.services.get(id as usize).and_then(|record| {
+            let text = self.names.get(record.text as usize)?;
+            Some((text, usize::from(record.start), usize::from(record.length)))
+        });
+        found.map_or_else(
+            || ServiceName::new(""),
+            |(text, start, length)| ServiceName::within(text, start, length),
+        )
     }
 
     /// Where a service is written.
@@ -99,4 +119,9 @@ impl Registry {
             line: record.line,
         }
     }
+}
+
+/// A place in a text, or a name's length: the configuration bounds that far below.
+fn short(place: usize) -> u16 {
+    u16::try_from(place).unwrap_or(u16::MAX)
 }

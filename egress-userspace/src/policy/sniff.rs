@@ -1,5 +1,6 @@
 //! How long the first bytes of a connection are waited for.
 
+use super::lead::Name;
 use super::matching::Ruling;
 use super::{Facts, Policy};
 use crate::types::Claim;
@@ -47,11 +48,16 @@ impl Policy {
         };
         let named = port.wants_claim(&self.registry, facts.caller, facts.dst.ip());
         match self.rule(&silent) {
-            _ if !named => SniffPlan::Skip,
-            // What is denied to the silent is denied to all.
-            Ruling::Denied(_) => SniffPlan::unregistered(facts.dst.port()),
+            Ruling::Admitted(_) if !named => SniffPlan::Skip,
+            _ if !port.has_claims() => SniffPlan::Skip,
+            // A service with the name may be for others: the log and the client are to be told so.
+            _ if !named => SniffPlan::unregistered(facts.dst.port()),
+            // What is denied by address is denied whatever is sent.
+            Ruling::Denied(by) if by.name == Name::None => {
+                SniffPlan::unregistered(facts.dst.port())
+            }
             Ruling::Admitted(_) => SniffPlan::Either,
-            Ruling::Barred(_) | Ruling::Unknown => SniffPlan::Named,
+            Ruling::Denied(_) | Ruling::Barred(_) | Ruling::Unknown => SniffPlan::Named,
         }
     }
 }

@@ -1,12 +1,14 @@
 //! What files had in them when they were last looked at.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::config::open_regular;
 
 /// More than this of one file is not looked at: no configuration is longer, and who makes one that is
 /// must not keep the gateway busy.
@@ -104,7 +106,7 @@ impl Seen {
     }
 
     fn bytes(&self, path: &Path) -> io::Result<u64> {
-        let mut file = File::open(path)?.take(LONGEST);
+        let mut file = open_regular(path)?.take(LONGEST);
         let mut hasher = self.hasher.build_hasher();
         let mut block = vec![0; BLOCK];
         loop {

@@ -14,6 +14,7 @@ mod reason;
 mod route;
 mod selector;
 mod service;
+mod service_name;
 mod traffic;
 
 pub use addr::{ClientAddr, OriginalDst, UpstreamAddr};
@@ -31,8 +32,9 @@ pub use route::{Route, RouteDestination, RouteMatch};
 pub use selector::{Selected, Selector, Specificity};
 pub use service::{
     Ech, Endpoint, EndpointAddress, HttpJudging, Locality, Location, OnRevoke, Port, Protocol,
-    Resolution, Service, ServiceName, Trust,
+    Resolution, Service, Trust,
 };
+pub use service_name::ServiceName;
 pub use traffic::{
     ClientTls, ClientTlsMode, ConnectionPool, Keepalive, LoadBalancer, OutlierDetection,
     ProxyProtocol, TrafficPolicy,

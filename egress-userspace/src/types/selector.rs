@@ -13,7 +13,7 @@ pub struct Selector {
     pub pod_labels: Vec<(Box<str>, Box<str>)>,
     /// The cgroup, or one above it.
     pub cgroup: Option<PathPattern>,
-    /// The systemd unit: a component of the cgroup's path.
+    /// The unit of the node's systemd.
     pub unit: Option<PathPattern>,
     /// The executable.
     pub exe: Option<PathPattern>,
@@ -39,12 +39,17 @@ pub struct Specificity(u32);
 /// The narrowest word first: an executable is one program, a namespace may be a whole team.
 const WORDS: u32 = 7;
 
+/// What the kernel adds to an executable's path when it is not there any more, as after an upgrade: the
+/// program that still runs is as allowed, and as denied, as before.
+const REPLACED: &str = " (deleted)";
+
 impl Selector {
     /// Whether it means `caller`.
     pub fn selects(&self, caller: &Caller) -> Selected {
         let pod = caller.pod.as_deref();
         let path = caller.cgroup_path.as_deref();
         let exe = caller.exe.as_deref().and_then(|exe| exe.to_str());
+        let exe = exe.map(|exe| exe.strip_suffix(REPLACED).unwrap_or(exe));
         let answers = [
             ask(self.namespace.as_ref(), pod, |want, pod| {
                 *pod.namespace == **want
@@ -62,7 +67,7 @@ impl Selector {
             ),
             ask(self.cgroup.as_ref(), path, PathPattern::covers),
             ask(self.unit.as_ref(), path, |want, path| {
-                path.split('/').any(|part| want.is_match(part))
+                unit_of(path).is_some_and(|unit| want.is_match(unit))
             }),
             ask(self.exe.as_ref(), exe, PathPattern::is_match),
             ask(self.uid.as_ref(), Some(&caller.uid), PartialEq::eq),
@@ -102,6 +107,15 @@ impl Selector {
         let literal = u32::from(u16::try_from(literal).unwrap_or(u16::MAX));
         Specificity(count << (16 + WORDS) | narrow << 16 | literal)
     }
+}
+
+/// The unit that a cgroup belongs to: the first of the path that is no slice. What is below it may be
+/// delegated, and then those inside name it as they like, also as another unit.
+fn unit_of(path: &str) -> Option<&str> {
+    let mut parts = path.split('/').filter(|part| !part.is_empty());
+    let unit = parts.find(|part| part.strip_suffix(".slice").is_none())?;
+    // So systemd writes a name that the kernel could take for a file of its own.
+    Some(unit.strip_prefix('_').unwrap_or(unit))
 }
 
 fn ask<W: ?Sized, F: ?Sized>(
@@ -182,6 +196,50 @@ mod tests {
         for selector in no {
             assert_eq!(selector.selects(&caller()), Selected::No, "{selector:?}");
         }
+    }
+
+    #[test]
+    fn a_program_that_was_upgraded_is_who_it_was() {
+        let selector = Selector {
+            exe: Some(pattern("/usr/bin/curl")),
+            ..Selector::default()
+        };
+        for (exe, selected) in [
+            ("/usr/bin/curl (deleted)", Selected::Yes),
+            ("/usr/bin/curl (deleted) (deleted)", Selected::No),
+            ("/memfd:/usr/bin/curl (deleted)", Selected::No),
+        ] {
+            let caller = Caller {
+                exe: Some(exe.into()),
+                ..caller()
+            };
+            assert_eq!(selector.selects(&caller), selected, "{exe}");
+        }
+    }
+
+    #[test]
+    fn a_unit_is_the_one_that_systemd_made_whatever_is_called_so_inside() {
+        let selects = |unit: &str, path: &str| {
+            let selector = Selector {
+                unit: Some(pattern(unit)),
+                ..Selector::default()
+            };
+            selector.selects(&Caller {
+                cgroup_path: Some(path.into()),
+                ..caller()
+            })
+        };
+        let delegated = "/system.slice/tenant.service/backup.service";
+        let user = "/user.slice/user-1000.slice/user@1000.service/app.slice/backup.service";
+        for path in [delegated, user, "/pods/backup.service", "/a.slice", "/"] {
+            assert_eq!(selects("backup.service", path), Selected::No, "{path}");
+        }
+        assert_eq!(selects("tenant.service", delegated), Selected::Yes);
+        assert_eq!(selects("user@*.service", user), Selected::Yes);
+        assert_eq!(selects("user*", "/user.slice"), Selected::No, "a slice");
+        let deep = "/a.slice/a-b.slice/backup.service/x.slice";
+        assert_eq!(selects("backup.service", deep), Selected::Yes);
+        assert_eq!(selects("cpu.service", "/_cpu.service"), Selected::Yes);
     }
 
     #[test]

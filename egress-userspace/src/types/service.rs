@@ -1,35 +1,12 @@
 //! An entry of the registry: what Istio calls a `ServiceEntry`.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Claim, HostName, HostPattern, Place, Selector, TrafficPolicy};
-
-/// A service's name: unique in the registry, a bounded metric label, cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ServiceName(Arc<str>);
-
-impl ServiceName {
-    /// Takes a name; the configuration has checked it.
-    pub fn new(name: &str) -> Self {
-        Self(name.into())
-    }
-
-    /// The name's text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for ServiceName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+use super::{Claim, HostName, HostPattern, Place, Selector, ServiceName, TrafficPolicy};
 
 /// A service outside, or inside, the mesh. The configuration makes only consistent ones.
 #[derive(Clone, Debug)]

@@ -66,6 +66,29 @@ s = socket.create_connection(("198.51.100.21", 5432))
 print(s.makefile().readline().strip())
 "#;
 
+/// Asks for the registered host, then for another, on the same connection.
+const CHANGED_HOST: &str = r#"
+import http.client
+c = http.client.HTTPConnection("203.0.113.12")
+for host in ("packages.example.org", "evil.example.net"):
+    c.request("GET", "/", headers={"Host": host})
+    answer = c.getresponse()
+    print(answer.status, answer.read().decode().strip())
+"#;
+
+/// Asks for the address of a name that no service has.
+const UNLISTED_NAME: &str = r#"
+import socket
+print(socket.gethostbyname("evil.example.net"))
+"#;
+
+/// Connects to the database by its name, which no byte of the connection has.
+const BY_NAME: &str = r#"
+import socket
+s = socket.create_connection(("db.reports.example.com", 6432))
+print(s.makefile().readline().strip())
+"#;
+
 /// A client that sends no server name.
 const NO_NAME: &str =
     "openssl s_client -connect 203.0.113.10:443 -noservername -brief </dev/null 2>&1 |
@@ -137,6 +160,34 @@ pub const ROWS: &[Row] = &[
         logged: Logged::Deny("host_not_in_registry"),
     },
     Row {
+        tried: "another Host on the same HTTP connection",
+        by: By::Governed,
+        attempt: Python(CHANGED_HOST),
+        expected: "the first request is answered, the second refused",
+        proof: &["200 served by packages", "403 egress: host_not_in_registry"],
+        logged: Logged::Deny("host_not_in_registry"),
+    },
+    Row {
+        tried: "TLS to a host that a service denies",
+        by: By::Governed,
+        attempt: Curl(&[
+            "--resolve",
+            "www.paste.example.net:443:203.0.113.66",
+            "https://www.paste.example.net/",
+        ]),
+        expected: "a TLS alert: access denied",
+        proof: &["curl: (35)", "access denied"],
+        logged: Logged::Deny("service_denied"),
+    },
+    Row {
+        tried: "looking up a name that is not registered",
+        by: By::Governed,
+        attempt: Python(UNLISTED_NAME),
+        expected: "no such name: the gateway answers lookups",
+        proof: &["gaierror", "Name or service not known"],
+        logged: Logged::Deny("host_not_in_registry"),
+    },
+    Row {
         tried: "TLS to a registered host, IPv6",
         by: By::Governed,
         attempt: Curl(&["--ipv6", "https://api.example.com/"]),
@@ -159,6 +210,14 @@ pub const ROWS: &[Row] = &[
         expected: "greeting and echo, without delay",
         proof: &["ready 198.51.100.20, echo hello"],
         logged: Logged::Allow("orders-db"),
+    },
+    Row {
+        tried: "plain TCP to a registered name, the server speaks first",
+        by: By::Governed,
+        attempt: Python(BY_NAME),
+        expected: "greeting: the lookup told the gateway the name",
+        proof: &["ready 198.51.100.21"],
+        logged: Logged::Allow("reports-db"),
     },
     Row {
         tried: "plain TCP to another address",

@@ -1,4 +1,4 @@
-"""A TCP server that speaks first. Usage: tcp.py PORT ADDRESS...
+"""A TCP server that speaks first. Usage: tcp.py ADDRESS:PORT...
 
 It greets with `ready ADDRESS` and obeys the first line it gets:
   echo    sends back all that follows
@@ -57,10 +57,10 @@ class Server(socketserver.ThreadingTCPServer):
         pass  # A client that goes away, or resets, is what many tests are about.
 
 
-port, *addresses = sys.argv[1:]
+listens = [listen.rsplit(":", 1) for listen in sys.argv[1:]]
 threads = [
     threading.Thread(target=Server((address, int(port)), Handler).serve_forever)
-    for address in addresses
+    for address, port in listens
 ]
 for thread in threads:
     thread.start()

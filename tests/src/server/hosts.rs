@@ -30,7 +30,7 @@ pub const LEDGER: &str = "203.0.113.14";
 pub const EVIL: &str = "203.0.113.66";
 /// Plain TCP on 5432: a banner, then what it is told (see `scripts/tcp.py`).
 pub const TCP: &str = "198.51.100.20";
-/// As [`TCP`], at an address that no registry lists.
+/// As [`TCP`], at an address that no registry lists; also on 6432.
 pub const TCP_OTHER: &str = "198.51.100.21";
 /// A private address (RFC 1918) with TLS on 443.
 pub const PRIVATE: &str = "10.20.0.7";
@@ -65,6 +65,7 @@ pub(crate) const NAMES: &[Name] = &[
     Name::new("telemetry.example.org", TELEMETRY),
     Name::new("ledger.example.com", LEDGER),
     Name::new("orders.example.com", TCP),
+    Name::new("db.reports.example.com", TCP_OTHER),
     Name::new("evil.example.net", EVIL),
     // A public name with an answer that no public name should have: cloud metadata.
     Name::new("rebind.cdn.example.com", "169.254.169.254"),

@@ -24,9 +24,9 @@ use crate::{gateway, install};
 
 /// The registry's size, and in how many services its hosts are.
 const HOSTS: u32 = 1_000_000;
-const PER_SERVICE: u32 = 10;
+const PER_SERVICE: u32 = 100;
 /// Pairs of rounds, each this long: several reloads.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 const SECONDS: u64 = 10;
 /// Where the server is that the gateway dials.
 const SERVER: &str = "203.0.113.200";

@@ -56,11 +56,34 @@ fn included_files_are_read_in_the_order_of_their_names() {
 }
 
 #[test]
-fn a_pattern_without_its_directory_finds_nothing_and_is_watched_all_the_same() {
+fn a_pattern_may_find_nothing_but_in_a_directory_that_is_there() {
     let main = format!("include = ['later/*.toml']\n{MINIMAL}");
-    let (dir, config) = read(&[("main.toml", &main)]);
-    let config = config.expect("a configuration");
-    assert_eq!(config.include_dirs, [dir.path().join("later")]);
+    let (dir, config) = read(&[("main.toml", &main), ("later/README.md", "")]);
+    assert_eq!(config.expect("a configuration").services.len(), 1);
+
+    let later = dir.path().join("later");
+    fs::remove_dir_all(&later).expect("removed");
+    let Err(ReadError::Invalid(errors)) = Config::read(&dir.path().join("main.toml")) else {
+        panic!("what was denied there is denied no more");
+    };
+    assert_eq!(errors.include_dirs(), [later], "where it may be mended");
+}
+
+#[test]
+fn what_is_no_file_is_refused_and_not_waited_for() {
+    for include in ["d/*.toml", "d/pipe.toml"] {
+        let main = format!("include = ['{include}']\n{MINIMAL}");
+        let (dir, _) = read(&[("main.toml", &main), ("d/README.md", "")]);
+        let pipe = dir.path().join("d/pipe.toml");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRUSR).expect("a pipe");
+        let error = Config::read(&dir.path().join("main.toml")).expect_err("a pipe");
+        let said = error.to_string();
+        assert!(said.contains("pipe.toml: not a regular file"), "{said}");
+    }
+    let main = format!("{MINIMAL}\n[gateway]\nshadow = '/dev/zero'");
+    let (_dir, config) = read(&[("main.toml", &main)]);
+    let said = config.expect_err("a device").to_string();
+    assert!(said.contains("/dev/zero: not a regular file"), "{said}");
 }
 
 #[test]
@@ -120,6 +143,14 @@ fn the_shadow_is_a_whole_configuration_of_which_the_policy_counts() {
     assert_eq!(on_revoke(&shadow.services), Some(OnRevoke::Close));
     assert_eq!(config.include_dirs, [dir.path().join("next")]);
     assert_eq!(config.sources.len(), 3);
+}
+
+#[test]
+fn a_file_is_not_its_own_shadow() {
+    let main = format!("{MINIMAL}\n[gateway]\nshadow = './main.toml'");
+    let (_dir, config) = read(&[("main.toml", &main)]);
+    let said = config.expect_err("an error").to_string();
+    assert!(said.contains("the shadow is this file itself"), "{said}");
 }
 
 #[test]

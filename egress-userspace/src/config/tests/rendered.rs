@@ -50,6 +50,11 @@ fn services_that_cannot_be_told_apart_are_shown_together() {
 }
 
 #[test]
+fn what_should_be_in_brackets_is_shown_with_them_also_in_a_windows_file() {
+    check("brackets");
+}
+
+#[test]
 fn a_file_that_governs_nothing_is_refused() {
     check("empty");
 }

@@ -81,3 +81,11 @@ async fn a_service_has_its_own_keepalive() {
         keepalive.probes
     );
 }
+
+#[test]
+fn that_no_port_is_left_is_not_held_against_the_address() {
+    let none_left = of_connecting(io::ErrorKind::AddrNotAvailable.into());
+    assert!(matches!(none_left, AttemptError::Socket(_)));
+    let refused = of_connecting(io::ErrorKind::ConnectionRefused.into());
+    assert!(matches!(refused, AttemptError::Connect(_)));
+}

@@ -49,7 +49,13 @@ fn each_class_is_refused_from_end_to_end() {
         ),
         (
             Class::Metadata,
-            &["168.63.129.16", "fd00:ec2::254", "fd20:ce::254"],
+            &[
+                "168.63.129.16",
+                "fd00:ec2::254",
+                "fd20:ce::254",
+                "fd00:c1::a9fe:a9fe",
+                "fd00:42::42",
+            ],
         ),
         (
             Class::Multicast,

@@ -34,10 +34,10 @@ struct Race {
 
 /// Races addresses `192.0.2.1:1`, `:2`, … with these fates.
 async fn race_of(fates: &[Fate]) -> Race {
-    race_with(fates, &Arc::new(Semaphore::new(100))).await
+    race_with(fates, DELAY, &Arc::new(Semaphore::new(100))).await
 }
 
-async fn race_with(fates: &[Fate], spare: &Arc<Semaphore>) -> Race {
+async fn race_with(fates: &[Fate], delay: Duration, spare: &Arc<Semaphore>) -> Race {
     let start = Instant::now();
     let since = move || u64::try_from(start.elapsed().as_millis()).expect("milliseconds");
     let begun = Mutex::new(Vec::new());
@@ -73,7 +73,7 @@ async fn race_with(fates: &[Fate], spare: &Arc<Semaphore>) -> Race {
     };
     let pace = Pace {
         timeout: TIMEOUT,
-        delay: DELAY,
+        delay,
         spare: Arc::clone(spare),
     };
     let blame = |addr: SocketAddr| failed.lock().expect("the lock").push(addr.port());
@@ -166,9 +166,22 @@ async fn four_run_at_once_and_the_oldest_gives_way_once_its_syn_is_lost() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_more_than_four_run_at_once_however_short_the_delay() {
+    let delay = Duration::from_millis(100);
+    let spare = Arc::new(Semaphore::new(100));
+    let race = race_with(&[Fate::Silent; 6], delay, &spare).await;
+    assert_eq!(race.begun, [0, 100, 200, 300, 1_000, 1_100]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_spare_sockets_addresses_are_tried_one_by_one() {
     let none = Arc::new(Semaphore::new(0));
-    let race = race_with(&[Fate::Silent, Fate::Fails(10), Fate::Accepts(10)], &none).await;
+    let race = race_with(
+        &[Fate::Silent, Fate::Fails(10), Fate::Accepts(10)],
+        DELAY,
+        &none,
+    )
+    .await;
     assert_eq!(race.outcome, Ok(3));
     assert_eq!(race.begun, [0, 1_000, 1_010]);
 }
@@ -176,7 +189,12 @@ async fn without_spare_sockets_addresses_are_tried_one_by_one() {
 #[tokio::test(start_paused = true)]
 async fn spare_sockets_are_given_back() {
     let spare = Arc::new(Semaphore::new(3));
-    race_with(&[Fate::Silent, Fate::Silent, Fate::Accepts(10)], &spare).await;
+    race_with(
+        &[Fate::Silent, Fate::Silent, Fate::Accepts(10)],
+        DELAY,
+        &spare,
+    )
+    .await;
     tokio::task::yield_now().await;
     assert_eq!(spare.available_permits(), 3);
 }

@@ -5,7 +5,8 @@ use tokio::io::AsyncReadExt;
 use super::*;
 use crate::policy::Spread;
 use crate::types::{
-    ConnectionPool, Keepalive, LoadBalancer, Locality, OutlierDetection, ServiceName, TrafficPolicy,
+    ClientTls, ClientTlsMode, ConnectionPool, Keepalive, LoadBalancer, Locality, OutlierDetection,
+    ServiceName, TrafficPolicy,
 };
 
 fn service() -> ServiceName {
@@ -210,6 +211,74 @@ async fn a_service_has_its_own_timeout() {
     let permit = under(policy, local(&[addr.port()]));
     let error = dialer(&[]).dial(&permit, &ends()).await.expect_err("fails");
     assert_eq!(error.to_string(), "no connection within 50ms");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_shake_hands_has_no_longer_than_the_services_timeout() {
+    let (_listener, port) = listen("127.0.0.1").await;
+    let tls = ClientTls {
+        mode: ClientTlsMode::Simple,
+        sni: None,
+        ca_certificates: None,
+        subject_alt_names: vec![],
+    };
+    let policy = TrafficPolicy {
+        pool: ConnectionPool {
+            connect_timeout: Some(Duration::from_millis(50)),
+            ..ConnectionPool::default()
+        },
+        tls: Some(tls.clone()),
+        ..TrafficPolicy::default()
+    };
+    let contexts = Contexts::load([&tls]).expect("the system's authorities");
+    let permit = under(policy, local(&[port]));
+    let dialer = dialer(&[]).speaking(contexts);
+    let error = dialer.dial(&permit, &ends()).await.expect_err("fails");
+    assert_eq!(error.to_string(), "no connection within 50ms");
+}
+
+#[tokio::test]
+async fn without_its_context_a_service_has_no_connection_in_the_clear() {
+    let (listener, port) = listen("127.0.0.1").await;
+    let tls = ClientTls {
+        mode: ClientTlsMode::Simple,
+        sni: None,
+        ca_certificates: None,
+        subject_alt_names: vec![],
+    };
+    let policy = TrafficPolicy {
+        tls: Some(tls),
+        ..TrafficPolicy::default()
+    };
+    let permit = under(policy, local(&[port]));
+    let error = dialer(&[]).dial(&permit, &ends()).await.expect_err("fails");
+    assert!(matches!(error, DialError::Tls { .. }), "{error}");
+    let (mut accepted, _) = listener.accept().await.expect("a connection");
+    let mut read = Vec::new();
+    accepted.read_to_end(&mut read).await.expect("its end");
+    assert!(read.is_empty());
+}
+
+#[tokio::test]
+async fn a_routes_destination_is_counted_and_not_the_service_that_admits() {
+    let (_listener, port) = listen("127.0.0.1").await;
+    let policy = TrafficPolicy {
+        pool: ConnectionPool {
+            max_connections: Some(1),
+            ..ConnectionPool::default()
+        },
+        ..TrafficPolicy::default()
+    };
+    let permit = under(policy, local(&[port])).routed(ServiceName::new("b"));
+    let dialer = dialer(&[]);
+    let _upstream = dialer.dial(&permit, &ends()).await.expect("connects");
+    let counted: Vec<_> = dialer
+        .memory()
+        .stats()
+        .into_iter()
+        .map(|(n, _)| n)
+        .collect();
+    assert_eq!(counted, [ServiceName::new("b")]);
 }
 
 #[tokio::test]

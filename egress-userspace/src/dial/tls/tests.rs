@@ -13,8 +13,9 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use socket2::SockRef;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -94,6 +95,16 @@ type Outcome = (io::Result<TcpStream>, io::Result<TlsStream<TcpStream>>);
 
 /// Has a gateway that speaks `tls` meet a server; both sides' outcomes.
 async fn meet(tls: &ClientTls, dialled: &str, acceptor: TlsAcceptor) -> Outcome {
+    meet_until(CancellationToken::new(), tls, dialled, acceptor).await
+}
+
+/// The same, until the near socket is given up.
+async fn meet_until(
+    given_up: CancellationToken,
+    tls: &ClientTls,
+    dialled: &str,
+    acceptor: TlsAcceptor,
+) -> Outcome {
     let contexts = Contexts::load([tls]).expect("the files are right");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
@@ -109,7 +120,7 @@ async fn meet(tls: &ClientTls, dialled: &str, acceptor: TlsAcceptor) -> Outcome 
         alpn: Some(b"http/1.1"),
     };
     tokio::join!(
-        originate(&contexts, &wanted, upstream),
+        originate(&contexts, &wanted, upstream, given_up),
         acceptor.accept(accepted)
     )
 }
@@ -137,6 +148,23 @@ async fn bytes_and_ends_pass_both_ways() {
     let mut answer = Vec::new();
     near.read_to_end(&mut answer).await.expect("a clean end");
     assert_eq!(answer, vec![7; 100_000]);
+}
+
+#[tokio::test]
+async fn an_upstream_that_does_not_end_is_not_waited_for_when_nobody_holds_it() {
+    let authority = Authority::new();
+    let acceptor = authority.acceptor("api.example", false);
+    let held = CancellationToken::new();
+    let given_up = held.clone();
+    let (near, server) = meet_until(given_up, &authority.trusted(), "api.example", acceptor).await;
+    let mut server = server.expect("agreed");
+    drop(near.expect("agreed"));
+    assert_eq!(server.read(&mut [0; 8]).await.expect("close_notify"), 0);
+    drop(held.drop_guard());
+    tokio::time::pause();
+    let (stream, _) = server.get_ref();
+    let reset = timeout(Duration::from_mins(5), stream.ready(Interest::ERROR));
+    reset.await.expect("in time").expect("a socket");
 }
 
 #[tokio::test]

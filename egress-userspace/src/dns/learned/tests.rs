@@ -26,10 +26,13 @@ fn check(learned: &Learned) {
     let store = learned.store.lock().expect("not poisoned");
     let mut total = 0;
     for names in store.callers.values() {
-        let mut ends: Vec<_> = names.by_address.values().flatten().map(|t| t.end).collect();
+        let mut ends: Vec<_> = names.addresses.values().flatten().map(|t| t.end).collect();
         ends.sort();
-        assert!(ends.iter().eq(names.by_end.keys()));
-        assert!(names.by_address.values().all(|told| !told.is_empty()));
+        assert!(ends.iter().eq(names.ends.keys()));
+        ends.sort_by_key(|end| end.turn);
+        let turns = ends.iter().map(|end| (&end.turn, &end.at));
+        assert!(turns.eq(&names.turns));
+        assert!(names.addresses.values().all(|told| !told.is_empty()));
         assert!(!ends.is_empty());
         total += ends.len();
     }
@@ -73,7 +76,7 @@ async fn a_mapped_address_is_its_ipv4_address() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_its_bound_a_caller_forgets_what_ends_first() {
+async fn at_its_bound_a_caller_forgets_what_was_told_longest_ago() {
     let learned = Learned::default();
     for last in 1..=4 {
         advance(MINUTE / 60).await;
@@ -97,6 +100,25 @@ async fn one_address_has_so_many_names_and_no_more() {
     let names = told(&learned, 1);
     assert_eq!(names.len(), PER_ADDRESS);
     assert!(!names.contains(&"a0.example".to_owned()));
+    check(&learned);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_just_told_is_known_however_soon_it_ends() {
+    let learned = Learned::default();
+    for last in 1..=3 {
+        learned.learn(CALLER, ip(last), &name("long.example"), MINUTE * 60, 3);
+    }
+    learned.learn(CALLER, ip(4), &name("short.example"), MINUTE, 3);
+    learned.learn(CALLER, ip(5), &name("short.example"), MINUTE, 3);
+    assert_eq!(told(&learned, 4), ["short.example"]);
+    assert_eq!(told(&learned, 5), ["short.example"]);
+    for number in 0..PER_ADDRESS {
+        let name = name(&format!("long{number}.example"));
+        learned.learn(CALLER, ip(6), &name, MINUTE * 60, 1000);
+    }
+    learned.learn(CALLER, ip(6), &name("short.example"), MINUTE, 1000);
+    assert!(told(&learned, 6).contains(&"short.example".to_owned()));
     check(&learned);
 }
 

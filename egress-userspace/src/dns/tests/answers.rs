@@ -158,3 +158,34 @@ async fn an_answer_that_the_client_cannot_take_is_cut_off() {
     assert!(!whole.metadata.truncation);
     assert_eq!(whole.answers.len(), 60);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_cannot_say_that_it_holds_for_ever() {
+    let scene = Scene::new(settings(&[]));
+    let asked = query("db.example.com.", RecordType::A);
+    let mut message = answer(&asked, &[a("203.0.113.1")]);
+    message.answers[0].ttl = u32::MAX;
+    scene.release(STUB, &asked, encode(&message));
+    assert_eq!(scene.learned("203.0.113.1"), ["db.example.com"]);
+    tokio::time::advance(Duration::from_mins(70)).await;
+    assert!(scene.learned("203.0.113.1").is_empty());
+}
+
+#[tokio::test]
+async fn what_was_changed_is_not_said_to_be_authentic_and_no_section_is_left_out() {
+    let scene = Scene::new(settings(&[]));
+    let asked = query("db.example.com.", RecordType::A);
+    for extra in ["203.0.113.2", "10.0.0.1"] {
+        let mut message = answer(&asked, &[a("203.0.113.1")]);
+        message.metadata.authentic_data = true;
+        let beside = answer(&asked, &[a(extra)]).answers;
+        message.add_additionals(beside.iter().cloned());
+        message.add_authorities(beside);
+        let reply = scene.release(STUB, &asked, encode(&message));
+        let reply = Message::from_vec(&reply.expect("a reply")).expect("a message");
+        let is_public = extra == "203.0.113.2";
+        assert_eq!(reply.metadata.authentic_data, is_public);
+        assert_eq!(reply.additionals.is_empty(), !is_public);
+        assert_eq!(reply.authorities.is_empty(), !is_public);
+    }
+}

@@ -130,3 +130,51 @@ async fn send(stream: &mut TcpStream, message: &[u8]) {
     stream.write_u16(length).await.expect("sent");
     stream.write_all(message).await.expect("sent");
 }
+
+/// Marks nothing.
+struct Refuse;
+
+impl Mark for Refuse {
+    fn mark(&self, _socket: BorrowedFd<'_>) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::PermissionDenied.into())
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_asked_on_a_socket_that_cannot_be_marked() {
+    let server = Server::giving(vec![a("203.0.113.1")]).await;
+    let listener = TcpListener::bind(server.addr).await.expect("a listener");
+    let scene = Scene::marked(settings(&[server.addr]), Arc::new(Refuse));
+    let asked = encode(&query("db.example.com.", RecordType::A));
+    for over in [Transport::Udp, Transport::Tcp] {
+        let reply = scene.send(STUB, &asked, over).await.expect("a reply");
+        let reply = Message::from_vec(&reply).expect("a message");
+        assert_eq!(reply.metadata.response_code, ResponseCode::ServFail);
+    }
+    assert!(server.asked().is_empty());
+    let accepted = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
+    assert!(accepted.is_err(), "something connected");
+}
+
+#[tokio::test]
+async fn an_answer_from_elsewhere_is_none() {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
+    let addr = socket.local_addr().expect("an address");
+    let other = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
+    tokio::spawn(async move {
+        let mut buffer = [0; 2048];
+        while let Ok((length, peer)) = socket.recv_from(&mut buffer).await {
+            let query = Message::from_vec(&buffer[..length]).expect("a query");
+            let forged = encode(&answer(&query, &[a("203.0.113.66")]));
+            // Where nobody hears of it, the kernel says so.
+            let _ = other.send_to(&forged, peer).await;
+        }
+    });
+    let scene = Scene::new(ForwardSettings {
+        timeout: Duration::from_millis(200),
+        ..settings(&[addr])
+    });
+    let reply = scene.ask(&query("db.example.com.", RecordType::A)).await;
+    assert_eq!(code(reply.as_ref()), Some(ResponseCode::ServFail));
+    assert!(scene.learned("203.0.113.66").is_empty());
+}

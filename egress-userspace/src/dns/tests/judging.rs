@@ -242,3 +242,29 @@ async fn where_all_is_let_through_nothing_is_said() {
     assert_eq!(addresses(&reply.expect("a reply")), ["203.0.113.1"]);
     assert!(scene.lines().await.is_empty());
 }
+
+#[tokio::test]
+async fn what_a_server_that_is_not_approved_says_opens_nothing() {
+    let changes: [fn(&mut ForwardSettings); 2] = [
+        |s| s.mode = Mode::Audit,
+        |s| s.outbound = OutboundTrafficPolicy::AllowAny,
+    ];
+    for change in changes {
+        let mut settings = settings(&[]);
+        settings.resolvers = vec!["192.0.2.53:53".parse().expect("an address")];
+        change(&mut settings);
+        let scene = Scene::new(settings);
+        let asked = query("db.example.com.", RecordType::A);
+        // The servers that tests play are on loopback, which counts as approved: the asking is left out.
+        for (server, known) in [
+            ("198.51.100.1:53", vec![]),
+            ("192.0.2.53:53", vec!["db.example.com"]),
+        ] {
+            let bytes = encode(&answer(&asked, &[a("203.0.113.66")]));
+            scene.release(server, &asked, bytes);
+            assert_eq!(scene.learned("203.0.113.66"), known, "{server}");
+            let seen = Arc::clone(scene.forwarder.memory.seen());
+            assert_eq!(seen.names(), known.len(), "{server}");
+        }
+    }
+}

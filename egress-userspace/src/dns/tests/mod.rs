@@ -100,6 +100,11 @@ fn rules(settings: ForwardSettings) -> Rules {
 
 impl Scene {
     fn new(settings: ForwardSettings) -> Self {
+        Self::marked(settings, Arc::new(NoMark))
+    }
+
+    /// Whose sockets are marked so.
+    fn marked(settings: ForwardSettings, mark: Arc<dyn Mark>) -> Self {
         let metrics = Arc::new(Metrics::new());
         let log = tempfile::NamedTempFile::new().expect("a file");
         let destination = LogDestination::File(log.path().into());
@@ -111,7 +116,7 @@ impl Scene {
                 account,
                 Arc::default(),
                 Arc::default(),
-                Arc::new(NoMark),
+                mark,
             ),
             metrics,
             log,
@@ -130,12 +135,35 @@ impl Scene {
     }
 
     async fn send(&self, server: &str, bytes: &[u8], over: Transport) -> Option<Vec<u8>> {
-        let asker = Asker {
-            peer: "127.0.0.1:40000".parse().expect("an address"),
-            server: OriginalDst::new(server.parse().expect("an address")),
-            caller: Caller::unknown(CALLER),
+        self.forwarder.answer(bytes, &asker(server), over).await
+    }
+
+    /// What becomes of a server's answer.
+    fn release(&self, server: &str, asked: &Message, answer: Vec<u8>) -> Option<Vec<u8>> {
+        let rules = self.forwarder.live.load_full();
+        let query = Query::parse(&encode(asked)).expect("a query");
+        let sender = asker(server);
+        let context = Context {
+            rules: &rules,
+            query: &query,
+            asker: &sender,
+            over: Transport::Udp,
         };
-        self.forwarder.answer(bytes, &asker, over).await
+        let grant = judge(
+            &rules.policy,
+            &rules.settings,
+            &query,
+            sender.server,
+            &sender.caller,
+        );
+        let answer = Answer::parse(answer, asked).expect("an answer");
+        let account = &self.forwarder.account;
+        let mut lookup = account.lookup(sender.peer, sender.server, &sender.caller);
+        let reply = self
+            .forwarder
+            .release(&context, &grant.expect("a grant"), answer, &mut lookup);
+        lookup.finish(LookupOutcome::Answered);
+        reply.ok()
     }
 
     fn learned(&self, ip: &str) -> Vec<String> {
@@ -156,6 +184,14 @@ impl Scene {
         let text = std::fs::read_to_string(self.log.path()).expect("the log");
         let lines = text.lines().map(serde_json::from_str);
         lines.map(|line| line.expect("JSON")).collect()
+    }
+}
+
+fn asker(server: &str) -> Asker {
+    Asker {
+        peer: "127.0.0.1:40000".parse().expect("an address"),
+        server: OriginalDst::new(server.parse().expect("an address")),
+        caller: Caller::unknown(CALLER),
     }
 }
 

@@ -11,6 +11,7 @@ use http::Method;
 use http::request::Parts;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::http::chunked::NOT_IN_TRAILERS;
 use crate::types::DenyReason;
 
 /// A client's beginning: its preface, its settings, and that it took the server's.
@@ -72,7 +73,10 @@ impl Decoder {
     pub(super) fn trailers(&mut self, block: &[u8]) -> Result<(), DenyReason> {
         let (sizes, fields) = block.split_at(size_updates(block));
         let parts = self.request(&[sizes, &AS_REQUEST, fields].concat())?;
-        if parts.uri.authority().is_none() && parts.method == Method::GET {
+        let belongs_ahead = NOT_IN_TRAILERS
+            .iter()
+            .any(|n| parts.headers.contains_key(*n));
+        if parts.uri.authority().is_none() && parts.method == Method::GET && !belongs_ahead {
             Ok(())
         } else {
             Err(DenyReason::MalformedHttp)
@@ -242,6 +246,8 @@ mod tests {
             [indexed("x", "y"), indexed(":authority", "b.test")].concat(),
             [vec![0x82, 0x86, 0x84], indexed(":authority", "b.test")].concat(),
             indexed(":status", "200"),
+            indexed("host", "b.test"),
+            indexed("content-length", "5"),
         ] {
             let mut decoder = Decoder::new().expect("a decoder");
             let refused = decoder.trailers(&fields);

@@ -176,3 +176,19 @@ fn a_permit_that_dialling_refuses_is_a_denial_or_in_audit_mode_a_pass() {
     assert_eq!(passed.target(), &Target::Address(to.socket_addr()));
     assert_eq!(passed.would_deny(), Some(&denial));
 }
+
+#[test]
+fn under_allow_any_later_requests_are_judged_where_one_may_be_denied_by_name() {
+    let banned = service("banned").host("b.example").port(80, Http).deny();
+    let policy = policy(&[banned], ALLOW_ANY);
+    for (to, claim, judges) in [
+        ("198.51.100.1:80", http("a.example"), true),
+        ("198.51.100.1:80", opaque(), false),
+        ("198.51.100.1:81", http("a.example"), false),
+    ] {
+        match policy.decide(&facts(dst(to), &claim)) {
+            Verdict::Permit(permit) => assert_eq!(permit.judges_requests(), judges, "{to}"),
+            Verdict::Deny(denial) => panic!("denied: {denial:?}"),
+        }
+    }
+}

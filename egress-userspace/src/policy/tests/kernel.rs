@@ -1,6 +1,6 @@
 //! Which rules the kernel gets for which registry.
 
-use super::build::{Spec, service};
+use super::build::{Spec, service, uid};
 use crate::policy::{Options, address_rules, enforces};
 use crate::types::{Mode, OutboundTrafficPolicy, Protocol};
 
@@ -92,4 +92,47 @@ fn nothing_is_refused_where_denials_take_no_effect() {
     assert_eq!(rules(&[database], any), expected);
     assert!(!enforces(any));
     assert!(enforces(Options::default()));
+}
+
+/// All databases but some.
+fn but(denied: Spec) -> [Spec; 2] {
+    let wide = service("wide")
+        .address("192.0.2.0/24")
+        .port(5432, Protocol::Tcp);
+    [wide, denied.port(5432, Protocol::Tcp).deny()]
+}
+
+#[test]
+fn what_is_denied_inside_what_is_allowed_does_not_go_straight() {
+    let rest = |denied: &str| {
+        [
+            "Tcp 5432 0.0.0.0/0 Deny".to_owned(),
+            "Tcp 5432 192.0.2.0/24 Allow".to_owned(),
+            denied.to_owned(),
+            "Tcp 5432 ::/0 Deny".to_owned(),
+        ]
+    };
+    let inside = service("denied").address("192.0.2.128/25");
+    let asked = "Tcp 5432 192.0.2.128/25 Gateway";
+    for (denied, rule) in [
+        (inside.clone(), "Tcp 5432 192.0.2.128/25 Deny"),
+        (inside.clone().from(uid(1)), asked),
+        (inside.host("a.example"), asked),
+    ] {
+        assert_eq!(rules(&but(denied), Options::default()), rest(rule));
+    }
+}
+
+#[test]
+fn what_is_allowed_inside_what_is_denied_does_not_go_straight() {
+    let around = service("denied").address("192.0.0.0/16");
+    for (denied, options) in [
+        (around.clone(), Options::default()),
+        (around.clone().from(uid(1)), Options::default()),
+        (around, audit()),
+    ] {
+        let said = rules(&but(denied), options);
+        let straight = said.iter().find(|rule| rule.ends_with("Allow"));
+        assert_eq!(straight, None, "{said:?}");
+    }
 }

@@ -109,3 +109,14 @@ fn a_denied_name_is_denied_by_what_was_learned() {
         "all"
     );
 }
+
+#[test]
+fn a_name_that_was_learned_and_is_not_sent_is_denied_all_the_same() {
+    let services = [
+        db("all", "*.example"),
+        service("deny").host("bad.example").port(5432, Tls).deny(),
+    ];
+    let label = |learned: &[&str]| label(&decide(&services, learned, LEARNING));
+    assert_eq!(label(&["bad.example"]), "service_denied");
+    assert_eq!(label(&["good.example"]), "all");
+}

@@ -73,6 +73,34 @@ fn bounds_are_the_destinations_and_revoking_is_the_admitting_services() {
 }
 
 #[test]
+fn a_route_leads_to_nothing_that_is_denied() {
+    let mut registry = registry();
+    let [_, _, v1, _] = &mut registry;
+    v1.get_mut().deny = true;
+    let routes = [route("canary", to_name("a.example"), &[("v1", 1)])];
+    let claim = tls("a.example");
+    let facts = facts(dst("203.0.113.1:443"), &claim);
+    let Verdict::Permit(permit) = routed(&registry, &routes, LEARNING).decide(&facts) else {
+        panic!("the registry admits it");
+    };
+    assert_eq!(leads_to(&permit), "None", "nor to where it leads away from");
+}
+
+#[test]
+fn whom_a_destination_is_for_does_not_matter_to_those_that_a_route_leads_there() {
+    let mut registry = registry();
+    let [_, _, v1, _] = &mut registry;
+    v1.get_mut().from = vec![uid(7)];
+    let routes = [route("canary", to_name("a.example"), &[("v1", 1)])];
+    let claim = tls("a.example");
+    let facts = facts(dst("203.0.113.1:443"), &claim);
+    let Verdict::Permit(permit) = routed(&registry, &routes, LEARNING).decide(&facts) else {
+        panic!("the registry admits it");
+    };
+    assert_eq!(leads_to(&permit), "198.51.100.1:8443");
+}
+
+#[test]
 fn a_route_admits_nothing() {
     let routes = [route("all", RouteMatch::default(), &[("v1", 1)])];
     let verdict = decide(&routes, "203.0.113.1:443", &tls("a.test"), 0);
@@ -176,4 +204,45 @@ fn what_the_admitting_service_verifies_is_verified_all_the_same() {
         Some(("a.example", to.ip()))
     );
     assert_eq!(leads_to(&permit), "198.51.100.1:443");
+}
+
+#[test]
+fn one_upstream_by_two_routes_is_not_the_same() {
+    let routes = [
+        route("one", to_name("a.example"), &[("v1", 1)]),
+        route("two", to_name("b.example"), &[("v3", 1)]),
+    ];
+    let mut services = registry().to_vec();
+    services.push(service("v3").port(8443, Tls).endpoint("198.51.100.1"));
+    let policy = routed(&services, &routes, LEARNING);
+    let [one, other] = ["a.example", "b.example"].map(|name| {
+        let claim = tls(name);
+        match policy.decide(&facts(dst("203.0.113.1:443"), &claim)) {
+            Verdict::Permit(permit) => permit,
+            Verdict::Deny(denial) => panic!("denied: {denial:?}"),
+        }
+    });
+    assert_eq!(one.target(), other.target());
+    assert!(one.leads_as(&one));
+    assert!(!other.leads_as(&one), "its terms are other ones");
+}
+
+#[test]
+fn what_is_required_of_one_name_says_nothing_of_another() {
+    let services = [service("web")
+        .host("*.example")
+        .port(443, Tls)
+        .endpoint("198.51.100.1")
+        .trust(Trust::Verify)];
+    let policy = routed(&services, &[], LEARNING);
+    let [one, other] = ["a.example", "b.example"].map(|name| {
+        let claim = tls(name);
+        match policy.decide(&facts(dst("203.0.113.1:443"), &claim)) {
+            Verdict::Permit(permit) => permit,
+            Verdict::Deny(denial) => panic!("denied: {denial:?}"),
+        }
+    });
+    assert_eq!(one.target(), other.target());
+    assert!(one.leads_as(&one));
+    assert!(!other.leads_as(&one));
 }

@@ -1,12 +1,15 @@
 //! The registry's reference, cell by cell: each row is one statement of it and a connection that shows it.
 
+use std::sync::Arc;
+
 use super::build::{
-    LEARNING, Spec, dst, ech, facts, h2, http, label, names, opaque, policy, service, tls,
+    LEARNING, Spec, caller, cgroup, dst, ech, facts, h2, http, label, names, opaque, policy,
+    service, tls, uid,
 };
 use crate::policy::{EndpointHost, Facts, Permit, Spread, Target, Verdict};
-use crate::types::Protocol::{Http, Http2, Https, Tcp, Tls};
+use crate::types::Protocol::{Grpc, Http, Http2, Https, Tcp, Tls};
 use crate::types::Resolution::{Dns, DnsRoundRobin, DynamicDns, None as Own};
-use crate::types::{Claim, Ech, Locality, Location, Trust};
+use crate::types::{Caller, Claim, Ech, Locality, Location, Pod, Selector, Trust};
 
 /// Where clients go, if a row does not say otherwise.
 const TO: &str = "203.0.113.1:443";
@@ -52,6 +55,7 @@ fn matching_rules() {
         ("deny beats allow",                           vec![web("a.example.com"), web("*.com").named("no").deny()], TO, tls("a.example.com"), "service_denied"),
         ("names are lower-case",                       vec![web("A.Example.COM")], TO, tls("a.eXample.com"), "web"),
         ("one trailing dot is stripped",               vec![web("a.example.com.")], TO, tls("a.example.com."), "web"),
+        ("at most one",                                vec![web("a.example.com")], TO, tls("a.example.com.."), "no_name"),
         ("A-labels only",                              vec![web("bücher.example")], TO, tls("xn--bcher-kva.example"), "web"),
         ("an IP literal never matches hosts",          vec![web("*.example.com")], TO, tls("203.0.113.1"), "no_name"),
         ("an empty SNI is no name",                    vec![web("*.example.com")], TO, tls(""), "no_name"),
@@ -72,9 +76,13 @@ fn keys_of_a_service() {
         ("… HTTP on Host",                             spoken(Http), TO, http("a.example.com"), "web"),
         ("… or on :authority",                         spoken(Http), TO, h2("a.example.com"), "web"),
         ("… HTTP2 on :authority",                      spoken(Http2), TO, h2("a.example.com"), "web"),
+        ("… GRPC too",                                 spoken(Grpc), TO, h2("a.example.com"), "web"),
         ("… and on nothing else",                      spoken(Http2), TO, http("a.example.com"), "protocol_mismatch"),
         ("addresses: the destination is inside",       inside(), TO, tls("a.example.com"), "web"),
         ("… or it is refused",                         inside(), "192.0.2.1:443", tls("a.example.com"), "address_mismatch"),
+        ("… which may be one address",                 vec![service("db").address("203.0.113.1/32").port(443, Tcp)], TO, opaque(), "db"),
+        ("… and no other",                             vec![service("db").address("203.0.113.2/32").port(443, Tcp)], TO, opaque(), "address_not_in_registry"),
+        ("… of IPv6, too",                             vec![service("db").address("2001:db8::/32").port(443, Tcp)], "[2001:db8::1]:443", opaque(), "db"),
         ("ports: another port is another service's",   vec![web("a.example.com")], "203.0.113.1:444", tls("a.example.com"), "port_mismatch"),
         ("… and one that no service has",              vec![], "203.0.113.1:444", opaque(), "port_not_in_registry"),
         ("DNS over TLS has a reason of its own",       vec![], "203.0.113.1:853", tls("dns.example"), "dns_encrypted"),
@@ -83,6 +91,71 @@ fn keys_of_a_service() {
         ("… deny refuses",                             vec![web("a.example.com").ech(Ech::Deny)], TO, ech("a.example.com"), "ech_denied"),
         ("… only ECH",                                 vec![web("a.example.com").ech(Ech::Deny)], TO, tls("a.example.com"), "web"),
     ]);
+}
+
+/// Someone in the pod `checkout` of the namespace `shop`, of whom everything is known.
+fn checkout() -> Caller {
+    Caller {
+        exe: Some("/usr/bin/pay".into()),
+        cgroup_path: Some("/apps.slice/pay.service".into()),
+        pod: Some(Arc::new(Pod {
+            namespace: "shop".into(),
+            name: "checkout".into(),
+            service_account: "till".into(),
+            labels: [
+                ("app".into(), "checkout".into()),
+                ("tier".into(), "front".into()),
+            ]
+            .into(),
+        })),
+        ..caller(1000)
+    }
+}
+
+#[test]
+#[rustfmt::skip]
+fn who_may_use_a_service() {
+    let of = |change: fn(&mut Selector)| {
+        let mut selector = Selector::default();
+        change(&mut selector);
+        selector
+    };
+    let pattern = |text: &str| text.parse().ok();
+    let rows = [
+        ("namespace",        of(|s| s.namespace = Some("shop".into())), true),
+        ("… another",        of(|s| s.namespace = Some("shopping".into())), false),
+        ("service_account",  of(|s| s.service_account = Some("till".into())), true),
+        ("… another",        of(|s| s.service_account = Some("default".into())), false),
+        ("pod_labels",       of(|s| s.pod_labels = vec![("app".into(), "checkout".into())]), true),
+        ("… with a value",   of(|s| s.pod_labels = vec![("app".into(), "cart".into())]), false),
+        ("… all of them",    of(|s| s.pod_labels = vec![("app".into(), "checkout".into()), ("zone".into(), "a".into())]), false),
+        ("cgroup",           cgroup("/apps.slice/pay.service"), true),
+        ("… one above it",   cgroup("/apps.slice"), true),
+        ("… by a pattern",   cgroup("/apps.slice/pay*"), true),
+        ("… another",        cgroup("/apps"), false),
+        ("exe",              Selector { exe: pattern("/usr/bin/*"), ..Selector::default() }, true),
+        ("… another",        Selector { exe: pattern("/usr/bin/curl"), ..Selector::default() }, false),
+        ("unit",             Selector { unit: pattern("pay.service"), ..Selector::default() }, true),
+        ("… another",        Selector { unit: pattern("pay"), ..Selector::default() }, false),
+        ("uid",              uid(1000), true),
+        ("… another",        uid(1001), false),
+        ("all that is said", Selector { exe: pattern("/usr/bin/curl"), ..uid(1000) }, false),
+    ];
+    for (statement, selector, may) in rows {
+        for (spec, yes, no) in [
+            (web("a.example.com").from(selector.clone()), "web", "caller_not_allowed"),
+            (web("*.example.com").named("never").deny().from(selector), "service_denied", "web"),
+        ] {
+            let claim = tls("a.example.com");
+            let denies = spec.get().deny;
+            let services = if denies { vec![web("a.example.com"), spec] } else { vec![spec] };
+            let facts = Facts { caller: &checkout(), ..facts(dst(TO), &claim) };
+            let said = label(&policy(&services, LEARNING).decide(&facts));
+            assert_eq!(said, if may { yes } else { no }, "{statement}, deny: {denies}");
+        }
+    }
+    let everyone = decide(&[web("a.example.com")], TO, &tls("a.example.com"), &[]);
+    assert_eq!(label(&everyone), "web", "empty: everyone, also who is not known");
 }
 
 /// What a permit lets be dialled, in short.

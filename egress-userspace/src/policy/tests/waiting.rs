@@ -91,6 +91,27 @@ fn services_for_other_callers_and_destinations_are_not_waited_for() {
 }
 
 #[test]
+fn where_only_others_may_send_names_they_are_read_to_say_so() {
+    let services = [
+        service("others")
+            .host("a.example")
+            .port(443, Tls)
+            .from(uid(2)),
+        service("elsewhere")
+            .host("b.example")
+            .address("198.51.100.0/24")
+            .port(443, Tls),
+        service("db").address("198.51.100.0/24").port(5432, Tcp),
+    ];
+    for (to, expected) in [
+        ("192.0.2.1:443", SniffPlan::Unregistered),
+        ("192.0.2.1:5432", SniffPlan::Skip),
+    ] {
+        assert_eq!(plan(&services, to, 1, &[]), expected, "{to}");
+    }
+}
+
+#[test]
 fn what_is_denied_is_read_only_to_tell_the_client() {
     let services = [
         service("web").host("a.example").port(443, Tls),

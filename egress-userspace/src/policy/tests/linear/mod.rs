@@ -95,8 +95,16 @@ proptest! {
     ) {
         let policy = routed(&specs, &[], LEARNING);
         let facts = connection.facts();
-        if let Some(name) = plain::admitting_name(&services(&specs), &facts) {
-            prop_assert!(policy.resolves(name, facts.caller).is_ok(), "{name}");
+        let services = services(&specs);
+        if let Some(name) = plain::admitting_name(&services, &facts) {
+            // Once it is resolved, it is learned; and if it is not sent, no other is.
+            let learned = [name.clone()];
+            let sent = facts.claim.name() == Some(name);
+            let claim = if sent { facts.claim } else { &Claim::Opaque };
+            let told = Facts { learned: &learned, claim, ..facts };
+            if plain::admitting_name(&services, &told).is_some_and(|by| by == name) {
+                prop_assert!(policy.resolves(name, facts.caller).is_ok(), "{name}");
+            }
         }
     }
 

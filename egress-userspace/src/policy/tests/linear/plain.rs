@@ -155,7 +155,12 @@ fn rank<'a>(
     }
     let sends_name = port.protocol.sends_name();
     if sends_name && !service.hosts.is_empty() {
-        let name = facts.claim.name()?;
+        let Some(name) = facts.claim.name() else {
+            // A name that was told and is not sent is denied all the same.
+            let mut told = facts.learned.iter();
+            let denied = service.deny && told.any(|name| specificity(service, name).is_some());
+            return denied.then_some(((BY_LEARNED_NAME, 0, prefix), None));
+        };
         return Some(((BY_CLAIM, specificity(service, name)?, prefix), Some(name)));
     }
     if !sends_name && !service.hosts.is_empty() && learns {

@@ -1,0 +1,126 @@
+//! `docs/observability.md` has the names that the code has.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::access_log::Line;
+use crate::types::DenyReason;
+
+const PAGE: &str = include_str!("../../../docs/observability.md");
+/// Where metrics get their names, and where connections get the words for how they ended.
+const METRICS: [&str; 2] = [
+    include_str!("metrics.rs"),
+    include_str!("../app/observe.rs"),
+];
+const ENDINGS: [&str; 4] = [
+    include_str!("record/outcome.rs"),
+    include_str!("../relay/end.rs"),
+    include_str!("../dial/error.rs"),
+    include_str!("../conn/stop.rs"),
+];
+const FLAGS: &str = include_str!("../types/flag.rs");
+const KERNEL: &str = include_str!("../../../egress-common/src/counter.rs");
+
+/// The first cells of the first table after a heading.
+fn listed(heading: &str) -> Vec<&'static str> {
+    let after = PAGE.lines().skip_while(|line| *line != heading);
+    let table = after
+        .skip_while(|line| !line.starts_with('|'))
+        .take_while(|line| line.starts_with('|'));
+    table
+        .skip(2)
+        .filter_map(|row| row.split('|').nth(1))
+        .map(|cell| cell.trim().trim_matches('`'))
+        .collect()
+}
+
+fn set<'a>(names: impl IntoIterator<Item = &'a str>) -> BTreeSet<&'a str> {
+    names.into_iter().collect()
+}
+
+/// The texts in a source that are one word of a label's characters; its tests are left out.
+fn words(source: &str, is: impl Fn(char) -> bool + Copy) -> impl Iterator<Item = &str> {
+    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let texts = code.split('"').skip(1).step_by(2);
+    texts.filter(move |text| !text.is_empty() && text.chars().all(is))
+}
+
+fn label(char: char) -> bool {
+    char.is_ascii_lowercase() || char == '_'
+}
+
+#[test]
+fn the_fields_of_the_log_are_on_the_page_in_their_order() {
+    let took = Some(Duration::ZERO.into());
+    let addr = "192.0.2.1:1".parse().ok();
+    let line = Line {
+        time: UNIX_EPOCH.into(),
+        conn_id: Some(1),
+        src_addr: addr,
+        src_pid: Some(1),
+        src_exe: Some("x".into()),
+        src_uid: Some(1),
+        src_cgroup: Some("x".into()),
+        dst_addr: addr,
+        upstream_addr: addr,
+        requested_server_name: Some("x"),
+        protocol: Some("x"),
+        dns_name: Some("x"),
+        service: Some("x"),
+        rule: Some("x".into()),
+        route: Some("x"),
+        verdict: Some("x"),
+        reason: Some("x"),
+        shadow_verdict: Some("x"),
+        shadow_reason: Some("x"),
+        shadow_service: Some("x"),
+        policy_generation: Some(1),
+        revoked_by_generation: Some(1),
+        bytes_sent: 1,
+        bytes_received: 1,
+        duration_ms: Duration::ZERO.into(),
+        sniff_ms: took,
+        resolve_ms: took,
+        connect_ms: took,
+        close_reason: "x",
+        response_flags: "x",
+    };
+    let text = serde_json::to_string(&line).expect("JSON");
+    let fields: Vec<_> = text.split(['{', ',']).skip(1).collect();
+    let fields: Vec<_> = fields
+        .iter()
+        .filter_map(|field| field.split('"').nth(1))
+        .collect();
+    assert_eq!(listed("## The access log"), fields);
+}
+
+#[test]
+fn the_reasons_are_on_the_page_with_their_sentences() {
+    let reasons: Vec<_> = DenyReason::ALL.iter().map(|r| r.label()).collect();
+    assert_eq!(listed("### `reason`"), reasons);
+    for reason in DenyReason::ALL {
+        let row = format!("| `{}` | {} |", reason.label(), reason.sentence());
+        assert!(PAGE.contains(&row), "{row}");
+    }
+}
+
+#[test]
+fn the_ways_in_which_connections_end_are_on_the_page() {
+    let ends = ENDINGS.iter().flat_map(|source| words(source, label));
+    assert_eq!(set(listed("### `close_reason`")), set(ends));
+    let flags = words(FLAGS, |char| char.is_ascii_uppercase() || char == '-');
+    assert_eq!(set(listed("### `response_flags`")), set(flags));
+}
+
+#[test]
+fn the_metrics_are_on_the_page() {
+    let names = METRICS.iter().flat_map(|source| words(source, label));
+    let names = names.filter(|name| name.starts_with("egress_") || name.starts_with("istio_"));
+    let kinds = listed("### `kind` of `egress_kernel_total`");
+    assert_eq!(set(kinds), set(words(KERNEL, label)));
+    let listed = listed("## Metrics");
+    // The registry adds that to counters.
+    let plain = listed.iter().map(|name| name.trim_end_matches("_total"));
+    assert_eq!(set(plain), set(names));
+    assert_eq!(set(listed.iter().copied()).len(), listed.len());
+}

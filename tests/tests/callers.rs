@@ -1,0 +1,111 @@
+//! `from` and `deny`: who may use a service, by what the kernel says of the caller.
+
+use anyhow::Result;
+use egress_tests::{Client, Gateway, Scene, Testbed};
+
+const KEYS: &str = "verdict reason service";
+const ALLOWED: &str = "allow  api";
+const REFUSED: &str = "deny caller_not_allowed api";
+
+fn api(more: &str) -> String {
+    format!(
+        "
+[[service]]
+name = \"api\"
+hosts = [\"api.example.com\"]
+ports = [{{ number = 443, protocol = \"TLS\" }}]
+resolution = \"DNS\"
+{more}
+"
+    )
+}
+
+/// A service of the same names, or of more, that denies.
+fn denying(hosts: &str, more: &str) -> String {
+    let admits = api("");
+    format!(
+        "{admits}
+[[service]]
+name = \"never\"
+hosts = [{hosts}]
+ports = [{{ number = 443, protocol = \"TLS\" }}]
+deny = true
+{more}
+"
+    )
+}
+
+/// What a client is told, by curl: the server's answer, or an alert's name.
+fn call(client: &Client) -> Result<String> {
+    // By its address, so that only the connection is judged, and not the question for the name.
+    let to = "api.example.com:443:203.0.113.10";
+    let outcome = client.curl(&["--resolve", to, "https://api.example.com/"])?;
+    Ok(outcome.text())
+}
+
+#[test]
+fn a_service_is_for_the_cgroup_that_it_names() -> Result<()> {
+    let scene = Scene::on(Testbed::new()?, |bed| {
+        let cgroup = bed.governed_in("billing")?.scope()?;
+        let (above, name) = cgroup.rsplit_once('/').unwrap_or_default();
+        let (first, _) = name.split_at(4);
+        let from = format!("from = [{{ cgroup = \"{above}/{first}*\" }}]");
+        Gateway::start(bed, &api(&from))
+    })?;
+    let table = [
+        ("billing", true),
+        ("billing/worker", true),
+        ("shop", false),
+        ("shop/billing", false),
+    ];
+    for (cgroup, allowed) in table {
+        let said = call(&scene.bed.governed_in(cgroup)?)?;
+        assert_eq!(said.contains("served by api"), allowed, "{cgroup}: {said}");
+        assert_eq!(said.contains("access denied"), !allowed, "{cgroup}: {said}");
+        let expected = if allowed { ALLOWED } else { REFUSED };
+        assert_eq!(scene.line()?.pick(KEYS), expected, "{cgroup}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_service_is_for_the_user_that_it_names() -> Result<()> {
+    for (from, expected) in [
+        ("{ uid = 0 }", ALLOWED),
+        ("{ user = \"root\" }", ALLOWED),
+        ("{ uid = 1 }", REFUSED),
+        ("{ uid = 1 }, { uid = 0 }", ALLOWED),
+        ("{ uid = 0, exe = \"/nowhere/*\" }", REFUSED),
+        ("{ namespace = \"shop\" }", REFUSED),
+    ] {
+        let scene = Scene::with(&api(&format!("from = [{from}]")))?;
+        call(&scene.governed())?;
+        assert_eq!(scene.line()?.pick(KEYS), expected, "{from}");
+    }
+    Ok(())
+}
+
+#[test]
+fn deny_beats_allow_also_where_allow_is_closer() -> Result<()> {
+    let scene = Scene::with(&denying("\"*.example.com\"", ""))?;
+    let said = call(&scene.governed())?;
+    assert!(said.contains("access denied"), "{said}");
+    assert_eq!(scene.line()?.pick(KEYS), "deny service_denied never");
+    Ok(())
+}
+
+#[test]
+fn one_program_is_denied_and_another_is_not() -> Result<()> {
+    let scene = Scene::with(&denying(
+        "\"api.example.com\"",
+        "from = [{ exe = \"/usr/bin/curl\" }]",
+    ))?;
+    call(&scene.governed())?;
+    assert_eq!(scene.line()?.pick(KEYS), "deny service_denied never");
+    let said = scene
+        .python()?
+        .ask("get('api.example.com', '203.0.113.10')")?;
+    assert!(said.starts_with("served by api"), "{said}");
+    assert_eq!(scene.line()?.pick(KEYS), ALLOWED);
+    Ok(())
+}
