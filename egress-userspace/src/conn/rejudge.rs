@@ -20,8 +20,8 @@ impl Gateway {
         self.live.swap(Arc::new(live))
     }
 
-    /// Judges every live connection by the policy that holds now. Takes about a microsecond for each,
-    /// on a thread that may block.
+    /// Judges every live connection by the policy that holds now. With many it takes a while: it is for
+    /// a thread that may block.
     pub fn judge_again(&self) {
         let live = self.live.load_full();
         for connection in self.connections.all() {
