@@ -37,11 +37,12 @@ impl Known {
     }
 
     /// Whose connection is dialled, with what the client said.
-    pub(super) fn ends<'a>(&self, claim: &'a Claim) -> Ends<'a> {
+    pub(super) fn ends<'a>(&self, claim: &'a Claim, speaks: bool) -> Ends<'a> {
         Ends {
             client: self.client,
             dst: self.dst,
             claim,
+            speaks,
         }
     }
 }

@@ -43,7 +43,7 @@ pub(super) async fn either(
         // Without a name this client may go nowhere: there is nobody who could speak before it.
         return step::by_name(live, SniffPlan::Named, limits, known, client, record).await;
     };
-    let ends = known.ends(&Claim::Opaque);
+    let ends = known.ends(&Claim::Opaque, false);
     let mut speculation = Speculation::new(live.dialer.dial(&silent, &ends));
     let patience = live.sniff.named.deadline;
     let first = timeout(patience, first(&client.stream, &mut speculation)).await;
@@ -51,13 +51,13 @@ pub(super) async fn either(
         step::sniff(live, SniffPlan::Named, limits, client, record).await?;
     }
     let permit = step::decide(live, &known.facts(&client.claim), record)?;
+    let ends = known.ends(&client.claim, !client.sent.is_empty());
     let dialled = if permit.leads_as(&silent) {
         speculation.finish().await
     } else {
         drop(speculation);
-        live.dialer.dial(&permit, &known.ends(&client.claim)).await
+        live.dialer.dial(&permit, &ends).await
     };
-    let ends = known.ends(&client.claim);
     step::connected(dialled, &live.dialer, permit, &ends, record).await
 }
 

@@ -58,7 +58,7 @@ pub(super) async fn by_name(
 ) -> Result<(Permit, Upstream), Stop> {
     sniff(live, plan, limits, client, record).await?;
     let permit = decide(live, &known.facts(&client.claim), record)?;
-    let ends = known.ends(&client.claim);
+    let ends = known.ends(&client.claim, !client.sent.is_empty());
     let dialled = live.dialer.dial(&permit, &ends).await;
     connected(dialled, &live.dialer, permit, &ends, record).await
 }

@@ -6,8 +6,8 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpSocket, TcpStream};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use tokio::net::TcpStream;
 
 use crate::net::Mark;
 use crate::types::Keepalive;
@@ -28,14 +28,46 @@ pub(super) enum AttemptError {
     Connect(io::Error),
 }
 
+/// What a connection is to be like.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// How it is seen that the peer is still there.
+    pub(super) keepalive: Option<Keepalive>,
+    /// There are bytes to be sent as soon as it is made.
+    pub(super) speaks: bool,
+}
+
 /// Connects a marked socket to `addr`.
 pub(super) async fn open(
     addr: SocketAddr,
-    keepalive: Option<Keepalive>,
+    wanted: Wanted,
     marker: Arc<dyn Mark>,
 ) -> Result<TcpStream, AttemptError> {
-    let socket = prepare(addr, keepalive, &*marker).map_err(AttemptError::Socket)?;
-    socket.connect(addr).await.map_err(of_connecting)
+    let socket = prepare(addr, wanted, &*marker).map_err(AttemptError::Socket)?;
+    let answered = begin(&socket, addr).map_err(of_connecting)?;
+    // To the runtime only now: a socket that nobody has connected yet would look as if it had failed.
+    let stream = TcpStream::from_std(socket.into()).map_err(AttemptError::Socket)?;
+    if !answered {
+        finish(&stream).await.map_err(of_connecting)?;
+    }
+    Ok(stream)
+}
+
+/// Begins to connect; says whether the peer has accepted already, as one on this node does before the
+/// call is over.
+fn begin(socket: &Socket, addr: SocketAddr) -> io::Result<bool> {
+    match socket.connect(&addr.into()) {
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {
+            Ok(socket.peer_addr().is_ok())
+        }
+        connected => connected.map(|()| true),
+    }
+}
+
+/// Waits for what has been begun.
+async fn finish(stream: &TcpStream) -> io::Result<()> {
+    stream.writable().await?;
+    stream.take_error()?.map_or(Ok(()), Err)
 }
 
 /// That the node has used up its ports towards an address, perhaps for one caller alone, is not held
@@ -48,19 +80,18 @@ fn of_connecting(error: io::Error) -> AttemptError {
     }
 }
 
-fn prepare(
-    addr: SocketAddr,
-    keepalive: Option<Keepalive>,
-    marker: &dyn Mark,
-) -> io::Result<TcpSocket> {
-    let socket = match addr {
-        SocketAddr::V4(_) => TcpSocket::new_v4(),
-        SocketAddr::V6(_) => TcpSocket::new_v6(),
-    }?;
+fn prepare(addr: SocketAddr, wanted: Wanted, marker: &dyn Mark) -> io::Result<Socket> {
+    let stream = Type::STREAM.nonblocking().cloexec();
+    let socket = Socket::new_raw(Domain::for_address(addr), stream, Some(Protocol::TCP))?;
     marker.mark(socket.as_fd())?;
     // The client's own writes set the rhythm; Nagle's algorithm would add delay to it.
-    socket.set_nodelay(true)?;
-    SockRef::from(&socket).set_tcp_keepalive(&probes(keepalive))?;
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&probes(wanted.keepalive))?;
+    if wanted.speaks {
+        // The handshake is acknowledged by the first bytes, and what they are answered by with those
+        // that follow: packets that the kernel would send at once, and each of which wakes the peer.
+        socket.set_tcp_quickack(false)?;
+    }
     Ok(socket)
 }
 

@@ -34,7 +34,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::balance::Balance;
-use self::connect::AttemptError;
+use self::connect::{AttemptError, Wanted};
 use self::guard::Cleared;
 use self::names::Names;
 use self::order::order;
@@ -76,6 +76,8 @@ pub struct Ends<'a> {
     pub dst: OriginalDst,
     /// What it said in its first bytes.
     pub claim: &'a Claim,
+    /// It has said something: there are bytes to be passed on as soon as the connection is made.
+    pub speaks: bool,
 }
 
 /// A connection to where a permit leads.
@@ -159,7 +161,12 @@ impl Dialer {
         };
         let addresses = order(plan.candidates, &mut balance);
         let failed = |addr| blame(state.as_deref(), permit, addr, &all);
-        let (addr, mut stream) = self.connect(&addresses, &pool, failed).await?;
+        let wanted = Wanted {
+            keepalive: pool.keepalive,
+            // What the gateway itself says comes first, and at once.
+            speaks: ends.speaks || proxy_protocol.is_some() || tls.is_some(),
+        };
+        let (addr, mut stream) = self.connect(&addresses, &pool, wanted, failed).await?;
         lease.settle(addr);
         if let Some(version) = proxy_protocol {
             let after = self.connect_timeout(&pool);
@@ -193,6 +200,7 @@ impl Dialer {
         &self,
         addresses: &[Cleared],
         pool: &ConnectionPool,
+        wanted: Wanted,
         failed: impl Fn(SocketAddr),
     ) -> Result<(SocketAddr, TcpStream), DialError> {
         let pace = Pace {
@@ -200,7 +208,7 @@ impl Dialer {
             delay: self.settings.attempt_delay,
             spare: Arc::clone(&self.memory.spare),
         };
-        let attempt = |addr| connect::open(addr, pool.keepalive, Arc::clone(&self.marker));
+        let attempt = |addr| connect::open(addr, wanted, Arc::clone(&self.marker));
         race(addresses, &pace, attempt, failed)
             .await
             .map_err(|lost| match lost {

@@ -56,32 +56,36 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T, AttemptError>> + Send + 'static,
 {
-    let deadline = Instant::now() + pace.timeout;
+    let began = Instant::now();
+    let deadline = began + pace.timeout;
     let mut waiting = addresses.iter().map(|cleared| cleared.addr()).enumerate();
+    let due = |left: usize| match left {
+        0 => deadline,
+        _ => deadline.min(Instant::now() + pace.delay),
+    };
     let mut running = Running::default();
     let mut earliest = Earliest(None);
+    let (rank, addr) = waiting.next().ok_or(Lost::Nowhere)?;
+    // Nearly always the first accepts before another is due: only then it takes a task of its own.
+    let mut first = Box::pin(attempt(addr));
+    match timeout_at(due(waiting.len()), &mut first).await {
+        Ok(Ok(stream)) => return Ok((addr, stream)),
+        Ok(Err(error)) => earliest.meet(rank, addr, error, &failed),
+        Err(_elapsed) => running.begin(rank, addr, began, None, first),
+    }
     loop {
-        if let Some(slot) = running.slot(&pace.spare)
+        if Instant::now() < deadline
+            && let Some(slot) = running.slot(&pace.spare)
             && let Some((rank, addr)) = waiting.next()
         {
-            running.begin(rank, addr, slot, attempt(addr));
+            running.begin(rank, addr, Instant::now(), slot, attempt(addr));
         }
-        let due = match waiting.len() {
-            0 => deadline,
-            _ => deadline.min(Instant::now() + pace.delay),
-        };
-        match timeout_at(due, running.next()).await {
+        match timeout_at(due(waiting.len()), running.next()).await {
             Ok(Some(Ok((rank, addr, Ok(stream))))) => {
                 running.begun_before(rank).for_each(failed);
                 return Ok((addr, stream));
             }
-            Ok(Some(Ok((rank, addr, Err(error))))) => {
-                // What went wrong on this side says nothing of the address.
-                if let AttemptError::Connect(_) = error {
-                    failed(addr);
-                }
-                earliest.or(rank, addr, error);
-            }
+            Ok(Some(Ok((rank, addr, Err(error))))) => earliest.meet(rank, addr, error, &failed),
             // An attempt that panicked is one that failed, and the panic hook has told of it; one that
             // was given up is told of already.
             Ok(Some(Err(_))) => {}
@@ -92,9 +96,8 @@ where
             }
             Err(_elapsed) => {
                 if let Some((rank, addr)) = running.give_up(&pace.spare) {
-                    failed(addr);
                     let silence = io::ErrorKind::TimedOut.into();
-                    earliest.or(rank, addr, AttemptError::Connect(silence));
+                    earliest.meet(rank, addr, AttemptError::Connect(silence), &failed);
                 }
             }
         }
@@ -105,7 +108,18 @@ where
 struct Earliest(Option<(usize, SocketAddr, AttemptError)>);
 
 impl Earliest {
-    fn or(&mut self, rank: usize, addr: SocketAddr, error: AttemptError) {
+    /// Takes note of a failure, which `failed` is told of if it is the address's.
+    fn meet(
+        &mut self,
+        rank: usize,
+        addr: SocketAddr,
+        error: AttemptError,
+        failed: impl Fn(SocketAddr),
+    ) {
+        // What went wrong on this side says nothing of the address.
+        if let AttemptError::Connect(_) = error {
+            failed(addr);
+        }
         if self.0.as_ref().is_none_or(|(first, ..)| rank < *first) {
             self.0 = Some((rank, addr, error));
         }
@@ -148,6 +162,7 @@ impl<T: Send + 'static> Running<T> {
         &mut self,
         rank: usize,
         addr: SocketAddr,
+        at: Instant,
         slot: Slot,
         connecting: impl Future<Output = Result<T, AttemptError>> + Send + 'static,
     ) {
@@ -156,7 +171,6 @@ impl<T: Send + 'static> Running<T> {
             drop(slot);
             outcome
         });
-        let at = Instant::now();
         self.begun.push_back(Begun {
             rank,
             addr,

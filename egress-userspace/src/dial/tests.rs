@@ -72,6 +72,7 @@ fn ends() -> Ends<'static> {
         client: ClientAddr::new("127.0.0.1:40000".parse().expect("an address")),
         dst: OriginalDst::new("192.0.2.7:443".parse().expect("an address")),
         claim: &Claim::Opaque,
+        speaks: false,
     }
 }
 
