@@ -140,14 +140,17 @@ impl App {
             admin,
             log,
         };
-        app.serve_decisions(events);
+        app.look_after_connections(events);
         if let Some(pid) = before {
             hand_over(pid)?;
         }
         Ok(app)
     }
 
-    fn serve_decisions(&self, mut events: Events) {
+    /// Records those that the kernel side decided on, and ends those that are joined when all are cut.
+    fn look_after_connections(&self, mut events: Events) {
+        let gateway = Arc::clone(&self.gateway);
+        tokio::spawn(async move { gateway.cut_all().await });
         let gateway = Arc::clone(&self.gateway);
         tokio::spawn(async move {
             loop {

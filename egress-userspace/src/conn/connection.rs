@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
+use super::stop::Ending;
 use crate::dial::Ends;
 use crate::policy::{Facts, Permit, Policy, Verdict};
 use crate::relay::Counters;
@@ -64,7 +65,7 @@ pub struct Connection {
     known: Known,
     claim: Claim,
     /// What its client asked for last, if that is not what it asked for first.
-    latest: Mutex<Option<Claim>>,
+    latest: Mutex<Option<Box<Claim>>>,
     admitted: Admitted,
     since: Instant,
     counters: Counters,
@@ -90,6 +91,8 @@ enum Fate {
     Draining { until: Instant, by: Generation },
     /// It is forbidden.
     Closed { by: Generation },
+    /// The gateway ends.
+    Cut,
 }
 
 /// What is done with a connection that a new policy forbids.
@@ -180,14 +183,14 @@ impl Connection {
 
     /// Its client asks for this now; what follows may pass unread, as in a tunnel.
     pub(super) fn asks(&self, claim: &Claim) {
-        let latest = (*claim != self.claim).then(|| claim.clone());
+        let latest = (*claim != self.claim).then(|| Box::new(claim.clone()));
         *lock(&self.latest) = latest;
     }
 
     /// Whether a policy admits what it was made for, and what it is used for.
     pub(super) fn is_admitted_by(&self, policy: &Policy) -> bool {
         let latest = lock(&self.latest).clone();
-        let mut claims = iter::once(&self.claim).chain(&latest);
+        let mut claims = iter::once(&self.claim).chain(latest.as_deref());
         claims.all(|claim| {
             let verdict = policy.decide(&self.known.facts(claim));
             matches!(verdict, Verdict::Permit(_))
@@ -204,7 +207,7 @@ impl Connection {
         standing.judged_by = by;
         if admitted {
             // One whose end has been announced may have ended already.
-            if !matches!(standing.fate, Fate::Closed { .. }) {
+            if !matches!(standing.fate, Fate::Closed { .. } | Fate::Cut) {
                 standing.fate = Fate::Admitted;
                 self.changed.notify_one();
             }
@@ -226,19 +229,27 @@ impl Connection {
         Some(action)
     }
 
-    /// Waits until it has to end; gives the policy that ends it.
-    pub(super) async fn revoked(&self) -> Generation {
+    /// Has it end, as the gateway does.
+    pub(super) fn cut(&self) {
+        lock(&self.standing).fate = Fate::Cut;
+        self.changed.notify_one();
+    }
+
+    /// Waits until it has to end, though neither of its peers ends it.
+    pub(super) async fn told_to_end(&self) -> Ending {
         loop {
             // A change from here on is not missed: without a waiter it is kept for the next.
             let changed = self.changed.notified();
             match self.fate() {
                 Fate::Admitted | Fate::Kept => changed.await,
                 Fate::Draining { until, by } => {
-                    if timeout_at(until, changed).await.is_err() {
-                        return by;
+                    // On the heap: nearly no connection has to wait for it.
+                    if Box::pin(timeout_at(until, changed)).await.is_err() {
+                        return Ending::Revoked(by);
                     }
                 }
-                Fate::Closed { by } => return by,
+                Fate::Closed { by } => return Ending::Revoked(by),
+                Fate::Cut => return Ending::Cut,
             }
         }
     }
@@ -298,7 +309,7 @@ pub(super) mod tests {
         let begun = Instant::now();
         let closed = connection(1, OnRevoke::Close);
         assert_eq!(closed.judged(Generation(2), false), Some(Action::Close));
-        assert_eq!(closed.revoked().await, Generation(2));
+        assert_eq!(closed.told_to_end().await, Ending::Revoked(Generation(2)));
         assert_eq!(begun.elapsed(), Duration::ZERO);
 
         let drained = connection(2, OnRevoke::Drain(LONG));
@@ -306,7 +317,7 @@ pub(super) mod tests {
         // A second policy that forbids it gives it no more time.
         tokio::time::advance(LONG / 2).await;
         assert_eq!(drained.judged(Generation(3), false), None);
-        assert_eq!(drained.revoked().await, Generation(2));
+        assert_eq!(drained.told_to_end().await, Ending::Revoked(Generation(2)));
         assert_eq!(begun.elapsed(), LONG);
     }
 
@@ -315,16 +326,24 @@ pub(super) mod tests {
         let drained = connection(1, OnRevoke::Drain(LONG));
         drained.judged(Generation(2), false);
         assert!(
-            timeout_at(Instant::now() + LONG / 2, drained.revoked())
+            timeout_at(Instant::now() + LONG / 2, drained.told_to_end())
                 .await
                 .is_err()
         );
         drained.judged(Generation(3), true);
         assert!(
-            timeout_at(Instant::now() + 2 * LONG, drained.revoked())
+            timeout_at(Instant::now() + 2 * LONG, drained.told_to_end())
                 .await
                 .is_err()
         );
+    }
+
+    #[tokio::test]
+    async fn one_that_is_cut_is_not_admitted_again() {
+        let cut = connection(1, OnRevoke::Keep);
+        cut.cut();
+        cut.judged(Generation(2), true);
+        assert_eq!(cut.told_to_end().await, Ending::Cut);
     }
 
     #[tokio::test(start_paused = true)]
@@ -333,7 +352,7 @@ pub(super) mod tests {
         assert_eq!(kept.judged(Generation(2), false), Some(Action::Keep));
         assert_eq!(kept.judged(Generation(3), false), None);
         assert!(
-            timeout_at(Instant::now() + LONG, kept.revoked())
+            timeout_at(Instant::now() + LONG, kept.told_to_end())
                 .await
                 .is_err()
         );
@@ -346,16 +365,19 @@ pub(super) mod tests {
         assert_eq!(closed.judged(Generation(2), false), None);
         closed.judged(Generation(4), false);
         closed.judged(Generation(3), true);
-        assert_eq!(closed.revoked().await, Generation(4));
+        assert_eq!(closed.told_to_end().await, Ending::Revoked(Generation(4)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_that_waits_already_is_woken() {
         let closed = Arc::new(connection(1, OnRevoke::Close));
         let waiting = Arc::clone(&closed);
-        let waiting = tokio::spawn(async move { waiting.revoked().await });
+        let waiting = tokio::spawn(async move { waiting.told_to_end().await });
         tokio::task::yield_now().await;
         closed.judged(Generation(2), false);
-        assert_eq!(waiting.await.expect("it ends"), Generation(2));
+        assert_eq!(
+            waiting.await.expect("it ends"),
+            Ending::Revoked(Generation(2))
+        );
     }
 }

@@ -21,6 +21,7 @@ mod step;
 mod stop;
 mod words;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -50,7 +51,7 @@ use self::either::either;
 use self::limits::Room;
 use self::refuse::refuse;
 use self::requests::Judge;
-use self::stop::{Ending, Stop};
+use self::stop::Stop;
 
 /// What every connection needs.
 pub struct Gateway {
@@ -72,6 +73,9 @@ pub struct Gateway {
     pub accepted: AtomicU64,
 }
 
+/// A connection that is joined, until its end.
+type Joining = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// A connection that may be joined.
 struct Opened {
     known: Known,
@@ -82,7 +86,17 @@ struct Opened {
 
 impl Gateway {
     /// Serves one accepted connection until it ends.
+    ///
+    /// What goes before the relay is on the heap and let go of then: a connection that lasts holds only
+    /// what it lasts by.
     pub async fn serve(self: Arc<Self>, stream: TcpStream, peer: ClientAddr) {
+        if let Some(joined) = Box::pin(self.begin(stream, peer)).await {
+            joined.await;
+        }
+    }
+
+    /// From the accepted socket to two that are joined; `None`: the connection is over, and recorded.
+    async fn begin(self: Arc<Self>, stream: TcpStream, peer: ClientAddr) -> Option<Joining> {
         let mut record = self.account.open(self.next_id(), peer);
         let mut client = Downstream::new(stream);
         // Held to the end of a refusal too: a client that does not take its answer is a connection.
@@ -93,16 +107,17 @@ impl Gateway {
             () = self.cut.cancelled() => Err(Stop::Cut),
         };
         match opened {
-            Ok(opened) => self.join(client, opened, record).await,
+            Ok(opened) => return Some(self.join(client, room, opened, record)),
             Err(Stop::Answered) => record.finish(&Outcome::Answered),
             Err(stop) => {
                 record.finish(&stop.outcome());
                 match stop.words() {
-                    Some(words) => refuse(client, words).await,
+                    Some(words) => Box::pin(refuse(client, words)).await,
                     None => client.reset(),
                 }
             }
         }
+        None
     }
 
     /// From the accepted socket to the connected one.
@@ -132,7 +147,9 @@ impl Gateway {
         };
         let live = self.live.load_full();
         let (permit, upstream) = match live.policy.sniff_plan(&known.facts(&Claim::Opaque)) {
-            SniffPlan::Either => either(&live, &self.limits, &known, client, record).await?,
+            SniffPlan::Either => {
+                Box::pin(either(&live, &self.limits, &known, client, record)).await?
+            }
             plan => step::by_name(&live, plan, &self.limits, &known, client, record).await?,
         };
         Ok(Opened {
@@ -144,27 +161,21 @@ impl Gateway {
     }
 
     /// From two connected sockets to the record.
-    async fn join(&self, client: Downstream, opened: Opened, mut record: Record) {
+    fn join(
+        self: Arc<Self>,
+        client: Downstream,
+        room: Room,
+        opened: Opened,
+        mut record: Record,
+    ) -> Joining {
         let Opened {
             known,
             admitted,
             upstream,
             options,
         } = opened;
-        let Downstream {
-            stream,
-            claim,
-            sent,
-        } = client;
-        // Room among the service's connections is held for as long as bytes may move.
-        let Upstream {
-            stream: upstream,
-            lease,
-            ..
-        } = upstream;
-        let connection = Connection::new(record.id(), known, claim, admitted);
+        let connection = Connection::new(record.id(), known, client.claim, admitted);
         let connection = Arc::new(connection);
-        let listed = self.enlist(&connection);
         record.counted_by({
             let connection = Arc::clone(&connection);
             move || Traffic {
@@ -172,32 +183,29 @@ impl Gateway {
                 from_upstream: connection.counters().received(),
             }
         });
-        // Before its first byte goes out: a policy that came while it was dialled may forbid it.
-        let mut ending = self.told_to_end(&connection).now_or_never();
-        let judge = Judge::new(&self.live, &connection);
-        let ended = if ending.is_some() {
-            Ended::Closed(stop::reset([&stream, &upstream]))
-        } else {
-            let told = async { ending = Some(self.told_to_end(&connection).await) };
-            let joined = Joined {
-                client: stream,
-                first: sent,
-                upstream,
-            };
-            judge.join(joined, &options, told).await
+        let joined = Joined {
+            client: client.stream,
+            first: client.sent,
+            upstream: upstream.stream,
         };
-        // No byte moves any more, but for what the client is told.
-        drop((listed, lease));
-        judge.finish(ended, ending, record).await;
-    }
-
-    /// Waits until a connection has to end, though neither of its peers ends it.
-    async fn told_to_end(&self, connection: &Connection) -> Ending {
-        tokio::select! {
-            biased;
-            () = self.cut.cancelled() => Ending::Cut,
-            by = connection.revoked() => Ending::Revoked(by),
-        }
+        // Room among the service's connections is held for as long as bytes may move.
+        let lease = upstream.lease;
+        Box::pin(async move {
+            let listed = self.enlist(&connection);
+            // Before its first byte goes out: a policy that came while it was dialled may forbid it.
+            let mut ending = connection.told_to_end().now_or_never();
+            let judge = Judge::new(&self.live, &connection);
+            let ended = if ending.is_some() {
+                Ended::Closed(stop::reset([&joined.client, &joined.upstream]))
+            } else {
+                let told = async { ending = Some(connection.told_to_end().await) };
+                judge.join(joined, &options, told).await
+            };
+            // No byte moves any more, but for what the client is told.
+            drop((listed, lease));
+            judge.finish(ended, ending, record).await;
+            drop(room);
+        })
     }
 
     /// Resets a connection that comes when no more are taken.

@@ -29,9 +29,21 @@ impl Gateway {
         }
     }
 
+    /// Has every connection end when all are cut.
+    pub async fn cut_all(&self) {
+        self.cut.cancelled().await;
+        for connection in self.connections.all() {
+            connection.cut();
+        }
+    }
+
     /// Takes a connection among the live ones, until what is given is dropped.
     pub(super) fn enlist(&self, connection: &Arc<Connection>) -> Listed<'_> {
         let listed = self.connections.insert(connection);
+        // Who cuts all of them does so first and looks at the list afterwards.
+        if self.cut.is_cancelled() {
+            connection.cut();
+        }
         let live = self.live.load();
         if live.policy.generation() != connection.generation() {
             self.judge(connection, &live.policy);

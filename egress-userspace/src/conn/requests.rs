@@ -147,7 +147,7 @@ impl<'a> Judge<'a> {
                 }
                 record.finish(&Outcome::Denied(self.denial(reason)));
                 if let Some((client, telling)) = told {
-                    tell(client, telling, reason.into()).await;
+                    Box::pin(tell(client, telling, reason.into())).await;
                 }
             }
         }

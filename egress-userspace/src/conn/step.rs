@@ -41,9 +41,7 @@ pub(super) async fn answer(
     record: &mut Record,
 ) -> Stop {
     record.permitted(Admission::default());
-    forwarder
-        .serve(&mut client.stream, peer, server, caller)
-        .await;
+    Box::pin(forwarder.serve(&mut client.stream, peer, server, caller)).await;
     Stop::Answered
 }
 
@@ -115,7 +113,7 @@ pub(super) async fn connected(
         Err(error) if let Some(reason) = error.denial() => {
             debug!(%error, "refused");
             let permit = permitted(permit.refuse(reason, ends.dst), record)?;
-            let dialled = dialer.dial(&permit, ends).await;
+            let dialled = Box::pin(dialer.dial(&permit, ends)).await;
             (permit, dialled)
         }
         dialled => (permit, dialled),

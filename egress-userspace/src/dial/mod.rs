@@ -170,7 +170,7 @@ impl Dialer {
         lease.settle(addr);
         if let Some(version) = proxy_protocol {
             let after = self.connect_timeout(&pool);
-            introduce(version, ends, &mut stream, addr, after).await?;
+            Box::pin(introduce(version, ends, &mut stream, addr, after)).await?;
         }
         if let Some(tls) = tls {
             let wanted = tls::Wanted {
@@ -182,7 +182,7 @@ impl Dialer {
             let after = self.connect_timeout(&pool);
             let given_up = CancellationToken::new();
             let securing = tls::originate(&self.contexts, &wanted, stream, given_up.clone());
-            stream = secured(securing, addr, after).await?;
+            stream = Box::pin(secured(securing, addr, after)).await?;
             lease.bridged(given_up.drop_guard());
         }
         Ok(Upstream {
