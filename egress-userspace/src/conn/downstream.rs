@@ -1,8 +1,13 @@
 //! The client's end of a connection.
 
+use std::os::fd::AsRawFd;
+
 use bytes::Bytes;
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, recv};
 use tokio::net::TcpStream;
 
+use crate::sniff::FIRST_READ;
 use crate::types::Claim;
 
 /// The client's socket, with what was read from it.
@@ -26,9 +31,57 @@ impl Downstream {
         }
     }
 
+    /// Reads what has arrived already, at most `most` bytes: where a client speaks first that is mostly
+    /// all that is wanted of it, and nobody has to be waited for or woken. An end of stream is met again
+    /// by who reads next; an error is told of once.
+    pub(super) fn at_hand(&self, most: usize) -> nix::Result<Vec<u8>> {
+        let mut bytes = vec![0; most.min(FIRST_READ)];
+        let read = match recv(self.stream.as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT) {
+            Err(Errno::EAGAIN) => 0,
+            read => read?,
+        };
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+
     /// Closes so that the client cannot take it for the end of an answer.
     pub(super) fn reset(self) {
         // It fails on no TCP socket; if it did, the client would see an end instead.
         let _ = self.stream.set_zero_linger();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn pair() -> (TcpStream, Downstream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let address = listener.local_addr().expect("its address");
+        let client = TcpStream::connect(address).await.expect("a client");
+        let (accepted, _) = listener.accept().await.expect("accepted");
+        (client, Downstream::new(accepted))
+    }
+
+    #[tokio::test]
+    async fn what_has_arrived_is_read_and_nothing_is_waited_for() {
+        let (mut client, downstream) = pair().await;
+        assert_eq!(downstream.at_hand(100), Ok(vec![]));
+        client.write_all(b"hello").await.expect("it speaks");
+        downstream.stream.readable().await.expect("bytes");
+        assert_eq!(downstream.at_hand(4), Ok(b"hell".to_vec()));
+        assert_eq!(downstream.at_hand(100), Ok(b"o".to_vec()));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_has_reset_is_told_of() {
+        let (client, downstream) = pair().await;
+        client.set_zero_linger().expect("a TCP socket");
+        drop(client);
+        downstream.stream.readable().await.expect("its end");
+        assert_eq!(downstream.at_hand(100), Err(Errno::ECONNRESET));
     }
 }

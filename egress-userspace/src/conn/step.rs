@@ -74,7 +74,10 @@ pub(super) async fn sniff(
     };
     let memory = limits.sniff_memory(bounds.max_buffered())?;
     let begun = Instant::now();
-    let sniffed = sniff::sniff(&mut client.stream, &bounds)
+    let read = client
+        .at_hand(bounds.max_buffered())
+        .map_err(|_| Stop::ClientGone)?;
+    let sniffed = sniff::sniff_on(read, &mut client.stream, &bounds)
         .await
         .map_err(|_| Stop::ClientGone)?;
     client.claim = match (plan, sniffed.ended, sniffed.claim) {

@@ -13,7 +13,7 @@ use crate::types::{Claim, DenyReason};
 
 /// Room for the first read: a post-quantum `ClientHello`, the largest usual first message, has
 /// just under 2 KiB. A connection that is silent holds this much.
-const FIRST_READ: usize = 2 * 1024;
+pub(crate) const FIRST_READ: usize = 2 * 1024;
 
 /// How long an HTTP/2 client that has sent its preface may be silent before the gateway takes it to
 /// be waiting for the server's `SETTINGS`. Longer than the pause between two writes of one client on
@@ -66,10 +66,22 @@ pub async fn sniff<S>(stream: &mut S, limits: &Limits) -> io::Result<Sniffed>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    sniff_on(Vec::new(), stream, limits).await
+}
+
+/// The same, where these bytes have been read already: at most [`Limits::max_buffered`].
+pub(crate) async fn sniff_on<S>(
+    read: Vec<u8>,
+    stream: &mut S,
+    limits: &Limits,
+) -> io::Result<Sniffed>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut first = FirstBytes {
         stream,
         limits,
-        buffer: Vec::new(),
+        buffer: read,
         greeted: false,
     };
     let (claim, ended) = match timeout(limits.deadline, first.claim()).await {

@@ -1,10 +1,12 @@
 //! What the numbers were measured on.
 
+use std::fmt;
 use std::fs;
 use std::num::NonZero;
 use std::thread::available_parallelism;
 
 use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
 
 /// What of a machine matters to the numbers, as far as it can be known.
 #[derive(Debug)]
@@ -26,5 +28,29 @@ impl Machine {
             cores: available_parallelism().map_or(1, NonZero::get),
             load: load.split(' ').next().unwrap_or_default().into(),
         })
+    }
+
+    /// For programs.
+    pub(super) fn json(&self) -> Value {
+        let Self {
+            kernel,
+            cores,
+            load,
+        } = self;
+        json!({ "kernel": kernel, "cores": cores, "load_before": load })
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            kernel,
+            cores,
+            load,
+        } = self;
+        write!(
+            f,
+            "Linux {kernel}, {cores} cores, load average {load} before"
+        )
     }
 }

@@ -6,6 +6,8 @@ mod hooks;
 mod machine;
 mod policy;
 mod programs;
+mod relay;
+mod release;
 mod reload;
 mod report;
 mod rows;
@@ -29,6 +31,8 @@ enum What {
     Policy(policy::Args),
     /// Reloads of a registry of a million hosts, and connections meanwhile
     Reload,
+    /// The relay engines alone, side by side: the project's own, tokio-splice, and tokio's copies
+    Relay(relay::Args),
     /// The load, in the place where the measurement put it
     #[command(hide = true)]
     Client(client::Args),
@@ -42,6 +46,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         What::Hooks => hooks::main(),
         What::Policy(args) => policy::main(args),
         What::Reload => reload::main(),
+        What::Relay(args) => relay::main(args),
         What::Client(args) => client::main(args),
         What::Greeted(args) => greeted::main(args),
     }

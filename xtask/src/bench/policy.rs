@@ -4,13 +4,16 @@
 //! while it compiles a registry is that registry's policy and nothing else.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use egress_tests::command;
 use serde_json::{Value, json};
 
 use super::machine::Machine;
-use crate::workspace::{cargo, say, target};
+use super::release;
+use crate::workspace::{say, target};
 
 /// What registries are measured: how services are found, how many there are, and hosts for each.
 const ROWS: &[(&str, usize, usize)] = &[
@@ -32,40 +35,31 @@ pub(super) struct Args {
 
 pub(super) fn main(args: &Args) -> Result<()> {
     say("building the measurement");
-    let mut build = cargo();
-    build.args(["build", "--quiet", "--locked", "--release"]);
-    build.args(["--package", "egress-userspace", "--example", "policy"]);
-    command::run(build.arg("--target-dir").arg(target("")))?;
+    let binary = release::example("policy")?;
     let machine = Machine::now()?;
     let mut rows = Vec::new();
     for (kind, services, hosts) in ROWS {
         say(&format!(
             "{services} services, found by {kind}, {hosts} of them each"
         ));
-        rows.push(measure(kind, *services, *hosts)?);
+        rows.push(measure(&binary, kind, *services, *hosts)?);
     }
-    let Machine {
-        kernel,
-        cores,
-        load,
-    } = &machine;
-    let machine = json!({ "kernel": kernel, "cores": cores, "load_before": load });
-    let report = format!("{:#}\n", json!({ "machine": machine, "rows": rows }));
+    let report = format!("{:#}\n", json!({ "machine": machine.json(), "rows": rows }));
     let file = target("bench/policy.json");
     fs::create_dir_all(target("bench")).context("cannot make target/bench")?;
     fs::write(&file, &report).with_context(|| format!("cannot write {}", file.display()))?;
     if args.json {
         print!("{report}");
     } else {
-        println!("Measured on Linux {kernel}, {cores} cores, load average {load} before.\n");
+        println!("Measured on {machine}.\n");
         print!("{}", table(&rows));
     }
     say(&format!("wrote {}", file.display()));
     Ok(())
 }
 
-fn measure(kind: &str, services: usize, hosts: usize) -> Result<Value> {
-    let mut row = std::process::Command::new(target("release/examples/policy"));
+fn measure(binary: &Path, kind: &str, services: usize, hosts: usize) -> Result<Value> {
+    let mut row = Command::new(binary);
     row.args([kind, &services.to_string(), &hosts.to_string()]);
     let said = command::stdout(&mut row)?;
     serde_json::from_str(&said).with_context(|| format!("not a row: {said}"))

@@ -39,22 +39,16 @@ impl Measured {
 
     /// On by off, within each round.
     fn ratio(&self) -> Summary {
-        let ratios: Vec<_> = self
-            .on
-            .iter()
-            .zip(&self.off)
-            .map(|(on, off)| on / off)
-            .collect();
-        Summary::of(&ratios)
+        Summary::of_ratios(&self.on, &self.off)
     }
 
     fn json(&self) -> Value {
         json!({
             "name": self.row.name,
             "load": self.row.load.argument(),
-            "off_ns": rounds(&self.off),
-            "on_ns": rounds(&self.on),
-            "ratio": summary(self.ratio()),
+            "off_ns": Summary::with_rounds(&self.off),
+            "on_ns": Summary::with_rounds(&self.on),
+            "ratio": self.ratio().json(),
         })
     }
 }
@@ -71,16 +65,8 @@ pub(super) struct Report {
 impl Report {
     /// Tables in Markdown, as the documentation has them.
     pub(super) fn table(&self) -> String {
-        let Machine {
-            kernel,
-            cores,
-            load,
-        } = &self.machine;
         let mut lines = vec![
-            format!(
-                "Measured on Linux {kernel}, {cores} cores, load average {load} before: {} rounds.",
-                self.rounds
-            ),
+            format!("Measured on {}: {} rounds.", self.machine, self.rounds),
             String::new(),
             "| one of | off | on | on ÷ off, median (min–max) |".into(),
             "|---|--:|--:|--:|".into(),
@@ -100,11 +86,6 @@ impl Report {
 
     /// The same with every number there is.
     pub(super) fn json(&self) -> String {
-        let Machine {
-            kernel,
-            cores,
-            load,
-        } = &self.machine;
         let rows: Vec<_> = self.rows.iter().map(Measured::json).collect();
         let programs: BTreeMap<_, _> = self
             .runs
@@ -114,7 +95,7 @@ impl Report {
                 (name, json!({ "calls": calls, "run_time_ns": nanoseconds }))
             })
             .collect();
-        let machine = json!({ "kernel": kernel, "cores": cores, "load_before": load });
+        let machine = self.machine.json();
         let report = json!({ "machine": machine, "rows": rows, "programs": programs });
         format!("{report:#}\n")
     }
@@ -135,14 +116,6 @@ fn line(measured: &Measured) -> String {
         time(&measured.off),
         time(&measured.on),
     )
-}
-
-fn rounds(each: &[f64]) -> Value {
-    json!({ "summary": summary(Summary::of(each)), "rounds": each })
-}
-
-fn summary(Summary { median, min, max }: Summary) -> Value {
-    json!({ "median": median, "min": min, "max": max })
 }
 
 #[expect(

@@ -1,5 +1,7 @@
 //! Many measurements in a few numbers.
 
+use serde_json::{Value, json};
+
 /// The middle of several measurements, and how far they spread.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Summary {
@@ -15,6 +17,23 @@ impl Summary {
             min: values.iter().copied().fold(f64::INFINITY, f64::min),
             max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         }
+    }
+
+    /// Of what each round's value is of the other one's in the same round.
+    pub(super) fn of_ratios(values: &[f64], others: &[f64]) -> Self {
+        let ratios: Vec<_> = values.iter().zip(others).map(|(a, b)| a / b).collect();
+        Self::of(&ratios)
+    }
+
+    /// For programs.
+    pub(super) fn json(self) -> Value {
+        let Self { median, min, max } = self;
+        json!({ "median": median, "min": min, "max": max })
+    }
+
+    /// The same, and what each round gave.
+    pub(super) fn with_rounds(values: &[f64]) -> Value {
+        json!({ "summary": Self::of(values).json(), "rounds": values })
     }
 }
 
