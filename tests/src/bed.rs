@@ -73,6 +73,16 @@ impl Testbed {
         self.on_node(self.cgroups.outside())
     }
 
+    /// A client on the node in a cgroup that no gateway's programs are attached to.
+    pub fn elsewhere(&self) -> Client {
+        self.on_node(self.cgroups.elsewhere())
+    }
+
+    /// Programs in the place of the gateway, for what is compared with it.
+    pub fn in_place_of_gateway(&self) -> Client {
+        self.on_node(self.cgroups.gateway())
+    }
+
     /// A client in a governed cgroup of its own, below the one of [`Testbed::governed`].
     pub fn governed_in(&self, name: &str) -> Result<Client> {
         let cgroup = self.cgroups.governed().join(name);

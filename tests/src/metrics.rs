@@ -5,7 +5,8 @@
 pub struct Metrics(String);
 
 impl Metrics {
-    pub(crate) fn new(page: String) -> Self {
+    /// What the gateway answered.
+    pub fn new(page: String) -> Self {
         Self(page)
     }
 

@@ -19,6 +19,7 @@ Examples:
   cargo xtask test                 every test; installs what is missing
   cargo xtask test -- policy::     only the tests whose name has `policy::`
   cargo xtask test --unit          without root: all but the end-to-end tests
+  cargo xtask bench                the data path beside HAProxy, nginx, sniproxy and Envoy
   cargo xtask bench hooks          what the kernel programs cost, on and off in one run
   cargo xtask build-ebpf           only the kernel programs
   cargo xtask tidy                 the rules that no compiler checks

@@ -4,20 +4,22 @@
 //! line that finds the queue full is dropped and counted.
 
 mod line;
+mod queue;
 mod time;
 mod writer;
 
+use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use prometheus_client::metrics::counter::Counter;
-use tokio::sync::mpsc;
 
 pub(super) use line::{DNS, Line};
+use queue::Queue;
 pub(crate) use time::Timestamp;
-use writer::Item;
 pub use writer::{LogWriter, Unflushed};
 
 use super::Metrics;
@@ -37,8 +39,13 @@ pub enum LogDestination {
 /// The way into the access log. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct AccessLog {
-    queue: mpsc::Sender<Item>,
+    queue: Arc<Queue>,
     dropped: Counter,
+}
+
+thread_local! {
+    /// Where a line is put together, so that none needs memory of its own.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 impl AccessLog {
@@ -61,16 +68,17 @@ impl AccessLog {
         queue: usize,
         dropped: Counter,
     ) -> io::Result<(Self, LogWriter)> {
-        let (queue, items) = mpsc::channel(queue.max(1));
-        let writer = LogWriter::start(queue.clone(), items, sink, dropped.clone())?;
+        let queue = Arc::new(Queue::new(queue.max(1)));
+        let writer = LogWriter::start(Arc::clone(&queue), sink, dropped.clone())?;
         Ok((Self { queue, dropped }, writer))
     }
 
     /// Queues a line.
     pub(super) fn write(&self, line: &Line<'_>) {
-        let queued = line
-            .encode()
-            .is_some_and(|line| self.queue.try_send(Item::Line(line)).is_ok());
+        let queued = SCRATCH.with_borrow_mut(|scratch| {
+            scratch.clear();
+            line.encode(scratch) && self.queue.push(scratch)
+        });
         if !queued {
             self.dropped.inc();
         }

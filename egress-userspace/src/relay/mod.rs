@@ -12,6 +12,7 @@ mod direction;
 mod end;
 mod gear;
 mod joint;
+mod ledger;
 mod pair;
 mod pipe;
 mod pool;

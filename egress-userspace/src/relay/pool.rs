@@ -1,24 +1,26 @@
-//! The pipes: who has one, and where they wait. Each thread keeps a few, so that none is shared.
+//! The pipes: who has one, and where they wait. Each thread keeps a few, so that none is shared: to
+//! take one and to put it back touches only the counts of the [`Ledger`].
 
 use std::cell::RefCell;
 use std::io;
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::debug;
 
+use super::ledger::{InUse, Ledger, Shelf};
 use super::pipe::{CAPACITY, Pipe};
 
 /// Pipes that a thread keeps. A direction holds one only while bytes are in it, so a thread needs
 /// more than one only while destinations block; this many spare it opening new ones then.
 const KEPT: usize = 16;
 
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
-static POOLED: AtomicUsize = AtomicUsize::new(0);
+static LEDGER: Ledger = Ledger::new();
 static FALLBACKS: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
-    static POOL: RefCell<Pool> = const { RefCell::new(Pool(Vec::new())) };
+    /// The pipes that wait on this thread, all empty.
+    static SHELF: RefCell<Shelf<'static, Pipe>> = const { RefCell::new(Shelf::new(&LEDGER)) };
 }
 
 /// The state of the splice engine, over the whole process.
@@ -35,8 +37,8 @@ pub struct Stats {
 /// Reads the state of the splice engine.
 pub fn stats() -> Stats {
     Stats {
-        pipes_in_use: IN_USE.load(Ordering::Relaxed),
-        pipes_pooled: POOLED.load(Ordering::Relaxed),
+        pipes_in_use: LEDGER.in_use(),
+        pipes_pooled: LEDGER.shelved(),
         fallbacks: FALLBACKS.load(Ordering::Relaxed),
     }
 }
@@ -49,14 +51,14 @@ pub(super) fn count_fallback() {
 pub(super) struct Lease {
     pipe: Pipe,
     held: usize,
-    _in_use: InUse,
+    _in_use: InUse<'static>,
 }
 
 impl Lease {
     /// Takes a pipe, if fewer than `limit` are in use and the kernel gives one.
     pub(super) fn take(limit: usize) -> Option<Self> {
-        let in_use = InUse::enter(limit)?;
-        let pipe = match POOL.with_borrow_mut(Pool::pop) {
+        let in_use = LEDGER.enter(limit)?;
+        let pipe = match SHELF.with_borrow_mut(Shelf::pop) {
             Some(pipe) => pipe,
             None => Pipe::open(CAPACITY)
                 .inspect_err(|error| debug!(%error, "no pipe to be had: copying"))
@@ -94,54 +96,13 @@ impl Lease {
     /// Lets the next one have the pipe. One that still holds bytes is closed.
     pub(super) fn put_back(self) {
         if self.held == 0 {
-            POOL.with_borrow_mut(|pool| pool.push(self.pipe));
+            SHELF.with_borrow_mut(|shelf| shelf.push(self.pipe, KEPT));
         }
-    }
-}
-
-/// One pipe in use.
-struct InUse;
-
-impl InUse {
-    fn enter(limit: usize) -> Option<Self> {
-        let before = IN_USE.fetch_add(1, Ordering::Relaxed);
-        let entered = Self;
-        (before < limit).then_some(entered)
-    }
-}
-
-impl Drop for InUse {
-    fn drop(&mut self) {
-        IN_USE.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The pipes that wait on this thread, all empty.
-struct Pool(Vec<Pipe>);
-
-impl Pool {
-    fn pop(&mut self) -> Option<Pipe> {
-        self.0.pop().inspect(|_| {
-            POOLED.fetch_sub(1, Ordering::Relaxed);
-        })
-    }
-
-    fn push(&mut self, pipe: Pipe) {
-        if self.0.len() < KEPT {
-            self.0.push(pipe);
-            POOLED.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Drop for Pool {
-    fn drop(&mut self) {
-        POOLED.fetch_sub(self.0.len(), Ordering::Relaxed);
     }
 }
 
 /// Pipes that wait on this thread: what tests can tell apart from what their neighbours do.
 #[cfg(test)]
 pub(super) fn pooled_here() -> usize {
-    POOL.with_borrow(|pool| pool.0.len())
+    SHELF.with_borrow(Shelf::len)
 }

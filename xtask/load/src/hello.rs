@@ -40,13 +40,16 @@ const WISHES: [Wish; 6] = [
 ];
 
 /// Where to connect, and how many hosts there are to name.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Target {
     /// The relay, or the server itself
     address: SocketAddr,
     /// How many different hosts the clients name: host-0.bench.example.com and so on
     #[arg(long, default_value_t = 1000)]
     names: u32,
+    /// What the hosts' names end with: another domain's are refused by a relay that looks at them
+    #[arg(long, default_value = "bench.example.com")]
+    domain: String,
 }
 
 impl Target {
@@ -55,7 +58,7 @@ impl Target {
         let mut stream = TcpStream::connect(self.address)
             .with_context(|| format!("cannot connect to {}", self.address))?;
         stream.set_nodelay(true)?;
-        let name = format!("host-{}.bench.example.com", fastrand::u32(..self.names));
+        let name = format!("host-{}.{}", fastrand::u32(..self.names), self.domain);
         stream
             .write_all(&hello(&name, wish))
             .context("cannot say hello")?;

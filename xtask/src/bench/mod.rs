@@ -4,6 +4,7 @@ mod client;
 mod greeted;
 mod hooks;
 mod machine;
+mod path;
 mod policy;
 mod programs;
 mod relay;
@@ -16,11 +17,14 @@ mod summary;
 use anyhow::Result;
 use clap::Subcommand;
 
-/// What to measure.
+/// What to measure; without a word, the data path beside its peers.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    what: What,
+    what: Option<What>,
+    #[command(flatten)]
+    path: path::Options,
 }
 
 #[derive(Debug, Subcommand)]
@@ -31,6 +35,10 @@ enum What {
     Policy(policy::Args),
     /// Reloads of a registry of a million hosts, and connections meanwhile
     Reload,
+    /// What the gateway holds after minutes of every load, and whether that grows
+    Soak(path::soak::Args),
+    /// The system calls for one connection, by name
+    Syscalls(path::syscalls::Args),
     /// The relay engines alone, side by side: the project's own, tokio-splice, and tokio's copies
     Relay(relay::Args),
     /// The load, in the place where the measurement put it
@@ -42,10 +50,15 @@ enum What {
 }
 
 pub(crate) fn main(args: &Args) -> Result<()> {
-    match &args.what {
+    let Some(what) = &args.what else {
+        return path::main(&args.path);
+    };
+    match what {
         What::Hooks => hooks::main(),
         What::Policy(args) => policy::main(args),
         What::Reload => reload::main(),
+        What::Soak(args) => path::soak::main(args),
+        What::Syscalls(args) => path::syscalls::main(args),
         What::Relay(args) => relay::main(args),
         What::Client(args) => client::main(args),
         What::Greeted(args) => greeted::main(args),

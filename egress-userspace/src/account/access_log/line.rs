@@ -87,11 +87,12 @@ pub(in crate::account) struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// The line's bytes with the newline; `None` if it has no JSON form, which none of its types allows.
-    pub(super) fn encode(&self) -> Option<Vec<u8>> {
-        let mut line = serde_json::to_vec(self).ok()?;
-        line.push(b'\n');
-        Some(line)
+    /// Adds the line's bytes with the newline; false if it has no JSON form, which none of its types
+    /// allows.
+    pub(super) fn encode(&self, into: &mut Vec<u8>) -> bool {
+        let encoded = serde_json::to_writer(&mut *into, self).is_ok();
+        into.push(b'\n');
+        encoded
     }
 }
 

@@ -4,7 +4,9 @@ mod bounds;
 mod bytes;
 mod deaf;
 mod ends;
+mod own_process;
 mod resets;
+mod schedules;
 
 use std::sync::Arc;
 
