@@ -203,7 +203,10 @@ impl Gateway {
             };
             // No byte moves any more, but for what the client is told.
             drop((listed, lease));
-            judge.finish(ended, ending, record).await;
+            let untold = judge.finish(ended, ending, record);
+            if let Some(untold) = untold {
+                Box::pin(untold.tell()).await;
+            }
             drop(room);
         })
     }

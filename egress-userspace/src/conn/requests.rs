@@ -4,6 +4,8 @@ use std::future::Future;
 use std::sync::OnceLock;
 
 use arc_swap::ArcSwap;
+use futures_util::FutureExt as _;
+use futures_util::future::Either;
 use tokio::net::TcpStream;
 
 use crate::account::{Outcome, Record};
@@ -46,12 +48,14 @@ impl<'a> Judge<'a> {
     }
 
     /// Joins client and upstream; request by request, if the permit says so.
-    pub(super) async fn join(
-        &self,
+    ///
+    /// What is read request by request is on the heap: a relay, which most are, has no room for it.
+    pub(super) fn join<'f>(
+        &'f self,
         joined: Joined,
-        options: &Options,
-        cancel: impl Future<Output = ()>,
-    ) -> Ended {
+        options: &'f Options,
+        cancel: impl Future<Output = ()> + Send + 'f,
+    ) -> impl Future<Output = Ended> + Send + 'f {
         let counters = self.connection.counters();
         let Some(version) = self.version() else {
             let Joined {
@@ -59,15 +63,17 @@ impl<'a> Judge<'a> {
                 first,
                 upstream,
             } = joined;
-            let ended = relay(client, upstream, first, options, counters, cancel).await;
-            return Ended::Closed(ended.by);
+            let relay = relay(client, upstream, first, options, counters, cancel);
+            return Either::Left(relay.map(|ended| Ended::Closed(ended.by)));
         };
-        let settings = Settings {
-            head: self.live.load().sniff.named,
-            port: self.connection.dst().port(),
-        };
-        let asks = |claim: &Claim| self.judge(claim);
-        http::serve(version, joined, asks, &settings, options, counters, cancel).await
+        Either::Right(Box::pin(async move {
+            let settings = Settings {
+                head: self.live.load().sniff.named,
+                port: self.connection.dst().port(),
+            };
+            let asks = |claim: &Claim| self.judge(claim);
+            http::serve(version, joined, asks, &settings, options, counters, cancel).await
+        }))
     }
 
     /// What to read requests as; `None`: they are not read.
@@ -128,8 +134,13 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// From the end of the connection to its record, and to what its client is told.
-    pub(super) async fn finish(self, ended: Ended, ending: Option<Ending>, mut record: Record) {
+    /// From the end of the connection to its record; gives who is still to be told of a refusal.
+    pub(super) fn finish(
+        &self,
+        ended: Ended,
+        ending: Option<Ending>,
+        mut record: Record,
+    ) -> Option<Untold> {
         if let Some(reason) = self.would_deny.get() {
             record.would_refuse_later(*reason);
         }
@@ -146,11 +157,40 @@ impl<'a> Judge<'a> {
                     record.judged_by(denied.by);
                 }
                 record.finish(&Outcome::Denied(self.denial(reason)));
-                if let Some((client, telling)) = told {
-                    Box::pin(tell(client, telling, reason.into())).await;
-                }
+                return told.map(|(client, telling)| Untold {
+                    client,
+                    telling,
+                    reason,
+                });
             }
         }
+        None
+    }
+}
+
+/// A client whose request was refused, and that has to hear of it.
+pub(super) struct Untold {
+    client: TcpStream,
+    telling: Telling,
+    reason: DenyReason,
+}
+
+impl Untold {
+    /// Tells it, and closes its connection.
+    pub(super) async fn tell(self) {
+        let words = Words::from(self.reason);
+        let claim = match self.telling {
+            Telling::Response => Claim::Http1 { host: None },
+            Telling::Alert => Claim::Tls(Tls::default()),
+            Telling::GoAway(last_stream) => {
+                return say(self.client, &http::go_away(last_stream, &body(words))).await;
+            }
+        };
+        let downstream = Downstream {
+            claim,
+            ..Downstream::new(self.client)
+        };
+        refuse(downstream, words).await;
     }
 }
 
@@ -162,19 +202,4 @@ fn elsewhere(claim: &Claim) -> DenyReason {
             DenyReason::Misdirected
         }
     }
-}
-
-async fn tell(client: TcpStream, telling: Telling, words: Words) {
-    let claim = match telling {
-        Telling::Response => Claim::Http1 { host: None },
-        Telling::Alert => Claim::Tls(Tls::default()),
-        Telling::GoAway(last_stream) => {
-            return say(client, &http::go_away(last_stream, &body(words))).await;
-        }
-    };
-    let downstream = Downstream {
-        claim,
-        ..Downstream::new(client)
-    };
-    refuse(downstream, words).await;
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 /// The time of the last byte in either direction. Noting it is one store: no timer is touched.
 pub(super) struct Activity {
@@ -26,17 +26,14 @@ impl Activity {
         self.last.store(micros, Ordering::Relaxed);
     }
 
-    /// Waits until nothing has moved for `timeout`. It wakes about once in `timeout`, however busy
-    /// the relay is.
-    pub(super) async fn ceased(&self, timeout: Duration) {
-        loop {
-            let last = Duration::from_micros(self.last.load(Ordering::Relaxed));
-            let due = self.start + last + timeout;
-            if due <= Instant::now() {
-                return;
-            }
-            sleep_until(due).await;
-        }
+    /// When the relay began.
+    pub(super) fn start(&self) -> Instant {
+        self.start
+    }
+
+    /// When a byte last moved; at first, when the relay began.
+    pub(super) fn last(&self) -> Instant {
+        self.start + Duration::from_micros(self.last.load(Ordering::Relaxed))
     }
 }
 
@@ -46,31 +43,14 @@ mod tests {
 
     use super::*;
 
-    const TIMEOUT: Duration = Duration::from_mins(1);
-
     #[tokio::test(start_paused = true)]
-    async fn silence_ends_exactly_one_timeout_after_the_last_byte() {
+    async fn the_last_byte_is_the_one_noted_last() {
         let activity = Activity::new();
-        let start = Instant::now();
-        let last = Duration::from_secs(45);
-        tokio::join!(activity.ceased(TIMEOUT), async {
-            advance(last).await;
+        assert_eq!(activity.last(), activity.start());
+        for seconds in [45, 10] {
+            advance(Duration::from_secs(seconds)).await;
             activity.note();
-        });
-        // The clock of tokio ticks in milliseconds, and rounds up.
-        let (due, tick) = (last + TIMEOUT, Duration::from_millis(1));
-        assert!(
-            (due..=due + tick).contains(&start.elapsed()),
-            "{:?}",
-            start.elapsed()
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_relay_that_never_moved_a_byte_is_idle_from_its_start() {
-        let activity = Activity::new();
-        let start = Instant::now();
-        activity.ceased(TIMEOUT).await;
-        assert!(start.elapsed() >= TIMEOUT);
+            assert_eq!(activity.last(), Instant::now());
+        }
     }
 }

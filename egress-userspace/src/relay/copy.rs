@@ -1,11 +1,19 @@
 //! The copy engine: one read and one write through a buffer that all relays of a thread share.
 
 use std::cell::RefCell;
+use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd;
 
 use bytes::{Bytes, BytesMut};
+use nix::libc::{MSG_MORE, MSG_NOSIGNAL};
+use nix::sys::socket::{MsgFlags, recv};
+use socket2::SockRef;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
 
-use super::direction::{Batch, Direction};
+use super::direction::Direction;
 use super::end::Cut;
+use super::flow::{Batch, Flow};
 
 /// Half the CPU time of tokio's own 8 KiB; and it still fits a core's second-level cache.
 pub(crate) const SCRATCH: usize = 64 * 1024;
@@ -14,36 +22,92 @@ thread_local! {
     static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
 }
 
-/// What a read and a write did.
-enum Copied {
-    /// All was written but `rest`, which the destination had no room for.
-    Read {
-        bytes: usize,
-        rest: Bytes,
-    },
-    Dry,
-    Eof,
+impl Flow<'_> {
+    /// Moves what one read gives, at most `most` bytes. Only while the destination is full does a
+    /// relay hold a buffer of its own: for what it has read and cannot write yet, at most [`SCRATCH`].
+    pub(super) fn copy(&mut self, direction: Direction<'_>, most: usize) -> Result<Batch, Cut> {
+        BUFFER.with_borrow_mut(|buffer| {
+            let window = buffer.split_at_mut(most).0;
+            let Some(bytes) = self.read(direction, window)? else {
+                return Ok(Batch::Dry);
+            };
+            if bytes == 0 {
+                return Ok(Batch::Eof);
+            }
+            let (read, _) = window.split_at(bytes);
+            // The end of the stream goes out with its last bytes, in one segment. After a cut none does.
+            let ends = self.then == Some(Ok(())) && direction.joint.cut().is_none();
+            let written = if ends {
+                direction.write_before_eof(read)
+            } else {
+                direction.write(read)
+            };
+            let (_, rest) = read.split_at(written?.unwrap_or(0));
+            if !rest.is_empty() {
+                self.rest = Bytes::copy_from_slice(rest);
+            }
+            Ok(Batch::Moved(bytes))
+        })
+    }
+
+    /// Reads what there is; `None`: nothing; 0: the end of the stream.
+    fn read(&mut self, direction: Direction<'_>, window: &mut [u8]) -> Result<Option<usize>, Cut> {
+        let from = direction.from();
+        if self.probe {
+            return from.attempt(receive(from.stream, window));
+        }
+        if !self.is_trusting() {
+            return from.attempt(from.stream.try_read(window));
+        }
+        let Some(mut bytes) = from.attempt(self.receive_all(from.stream, window))? else {
+            return Ok(None);
+        };
+        // Tokio knows already if more has come since, or an end: that costs nothing to ask.
+        while bytes > 0 && bytes < window.len() {
+            let (_, room) = window.split_at_mut(bytes);
+            match from.attempt(self.receive_all(from.stream, room)) {
+                Ok(None) => break,
+                Ok(Some(0)) => self.then = Some(Ok(())),
+                Ok(Some(more)) => {
+                    bytes += more;
+                    continue;
+                }
+                Err(cut) => {
+                    direction.joint.note_cut(cut);
+                    self.then = Some(Err(cut));
+                }
+            }
+            break;
+        }
+        Ok(Some(bytes))
+    }
+
+    /// Reads, if tokio believes that there is something. If that brings less than there is room for,
+    /// nothing is left, and tokio is told so, as by an attempt to read more. What comes in between is
+    /// not missed: it counts as news to tokio.
+    fn receive_all(&mut self, from: &TcpStream, window: &mut [u8]) -> io::Result<usize> {
+        let mut short = None;
+        let result = from.try_io(Interest::READABLE, || {
+            self.unsure = false;
+            match receive(from, window)? {
+                bytes if (1..window.len()).contains(&bytes) => {
+                    short = Some(bytes);
+                    self.unsure = true;
+                    Err(ErrorKind::WouldBlock.into())
+                }
+                bytes => Ok(bytes),
+            }
+        });
+        short.map_or(result, Ok)
+    }
 }
 
 impl Direction<'_> {
-    /// Moves what one read gives, at most `most` bytes. Only while the destination is full does a relay hold a buffer of
-    /// its own: for what it has read and cannot write yet, at most [`SCRATCH`].
-    pub(super) async fn copy(&self, most: usize) -> Result<Batch, Cut> {
-        match BUFFER.with_borrow_mut(|buffer| self.copy_by(window(buffer, most)))? {
-            Copied::Read { bytes, rest } => {
-                self.write_all(rest).await?;
-                Ok(Batch::Moved(bytes))
-            }
-            Copied::Dry => Ok(Batch::Dry),
-            Copied::Eof => Ok(Batch::Eof),
-        }
-    }
-
     /// Reads what is there, waiting for it, to the end of `buffer`, which grows by as much and no more;
     /// false at the end of the stream.
     pub(crate) async fn read(&self, buffer: &mut BytesMut) -> Result<bool, Cut> {
         loop {
-            self.from.readable().await?;
+            self.from().readable().await?;
             let read = BUFFER.with_borrow_mut(|scratch| self.read_by(scratch, buffer))?;
             if let Some(bytes) = read {
                 return Ok(bytes > 0);
@@ -52,29 +116,28 @@ impl Direction<'_> {
     }
 
     fn read_by(&self, scratch: &mut [u8], buffer: &mut BytesMut) -> Result<Option<usize>, Cut> {
-        let bytes = self.from.attempt(self.from.stream.try_read(scratch))?;
+        let from = self.from();
+        let bytes = from.attempt(from.stream.try_read(scratch))?;
         let (read, _) = scratch.split_at(bytes.unwrap_or(0));
         buffer.extend_from_slice(read);
         Ok(bytes)
     }
 
-    fn copy_by(&self, buffer: &mut [u8]) -> Result<Copied, Cut> {
-        let bytes = match self.from.attempt(self.from.stream.try_read(buffer))? {
-            None => return Ok(Copied::Dry),
-            Some(0) => return Ok(Copied::Eof),
-            Some(bytes) => bytes,
-        };
-        let (read, _) = buffer.split_at(bytes);
-        let taken = self.written(self.to.stream.try_write(read))?.unwrap_or(0);
-        let (_, rest) = read.split_at(taken);
-        Ok(Copied::Read {
-            bytes,
-            rest: Bytes::copy_from_slice(rest),
-        })
+    /// Writes what there is room for; `None`: there is none.
+    pub(super) fn write(&self, bytes: &[u8]) -> Result<Option<usize>, Cut> {
+        self.written(self.to().stream.try_write(bytes))
+    }
+
+    /// The same, for the last bytes before an end of stream, which lets go what is held back until
+    /// then.
+    fn write_before_eof(&self, bytes: &[u8]) -> Result<Option<usize>, Cut> {
+        let stream = self.to().stream;
+        self.written(stream.try_io(Interest::WRITABLE, || {
+            SockRef::from(stream).send_with_flags(bytes, MSG_MORE | MSG_NOSIGNAL)
+        }))
     }
 }
 
-fn window(buffer: &mut [u8], most: usize) -> &mut [u8] {
-    let most = most.min(buffer.len());
-    buffer.split_at_mut(most).0
+fn receive(from: &TcpStream, window: &mut [u8]) -> io::Result<usize> {
+    Ok(recv(from.as_raw_fd(), window, MsgFlags::empty())?)
 }

@@ -12,6 +12,16 @@ pub enum Side {
     Upstream,
 }
 
+impl Side {
+    /// The other of the two.
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Upstream,
+            Self::Upstream => Self::Client,
+        }
+    }
+}
+
 /// What cut a stream short of its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cut {

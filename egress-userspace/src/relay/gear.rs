@@ -16,35 +16,22 @@ pub enum Mode {
 }
 
 /// What a direction is doing, for the choice of its engine.
+#[derive(Default)]
 pub(super) struct Gear {
-    mode: Mode,
-    max_pipes: usize,
     bulk: bool,
     refused: bool,
 }
 
 impl Gear {
-    pub(super) fn new(options: &Options) -> Self {
-        let Options {
-            mode, max_pipes, ..
-        } = *options;
-        Self {
-            mode,
-            max_pipes,
-            bulk: false,
-            refused: false,
-        }
-    }
-
     /// A pipe for the next batch, if that is to be spliced.
     ///
     /// A direction that got none copies for the rest of its life: to ask again on each batch would
     /// cost most when the kernel is shortest of pipes.
-    pub(super) fn pipe(&mut self) -> Option<Lease> {
-        if self.refused || !self.wants_pipe() {
+    pub(super) fn pipe(&mut self, options: &Options) -> Option<Lease> {
+        if self.refused || !self.wants_pipe(options.mode) {
             return None;
         }
-        let pipe = Lease::take(self.max_pipes);
+        let pipe = Lease::take(options.max_pipes);
         if pipe.is_none() {
             self.refused = true;
             pool::count_fallback();
@@ -62,8 +49,8 @@ impl Gear {
         self.bulk = false;
     }
 
-    fn wants_pipe(&self) -> bool {
-        match self.mode {
+    fn wants_pipe(&self, mode: Mode) -> bool {
+        match mode {
             Mode::Auto => self.bulk,
             Mode::Splice => true,
             Mode::Copy => false,

@@ -1,23 +1,27 @@
 //! Two sockets that are joined: what a relay is made of, for those that look at bytes on their way too.
 
 use std::future::{Future, pending};
-use std::time::Duration;
+use std::sync::OnceLock;
 
 use tokio::net::TcpStream;
-use tokio::{select, time};
+use tokio::select;
+use tokio::time::{Instant, sleep_until};
 
 use super::activity::Activity;
-use super::direction::{Direction, Shared};
-use super::end::Cut;
+use super::direction::Direction;
+use super::end::{Cut, End, Side};
 use super::pair::Pair;
 use super::{Counters, Options};
 
 /// Two joined sockets. Dropped before [`close`](Self::close), both are reset.
 pub(crate) struct Joint<'a> {
-    pair: Pair,
-    shared: Shared,
-    options: &'a Options,
-    counters: &'a Counters,
+    pub(super) pair: Pair,
+    pub(super) activity: Activity,
+    pub(super) options: &'a Options,
+    pub(super) counters: &'a Counters,
+    cut: OnceLock<Cut>,
+    sent: OnceLock<End>,
+    received: OnceLock<End>,
 }
 
 impl<'a> Joint<'a> {
@@ -29,28 +33,53 @@ impl<'a> Joint<'a> {
     ) -> Self {
         Self {
             pair: Pair::new(client, upstream),
-            shared: Shared::new(),
+            activity: Activity::new(),
             options,
             counters,
+            cut: OnceLock::new(),
+            sent: OnceLock::new(),
+            received: OnceLock::new(),
         }
     }
 
     /// From the client to the upstream.
     pub(crate) fn up(&self) -> Direction<'_> {
-        let (from, to) = (self.pair.client(), self.pair.upstream());
-        Direction::new(from, to, &self.counters.sent, &self.shared, self.options)
+        Direction::new(self, Side::Client)
     }
 
     /// From the upstream to the client.
     pub(crate) fn down(&self) -> Direction<'_> {
-        let (from, to) = (self.pair.upstream(), self.pair.client());
-        Direction::new(
-            from,
-            to,
-            &self.counters.received,
-            &self.shared,
-            self.options,
-        )
+        Direction::new(self, Side::Upstream)
+    }
+
+    /// The first cut that a direction met.
+    pub(super) fn cut(&self) -> Option<Cut> {
+        self.cut.get().copied()
+    }
+
+    /// Notes a cut, as soon as the kernel tells of it: it tells once.
+    pub(super) fn note_cut(&self, cut: Cut) {
+        self.cut.get_or_init(|| cut);
+    }
+
+    /// How the direction from `side` ended, once it has.
+    pub(super) fn end(&self, side: Side) -> &OnceLock<End> {
+        match side {
+            Side::Client => &self.sent,
+            Side::Upstream => &self.received,
+        }
+    }
+
+    /// When the relay ends if no byte moves any more, and why; `None`: never.
+    pub(super) fn due(&self) -> Option<(Instant, Cut)> {
+        let Options {
+            idle_timeout,
+            max_duration,
+            ..
+        } = *self.options;
+        let idle = idle_timeout.map(|timeout| (self.activity.last() + timeout, Cut::IdleTimeout));
+        let lasted = max_duration.map(|most| (self.activity.start() + most, Cut::MaxDuration));
+        idle.into_iter().chain(lasted).min_by_key(|(due, _)| *due)
     }
 
     /// Runs what moves the bytes until it is done, none moves for too long, or `cancel` ends.
@@ -62,9 +91,19 @@ impl<'a> Joint<'a> {
         select! {
             biased;
             done = work => done,
-            () = idle(&self.shared.activity, self.options.idle_timeout) => Err(Cut::IdleTimeout),
-            () = after(self.options.max_duration) => Err(Cut::MaxDuration),
+            cut = self.overdue() => Err(cut),
             () = cancel => Err(Cut::Cancelled),
+        }
+    }
+
+    /// Ends when nothing has moved for too long, or the relay has lasted for too long.
+    async fn overdue(&self) -> Cut {
+        loop {
+            match self.due() {
+                Some((due, cut)) if due <= Instant::now() => return cut,
+                Some((due, _)) => sleep_until(due).await,
+                None => pending().await,
+            }
         }
     }
 
@@ -77,21 +116,5 @@ impl<'a> Joint<'a> {
     /// is closed in the normal way.
     pub(crate) fn into_client(self, whole: bool) -> TcpStream {
         self.pair.into_client(whole)
-    }
-}
-
-/// Ends `duration` from now; `None`: never.
-async fn after(duration: Option<Duration>) {
-    match duration {
-        Some(duration) => time::sleep(duration).await,
-        None => pending().await,
-    }
-}
-
-/// Ends when nothing has moved for `timeout`.
-async fn idle(activity: &Activity, timeout: Option<Duration>) {
-    match timeout {
-        Some(timeout) => activity.ceased(timeout).await,
-        None => pending().await,
     }
 }

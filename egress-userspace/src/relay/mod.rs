@@ -10,6 +10,7 @@ mod copy;
 mod counters;
 mod direction;
 mod end;
+mod flow;
 mod gear;
 mod joint;
 mod ledger;
@@ -17,17 +18,19 @@ mod pair;
 mod pipe;
 mod pool;
 mod splice;
+mod work;
 
 #[cfg(test)]
 mod tests;
 
-use std::future::{Future, pending};
+use std::future::Future;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::net::TcpStream;
-use tokio::{select, time};
+use tokio::select;
+use tokio::time::timeout;
 
 pub use counters::Counters;
 pub use end::{CloseReason, Cut, End, Ended, Side};
@@ -40,7 +43,7 @@ pub(crate) use copy::SCRATCH;
 pub(crate) use direction::{Direction, LAST_BYTES};
 pub(crate) use joint::Joint;
 
-use direction::Shared;
+use work::Work;
 
 /// How a relay works.
 #[derive(Clone, Debug)]
@@ -82,24 +85,24 @@ impl Options {
 /// Only when each side has sent its end of stream are the sockets closed in the normal way: in any
 /// other case, and when the future is dropped, both peers see a reset, so that a stream cut short
 /// never looks complete.
-pub async fn relay(
+pub fn relay<'a>(
     client: TcpStream,
     upstream: TcpStream,
     prefix: Bytes,
-    options: &Options,
-    counters: &Counters,
-    cancel: impl Future<Output = ()>,
-) -> Ended {
+    options: &'a Options,
+    counters: &'a Counters,
+    cancel: impl Future<Output = ()> + 'a,
+) -> impl Future<Output = Ended> + 'a {
+    // Made here and not in the block: what it is given and then moves would be held twice.
     let joint = Joint::new(client, upstream, options, counters);
-    let (up, down) = (joint.up(), joint.down());
-    let (upward, downward) = (up.run(prefix), down.run(Bytes::new()));
-    let closed = joint.bounded(both(&up, upward, &down, downward), cancel);
-    let closed = closed.await;
-    let ended = Ended::new(up.end(), down.end(), closed);
-    if closed.is_ok() {
-        joint.close();
+    async move {
+        let closed = Work::new(&joint, prefix).run(cancel).await;
+        let ended = Ended::new(joint.up().end(), joint.down().end(), closed);
+        if closed.is_ok() {
+            joint.close();
+        }
+        ended
     }
-    ended
 }
 
 /// Runs what both directions do; says which side finished first, or what cut the relay short.
@@ -114,36 +117,37 @@ pub(crate) async fn both(
         biased;
         ended = &mut upward => {
             ended?;
-            alone(downward, down).await?;
+            alone(downward, *down).await?;
             Side::Client
         }
         ended = &mut downward => {
             ended?;
-            alone(upward, up).await?;
+            alone(upward, *up).await?;
             Side::Upstream
         }
     };
-    up.shared.cut().map_or(Ok(first), Err)
+    up.joint.cut().map_or(Ok(first), Err)
 }
 
-/// Runs what the direction that is left does; `None` if a reset ended it. Its destination is no longer
-/// read from, so a reset of it has to be watched for.
-pub(crate) async fn alone<T>(
-    run: Pin<&mut impl Future<Output = Result<T, Cut>>>,
-    direction: &Direction<'_>,
-) -> Result<Option<T>, Cut> {
+/// Runs what the direction that is left does, or ends with what cuts it short.
+async fn alone(
+    run: Pin<&mut impl Future<Output = Result<(), Cut>>>,
+    direction: Direction<'_>,
+) -> Result<(), Cut> {
     select! {
         biased;
-        ended = run => ended.map(Some),
-        cut = direction.to.failure() => Err(cut),
-        () = last_bytes(direction.shared) => Ok(None),
+        ended = run => ended,
+        cut = lost(direction) => Err(cut),
     }
 }
 
-/// Ends a while after a reset; without one, never.
-async fn last_bytes(shared: &Shared) {
-    match shared.cut() {
-        Some(_) => time::sleep(LAST_BYTES).await,
-        None => pending().await,
+/// Ends when the direction that is left is to be given up. Its destination is no longer read from, so
+/// a reset of it has to be watched for; and after a reset it has a while, and no longer.
+async fn lost(left: Direction<'_>) -> Cut {
+    let peer = left.to();
+    let failure = peer.failure();
+    match left.joint.cut() {
+        None => failure.await,
+        Some(cut) => timeout(LAST_BYTES, failure).await.unwrap_or(cut),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -26,18 +27,12 @@ impl Pair {
         Self { client, upstream }
     }
 
-    pub(super) fn client(&self) -> Peer<'_> {
-        Peer {
-            side: Side::Client,
-            stream: &self.client,
-        }
-    }
-
-    pub(super) fn upstream(&self) -> Peer<'_> {
-        Peer {
-            side: Side::Upstream,
-            stream: &self.upstream,
-        }
+    pub(super) fn peer(&self, side: Side) -> Peer<'_> {
+        let stream = match side {
+            Side::Client => &self.client,
+            Side::Upstream => &self.upstream,
+        };
+        Peer { side, stream }
     }
 
     /// Closes both in the normal way: each has sent its end of stream and was sent the other's.
@@ -77,11 +72,14 @@ impl Peer<'_> {
             .map_err(|error| self.cut(&error))
     }
 
-    pub(super) async fn writable(&self) -> Result<(), Cut> {
-        self.stream
-            .writable()
-            .await
-            .map_err(|error| self.cut(&error))
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<Result<(), Cut>> {
+        let ready = self.stream.poll_read_ready(cx);
+        ready.map_err(|error| self.cut(&error))
+    }
+
+    pub(super) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<Result<(), Cut>> {
+        let ready = self.stream.poll_write_ready(cx);
+        ready.map_err(|error| self.cut(&error))
     }
 
     /// Waits until the socket fails. Neither data nor an end of stream is a failure.

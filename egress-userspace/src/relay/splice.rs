@@ -7,8 +7,10 @@ use nix::sys::socket::{MsgFlags, recv};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-use super::direction::{Batch, Direction};
+use super::copy::SCRATCH;
+use super::direction::Direction;
 use super::end::Cut;
+use super::flow::{Batch, Flow};
 use super::pool::Lease;
 
 /// What an attempt to fill a pipe found.
@@ -19,32 +21,45 @@ enum Fill {
     Refused,
 }
 
-impl Direction<'_> {
-    /// Moves what one filling of the pipe gives, at most `most` bytes.
-    pub(super) async fn splice(&self, mut pipe: Lease, most: usize) -> Result<Batch, Cut> {
-        let stream = self.from.stream;
-        let filled = stream.try_io(Interest::READABLE, || fill(&mut pipe, stream, most));
-        let filled = self.from.attempt(filled)?;
-        self.drain(&mut pipe).await?;
-        pipe.put_back();
+impl Flow<'_> {
+    /// Reads what one filling of the pipe gives, at most `most` bytes, and writes what there is room
+    /// for.
+    pub(super) fn splice(
+        &mut self,
+        direction: Direction<'_>,
+        mut pipe: Lease,
+        most: usize,
+    ) -> Result<Batch, Cut> {
+        let from = direction.from();
+        let filled = from
+            .stream
+            .try_io(Interest::READABLE, || fill(&mut pipe, from.stream, most));
+        let filled = from.attempt(filled)?;
+        if pipe.held() > 0 {
+            pipe.give(direction)?;
+        }
+        if pipe.held() == 0 {
+            pipe.put_back();
+        } else {
+            self.pipe = Some(Box::new(pipe));
+        }
         match filled {
             Some(Fill::Held(bytes)) => Ok(Batch::Moved(bytes)),
             Some(Fill::Eof) => Ok(Batch::Eof),
-            Some(Fill::Refused) => self.copy(most).await,
+            Some(Fill::Refused) => {
+                self.probe = true;
+                self.copy(direction, most.min(SCRATCH))
+            }
             None => Ok(Batch::Dry),
         }
     }
+}
 
-    /// Writes all that the pipe holds, which may be nothing. While it holds something, `EAGAIN` is the socket's.
-    async fn drain(&self, pipe: &mut Lease) -> Result<(), Cut> {
-        let stream = self.to.stream;
-        while pipe.held() > 0 {
-            let drained = stream.try_io(Interest::WRITABLE, || pipe.drain(stream));
-            if self.written(drained)?.is_none() {
-                self.room().await?;
-            }
-        }
-        Ok(())
+impl Lease {
+    /// Writes what the pipe holds, which is something: so `EAGAIN` is the socket's.
+    pub(super) fn give(&mut self, direction: Direction<'_>) -> Result<Option<usize>, Cut> {
+        let stream = direction.to().stream;
+        direction.written(stream.try_io(Interest::WRITABLE, || self.drain(stream)))
     }
 }
 

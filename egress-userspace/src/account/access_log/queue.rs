@@ -93,7 +93,10 @@ impl Queue {
         let mut state = self.lock();
         while state.waiting.lines == 0 && !state.ended {
             state.writer = Writer::Idle;
-            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .wake
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         let until = Instant::now() + GATHER;
         while !state.ended && !self.is_half_full(&state.waiting) {

@@ -1,0 +1,198 @@
+//! The bytes of one direction on their way: what was read and is not written yet, and what is to be
+//! done next. It is polled, not awaited, so that a relay that waits is as small as what it must know.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+
+use super::copy::SCRATCH;
+use super::direction::Direction;
+use super::end::Cut;
+use super::gear::Gear;
+use super::pool::Lease;
+
+/// A direction gives way to other tasks after this many bytes: about a third of a millisecond of
+/// work, which nobody notices as delay, and against which the cost of yielding is nothing.
+const TURN: u32 = 1024 * 1024;
+
+/// What a batch counts for at least: 32 of them are a turn, however small. Tokio lets a task do 128
+/// things before it gives way, and two directions, a timer and the end of the relay share them.
+const LEAST: u32 = TURN / 32;
+
+/// One direction at work.
+pub(super) struct Flow<'a> {
+    /// Bytes that are still to be read.
+    left: u64,
+    /// Read, and not yet written.
+    pub(super) rest: Bytes,
+    /// Read into a pipe, and not yet written: on the heap, as this lasts only while the destination
+    /// is full.
+    pub(super) pipe: Option<Box<Lease>>,
+    /// Watches the source while the destination is full, when nobody reads from it.
+    watch: Option<Pin<Box<dyn Future<Output = Cut> + Send + 'a>>>,
+    /// What comes after `rest`, if that is known: the end of the stream, or its failure.
+    pub(super) then: Option<Result<(), Cut>>,
+    pub(super) gear: Gear,
+    turn: u32,
+    /// Whether a read that brought less than there was room for is taken for the last one.
+    trusting: bool,
+    /// The last read was taken for the last one.
+    pub(super) unsure: bool,
+    /// The next read is not to ask tokio, which believes that there is nothing.
+    pub(super) probe: bool,
+}
+
+/// The outcome of one attempt to move bytes.
+pub(super) enum Batch {
+    /// This many bytes were read. Some of them may be held still.
+    Moved(usize),
+    /// There is nothing to read now.
+    Dry,
+    /// The sender's end of stream.
+    Eof,
+}
+
+impl<'a> Flow<'a> {
+    /// Moves `count` bytes after those of `prefix`.
+    pub(super) fn new(count: u64, prefix: Bytes) -> Self {
+        Self {
+            left: count,
+            rest: prefix,
+            pipe: None,
+            watch: None,
+            then: None,
+            gear: Gear::default(),
+            turn: 0,
+            trusting: false,
+            unsure: false,
+            probe: false,
+        }
+    }
+
+    /// Moves what comes until the end of the stream, after `prefix`. Who calls this looks at
+    /// [`doubts`](Self::doubts) from time to time.
+    pub(super) fn trusting(prefix: Bytes) -> Self {
+        Self {
+            trusting: true,
+            ..Self::new(u64::MAX, prefix)
+        }
+    }
+
+    /// A read that stops before a byte of urgent data looks like one that took all. Whoever waits
+    /// after such a read has to look again, once.
+    pub(super) fn doubts(&self) -> bool {
+        self.unsure
+    }
+
+    /// Has the next poll look whether there is more.
+    pub(super) fn look_again(&mut self) {
+        self.probe |= self.unsure;
+        self.unsure = false;
+    }
+
+    pub(super) fn is_trusting(&self) -> bool {
+        self.trusting
+    }
+
+    /// Moves bytes; ready when all are, or the stream has ended before: with how many it did.
+    pub(super) fn poll(
+        &mut self,
+        direction: Direction<'a>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<u64, Cut>> {
+        loop {
+            ready!(self.poll_written(direction, cx))?;
+            if let Some(end) = self.then {
+                return Poll::Ready(end.map(|()| self.left));
+            }
+            if self.left == 0 {
+                return Poll::Ready(Ok(0));
+            }
+            if self.turn >= TURN {
+                self.turn = 0;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            match self.batch(direction)? {
+                Batch::Moved(bytes) => {
+                    self.left = self.left.saturating_sub(bytes as u64);
+                    self.gear.moved(bytes);
+                    self.turn += u32::try_from(bytes).unwrap_or(TURN).max(LEAST);
+                }
+                Batch::Dry => {
+                    self.gear.dry();
+                    self.probe = false;
+                    let readable = direction.from().poll_readable(cx);
+                    if readable.is_pending() {
+                        self.turn = 0;
+                    }
+                    ready!(readable)?;
+                }
+                Batch::Eof => return Poll::Ready(Ok(self.left)),
+            }
+        }
+    }
+
+    fn batch(&mut self, direction: Direction<'_>) -> Result<Batch, Cut> {
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX);
+        if self.probe {
+            return self.copy(direction, most.min(SCRATCH));
+        }
+        match self.gear.pipe(direction.joint.options) {
+            Some(pipe) => self.splice(direction, pipe, most),
+            None => self.copy(direction, most.min(SCRATCH)),
+        }
+    }
+
+    /// Writes all that is held.
+    fn poll_written(
+        &mut self,
+        direction: Direction<'a>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Cut>> {
+        loop {
+            let written = if let Some(pipe) = &mut self.pipe {
+                pipe.give(direction)?
+            } else if self.rest.is_empty() {
+                return Poll::Ready(Ok(()));
+            } else {
+                let written = direction.write(&self.rest)?;
+                self.rest.advance(written.unwrap_or(0));
+                written
+            };
+            match written {
+                Some(_) => self.let_go(),
+                None => ready!(self.poll_room(direction, cx))?,
+            }
+        }
+    }
+
+    /// Gives up what holds no bytes any more.
+    fn let_go(&mut self) {
+        if let Some(pipe) = self.pipe.take_if(|pipe| pipe.held() == 0) {
+            pipe.put_back();
+        }
+        if self.rest.is_empty() {
+            self.rest = Bytes::new();
+        }
+    }
+
+    /// Waits until the destination takes more. Meanwhile nobody reads from the source, so a reset
+    /// of it has to be watched for.
+    fn poll_room(
+        &mut self,
+        direction: Direction<'a>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Cut>> {
+        if let Poll::Ready(ready) = direction.to().poll_writable(cx) {
+            self.watch = None;
+            return Poll::Ready(ready);
+        }
+        let watch = self
+            .watch
+            .get_or_insert_with(|| Box::pin(direction.source_gone()));
+        watch.as_mut().poll(cx).map(Err)
+    }
+}

@@ -1,0 +1,124 @@
+//! Both directions of a relay at work, with one timer for all that may end them.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::end::{Cut, Side};
+use super::flow::Flow;
+use super::joint::Joint;
+use super::lost;
+
+/// A direction that may have left bytes unread looks again after this long. Only urgent data ever
+/// makes it wait so: no protocol in use sends any on a connection where a second matters.
+const DOUBT: Duration = Duration::from_secs(1);
+
+/// A timer that is not needed is set to so long from now: more than any relay lasts.
+const NEVER: Duration = Duration::from_hours(24 * 365);
+
+/// Both directions.
+pub(super) struct Work<'a> {
+    joint: &'a Joint<'a>,
+    up: Flow<'a>,
+    down: Flow<'a>,
+    /// Who finished first.
+    first: Option<Side>,
+    /// Watches for what ends the direction that is left.
+    lost: Option<Pin<Box<dyn Future<Output = Cut> + Send + 'a>>>,
+    /// The timer is set for what is doubted.
+    doubting: bool,
+}
+
+impl<'a> Work<'a> {
+    pub(super) fn new(joint: &'a Joint<'a>, prefix: Bytes) -> Self {
+        Self {
+            joint,
+            up: Flow::trusting(prefix),
+            down: Flow::trusting(Bytes::new()),
+            first: None,
+            lost: None,
+            doubting: false,
+        }
+    }
+
+    /// Works until both directions have ended. Says which side finished first, or what cut the relay
+    /// short.
+    pub(super) async fn run(mut self, cancel: impl Future<Output = ()>) -> Result<Side, Cut> {
+        let (mut cancel, mut timer) = (pin!(cancel), pin!(sleep_until(self.due(Instant::now()))));
+        poll_fn(|cx| {
+            loop {
+                if let Poll::Ready(closed) = self.poll(cx) {
+                    return Poll::Ready(closed);
+                }
+                match self.poll_timer(timer.as_mut(), cx) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(cut)) => return Poll::Ready(Err(cut)),
+                    Poll::Pending => break,
+                }
+            }
+            cancel.as_mut().poll(cx).map(|()| Err(Cut::Cancelled))
+        })
+        .await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Side, Cut>> {
+        let (up, down) = (self.joint.up(), self.joint.down());
+        for (direction, other, flow) in [(up, down, &mut self.up), (down, up, &mut self.down)] {
+            if direction.end().is_some() {
+                continue;
+            }
+            let Poll::Ready(moved) = flow.poll(direction, cx) else {
+                continue;
+            };
+            let end = moved.and_then(|_| direction.pass_eof_on());
+            direction.ended(end)?;
+            if other.end().is_some() {
+                let first = self.first.unwrap_or(direction.from().side);
+                return Poll::Ready(self.joint.cut().map_or(Ok(first), Err));
+            }
+            self.first = Some(direction.from().side);
+        }
+        if self.first.is_none() {
+            return Poll::Pending;
+        }
+        let left = if up.end().is_none() { up } else { down };
+        let lost = self.lost.get_or_insert_with(|| Box::pin(lost(left)));
+        lost.as_mut().poll(cx).map(Err)
+    }
+
+    /// Ready when a direction has to look again, or with what time has run out for.
+    fn poll_timer(
+        &mut self,
+        mut timer: Pin<&mut Sleep>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Cut>> {
+        let doubted = self.up.doubts() || self.down.doubts();
+        if doubted && !self.doubting {
+            self.doubting = true;
+            let now = Instant::now();
+            timer.as_mut().reset(self.due(now).min(now + DOUBT));
+        }
+        while timer.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            if let Some((_, cut)) = self.joint.due().filter(|(due, _)| *due <= now) {
+                return Poll::Ready(Err(cut));
+            }
+            timer.as_mut().reset(self.due(now));
+            self.doubting = false;
+            if doubted {
+                self.up.look_again();
+                self.down.look_again();
+                return Poll::Ready(Ok(()));
+            }
+        }
+        Poll::Pending
+    }
+
+    fn due(&self, now: Instant) -> Instant {
+        self.joint.due().map_or(now + NEVER, |(due, _)| due)
+    }
+}
