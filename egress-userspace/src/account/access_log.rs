@@ -3,6 +3,7 @@
 //! Connections never wait for the log. Lines go through a bounded queue to a thread of their own; a
 //! line that finds the queue full is dropped and counted.
 
+mod fields;
 mod line;
 mod queue;
 mod time;
@@ -77,7 +78,8 @@ impl AccessLog {
     pub(super) fn write(&self, line: &Line<'_>) {
         let queued = SCRATCH.with_borrow_mut(|scratch| {
             scratch.clear();
-            line.encode(scratch) && self.queue.push(scratch)
+            line.encode(scratch);
+            self.queue.push(scratch)
         });
         if !queued {
             self.dropped.inc();

@@ -13,7 +13,7 @@ use super::Account;
 use super::access_log::{DNS, Line};
 use super::record::{cgroup, denial_flag};
 use crate::policy::Denial;
-use crate::types::{Caller, DenyReason, Generation, OriginalDst, Place, ResponseFlag, ServiceName};
+use crate::types::{Caller, DenyReason, Generation, OriginalDst, ResponseFlag, ServiceName};
 
 /// What is known of one query so far. [`finish`](Self::finish) consumes it.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ impl Account {
 
     /// Counts a query that nobody is known to have sent.
     pub fn lookup_dropped(&self) {
-        self.metrics.lookup_dropped();
+        self.metrics().lookup_dropped();
     }
 }
 
@@ -86,7 +86,7 @@ impl Lookup<'_> {
     /// Ends the record.
     pub fn finish(self, outcome: LookupOutcome) {
         let took = self.begun.elapsed();
-        let metrics = &self.account.metrics;
+        let metrics = self.account.metrics();
         match outcome {
             LookupOutcome::Denied(denial) => {
                 metrics.looked_up("deny", Some(denial.reason), took);
@@ -118,7 +118,7 @@ impl Lookup<'_> {
         } else {
             "answered"
         };
-        self.account.log.write(&Line {
+        self.account.log().write(&Line {
             time: SystemTime::now().into(),
             conn_id: None,
             src_addr: Some(self.peer),
@@ -132,7 +132,7 @@ impl Lookup<'_> {
             protocol: Some(DNS),
             dns_name: None,
             service: denial.service.as_ref().map(ServiceName::as_str),
-            rule: denial.rule.as_ref().map(Place::to_string),
+            rule: denial.rule.as_ref(),
             route: None,
             verdict: Some(verdict),
             reason: Some(denial.reason.label()),
@@ -143,10 +143,10 @@ impl Lookup<'_> {
             revoked_by_generation: None,
             bytes_sent: 0,
             bytes_received: 0,
-            duration_ms: self.begun.elapsed().into(),
-            sniff_ms: None,
-            resolve_ms: None,
-            connect_ms: None,
+            duration: self.begun.elapsed(),
+            sniff: None,
+            resolve: None,
+            connect: None,
             close_reason,
             response_flags: flag.letters(),
         });

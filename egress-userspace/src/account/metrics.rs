@@ -1,6 +1,7 @@
 //! Prometheus metrics. Every label value is a configured service's name or one of a fixed few.
 
 mod labels;
+mod tcp;
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
@@ -19,6 +20,7 @@ use crate::types::{DenyReason, Generation};
 
 use labels::{ActionLabel, DecisionLabels, OutcomeLabel, ReasonLabel, ShadowLabels, SniffLabels};
 pub(super) use labels::{Destination, TcpLabels};
+use tcp::{Series, Tcp};
 
 /// Seconds. From what a cached answer and a neighbour take to the connect timeout's default.
 const LATENCY_BUCKETS: [f64; 16] = [
@@ -30,11 +32,7 @@ const LATENCY_BUCKETS: [f64; 16] = [
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    opened: Family<TcpLabels, Counter>,
-    closed: Family<TcpLabels, Counter>,
-    failed: Family<TcpLabels, Counter>,
-    sent_bytes: Family<TcpLabels, Counter>,
-    received_bytes: Family<TcpLabels, Counter>,
+    tcp: Tcp,
     connections: Gauge,
     decisions: Family<DecisionLabels, Counter>,
     sniffs: Family<SniffLabels, Counter>,
@@ -60,26 +58,7 @@ impl Metrics {
         let mut registry = Registry::default();
         let mut add = Adder(&mut registry);
         Self {
-            opened: add.family(
-                "istio_tcp_connections_opened",
-                "Connections to an upstream made",
-            ),
-            closed: add.family(
-                "istio_tcp_connections_closed",
-                "Connections to an upstream ended",
-            ),
-            failed: add.family(
-                "istio_tcp_connections_failed",
-                "Connections that were denied or could not be made",
-            ),
-            sent_bytes: add.family(
-                "istio_tcp_sent_bytes",
-                "Bytes of responses, from the upstream to the client",
-            ),
-            received_bytes: add.family(
-                "istio_tcp_received_bytes",
-                "Bytes of requests, from the client to the upstream",
-            ),
+            tcp: add.collector(Tcp::default()),
             connections: add.metric(
                 "egress_connections",
                 "Connections held now",
@@ -228,7 +207,7 @@ impl Metrics {
         resolve: Option<Duration>,
         connect: Duration,
     ) {
-        self.opened.get_or_create(labels).inc();
+        self.tcp.count(labels, Series::opened);
         if let Some(took) = resolve {
             self.resolve_seconds.observe(took.as_secs_f64());
         }
@@ -246,17 +225,11 @@ impl Metrics {
     }
 
     pub(super) fn failed(&self, labels: &TcpLabels) {
-        self.failed.get_or_create(labels).inc();
+        self.tcp.count(labels, Series::failed);
     }
 
     pub(super) fn closed(&self, labels: &TcpLabels, traffic: Traffic) {
-        self.closed.get_or_create(labels).inc();
-        self.sent_bytes
-            .get_or_create(labels)
-            .inc_by(traffic.from_upstream);
-        self.received_bytes
-            .get_or_create(labels)
-            .inc_by(traffic.from_client);
+        self.tcp.count(labels, |series| series.closed(traffic));
     }
 }
 
@@ -274,6 +247,11 @@ impl Adder<'_> {
     fn metric<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
         self.0.register(name, help, metric.clone());
         metric
+    }
+
+    fn collector<C: Collector + Clone>(&mut self, collector: C) -> C {
+        self.0.register_collector(Box::new(collector.clone()));
+        collector
     }
 
     fn family<L>(&mut self, name: &str, help: &str) -> Family<L, Counter>

@@ -20,7 +20,10 @@ use crate::types::{Caller, ClientAddr, ConnId, OriginalDst};
 
 /// Where records go. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Account {
+pub struct Account(Arc<Books>);
+
+#[derive(Debug)]
+struct Books {
     metrics: Arc<Metrics>,
     log: AccessLog,
 }
@@ -28,7 +31,7 @@ pub struct Account {
 impl Account {
     /// Records go to `metrics` and `log`.
     pub fn new(metrics: Arc<Metrics>, log: AccessLog) -> Self {
-        Self { metrics, log }
+        Self(Arc::new(Books { metrics, log }))
     }
 
     /// Begins the record of a connection that was just accepted.
@@ -45,7 +48,15 @@ impl Account {
 
     /// A live connection is forbidden by a new policy, and this is done with it.
     pub fn revoked(&self, action: &'static str) {
-        self.metrics.revoked(action);
+        self.metrics().revoked(action);
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    fn log(&self) -> &AccessLog {
+        &self.0.log
     }
 }
 

@@ -1,11 +1,14 @@
 //! One connection, from accept to its one line.
 
 mod admission;
+mod compact;
 mod line;
+mod micros;
 mod opinion;
 mod outcome;
 
 use std::fmt;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +17,15 @@ use tokio::time::Instant;
 use super::Account;
 use super::metrics::{Destination, TcpLabels};
 use crate::types::{
-    Caller, Claim, ClientAddr, ConnId, DenyReason, Generation, HostName, OriginalDst, ResponseFlag,
-    UpstreamAddr,
+    Caller, Claim, ClientAddr, ConnId, DenyReason, Generation, HostName, OriginalDst, Place,
+    ResponseFlag, ServiceName, UpstreamAddr,
 };
 
 pub use admission::Admission;
+use admission::verdict;
+use compact::Compact;
 pub(super) use line::cgroup;
+use micros::Micros;
 pub use opinion::Opinion;
 pub(super) use outcome::denial_flag;
 pub use outcome::{Outcome, Traffic};
@@ -33,13 +39,12 @@ pub struct Record {
     conn: ConnId,
     client: Option<ClientAddr>,
     accepted: Instant,
-    dst: Option<OriginalDst>,
+    dst: Option<Compact>,
     caller: Option<Arc<Caller>>,
     sniffed: Option<Sniffed>,
-    learned: Option<HostName>,
-    generation: Option<Generation>,
-    admission: Option<Admission>,
-    shadow: Option<Opinion>,
+    generation: Option<NonZero<u64>>,
+    admitted: Option<Admitted>,
+    rare: Option<Box<Rare>>,
     connected: Option<Connected>,
     counters: Option<Counters>,
     decision_counted: bool,
@@ -54,18 +59,37 @@ type Counters = Box<dyn Fn() -> Traffic + Send + Sync>;
 struct Sniffed {
     protocol: &'static str,
     name: Option<HostName>,
-    took: Duration,
+    took: Micros,
+}
+
+/// Of an admission, what most have.
+struct Admitted {
+    service: Option<ServiceName>,
+    rule: Option<Place>,
+    would_deny: Option<DenyReason>,
+}
+
+/// What few connections have, in a place of its own.
+#[derive(Default)]
+struct Rare {
+    /// Of the admission.
+    route: Option<Box<str>>,
+    learned: Option<HostName>,
+    /// A name that the caller was told, which did not admit it.
+    told: Option<HostName>,
+    /// What the shadow policy says, where it differs.
+    shadow: Option<Opinion>,
 }
 
 struct Connected {
-    upstream: UpstreamAddr,
-    resolve_time: Option<Duration>,
-    connect_time: Duration,
+    upstream: Compact,
+    resolve_time: Option<Micros>,
+    connect_time: Micros,
 }
 
 impl Record {
     pub(super) fn new(account: Account, conn: ConnId, client: Option<ClientAddr>) -> Self {
-        account.metrics.connection_accepted();
+        account.metrics().connection_accepted();
         Self {
             account,
             conn,
@@ -74,10 +98,9 @@ impl Record {
             dst: None,
             caller: None,
             sniffed: None,
-            learned: None,
             generation: None,
-            admission: None,
-            shadow: None,
+            admitted: None,
+            rare: None,
             connected: None,
             counters: None,
             decision_counted: false,
@@ -92,7 +115,7 @@ impl Record {
 
     /// Where the client wanted to go, and who it is.
     pub fn origin(&mut self, dst: OriginalDst, caller: Arc<Caller>) {
-        self.dst = Some(dst);
+        self.dst = Some(dst.socket_addr().into());
         self.caller = Some(caller);
     }
 
@@ -100,36 +123,56 @@ impl Record {
     pub fn sniffed(&mut self, claim: &Claim, took: Duration) {
         let protocol = claim.label();
         self.account
-            .metrics
+            .metrics()
             .sniffed(protocol, sniff_outcome(claim), took);
         self.sniffed = Some(Sniffed {
             protocol,
             name: claim.name().cloned(),
-            took,
+            took: took.into(),
         });
     }
 
     /// The policy that judges the connection.
     pub fn judged_by(&mut self, generation: Generation) {
-        self.generation = Some(generation);
+        self.generation = NonZero::new(generation.0);
     }
 
     /// The names that its caller was told for the destination, none of which admits it: the log has the
     /// first.
     pub fn learned(&mut self, names: &[HostName]) {
-        self.learned = names.first().cloned();
+        if let Some(name) = names.first() {
+            self.rare.get_or_insert_default().told = Some(name.clone());
+        }
     }
 
     /// It may be made. Called again, it replaces what was said before.
     pub fn permitted(&mut self, admission: Admission) {
-        self.admission = Some(admission);
+        let Admission {
+            service,
+            rule,
+            route,
+            learned,
+            would_deny,
+        } = admission;
+        self.admitted = Some(Admitted {
+            service,
+            rule,
+            would_deny,
+        });
+        if self.rare.is_some() || route.is_some() || learned.is_some() {
+            let rare = self.rare.get_or_insert_default();
+            (rare.route, rare.learned) = (route, learned);
+        }
     }
 
     /// What the shadow policy says where the enforced one says `enforced`. The log has it if they differ.
     pub fn shadowed(&mut self, shadow: Opinion, enforced: &Opinion) {
         let agrees = shadow == *enforced;
-        self.account.metrics.shadowed(shadow.verdict, agrees);
-        self.shadow = (!agrees).then_some(shadow);
+        self.account.metrics().shadowed(shadow.verdict, agrees);
+        let differs = (!agrees).then_some(shadow);
+        if self.rare.is_some() || differs.is_some() {
+            self.rare.get_or_insert_default().shadow = differs;
+        }
     }
 
     /// The upstream is connected.
@@ -141,19 +184,19 @@ impl Record {
     ) {
         let labels = self.labels(self.destination(), ResponseFlag::None);
         self.account
-            .metrics
+            .metrics()
             .connected(&labels, resolve_time, connect_time);
         self.connected = Some(Connected {
-            upstream,
-            resolve_time,
-            connect_time,
+            upstream: upstream.socket_addr().into(),
+            resolve_time: resolve_time.map(Into::into),
+            connect_time: connect_time.into(),
         });
         self.count_permit();
     }
 
     /// The client's own address was not one of the name's, and another was dialled.
     pub fn redialled(&self) {
-        self.account.metrics.redialled();
+        self.account.metrics().redialled();
     }
 
     /// A later request on the connection was refused; the log has the name that it was for.
@@ -165,9 +208,9 @@ impl Record {
 
     /// A later request would have been refused, were it not for audit mode; the log has the first reason.
     pub fn would_refuse_later(&mut self, reason: DenyReason) {
-        self.account.metrics.decided("audit", Some(reason));
-        if let Some(admission) = &mut self.admission {
-            admission.would_deny.get_or_insert(reason);
+        self.account.metrics().decided("audit", Some(reason));
+        if let Some(admitted) = &mut self.admitted {
+            admitted.would_deny.get_or_insert(reason);
         }
     }
 
@@ -191,7 +234,7 @@ impl Record {
         let flag = outcome.flag();
         match outcome {
             Outcome::Denied(denial) => {
-                self.account.metrics.decided("deny", Some(denial.reason));
+                self.account.metrics().decided("deny", Some(denial.reason));
                 if self.connected.is_some() {
                     self.closed(flag, traffic);
                 } else {
@@ -201,7 +244,7 @@ impl Record {
             Outcome::Direct | Outcome::Answered => self.count_permit(),
             Outcome::Unreachable { reason, .. } => {
                 self.count_permit();
-                self.account.metrics.dial_failed(reason);
+                self.account.metrics().dial_failed(reason);
                 self.failed(self.destination(), flag);
             }
             Outcome::Revoked { .. } | Outcome::Closed { .. } => {
@@ -213,16 +256,18 @@ impl Record {
                 }
             }
         }
-        self.account.log.write(&self.line(outcome, traffic));
+        self.account.log().write(&self.line(outcome, traffic));
     }
 
     fn closed(&self, flag: ResponseFlag, traffic: Traffic) {
         let labels = self.labels(self.destination(), flag);
-        self.account.metrics.closed(&labels, traffic);
+        self.account.metrics().closed(&labels, traffic);
     }
 
     fn failed(&self, destination: Destination, flag: ResponseFlag) {
-        self.account.metrics.failed(&self.labels(destination, flag));
+        self.account
+            .metrics()
+            .failed(&self.labels(destination, flag));
     }
 
     fn labels(&self, destination: Destination, flag: ResponseFlag) -> TcpLabels {
@@ -236,23 +281,23 @@ impl Record {
     /// Counts the permit, once. Not when it is given: the guard of the dialled address may still
     /// make it a denial.
     fn count_permit(&mut self) {
-        if let Some(admission) = &self.admission
+        if let Some(admitted) = &self.admitted
             && !self.decision_counted
         {
             self.decision_counted = true;
             self.account
-                .metrics
-                .decided(admission.verdict(), admission.would_deny);
+                .metrics()
+                .decided(verdict(admitted.would_deny), admitted.would_deny);
         }
     }
 
     fn destination(&self) -> Destination {
-        match &self.admission {
-            Some(Admission {
+        match &self.admitted {
+            Some(Admitted {
                 service: Some(name),
                 ..
             }) => Destination::Service(name.clone()),
-            Some(Admission { service: None, .. }) => Destination::Passthrough,
+            Some(Admitted { service: None, .. }) => Destination::Passthrough,
             None => Destination::Unknown,
         }
     }
@@ -266,7 +311,7 @@ impl Drop for Record {
                 flag: ResponseFlag::None,
             });
         }
-        self.account.metrics.connection_over();
+        self.account.metrics().connection_over();
     }
 }
 

@@ -118,3 +118,44 @@ impl<'a> Joint<'a> {
         self.pair.into_client(whole)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::net::TcpListener;
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::relay::Mode;
+
+    const IDLE: Duration = Duration::from_mins(1);
+    const LONGEST: Duration = Duration::from_mins(2);
+
+    async fn socket() -> TcpStream {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        let address = listener.local_addr().expect("the bound address");
+        TcpStream::connect(address).await.expect("connect")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_counted_from_the_last_byte_and_the_longest_life_from_the_start() {
+        let options = Options {
+            mode: Mode::Auto,
+            idle_timeout: Some(IDLE),
+            max_duration: Some(LONGEST),
+            max_pipes: 0,
+        };
+        let counters = Counters::default();
+        let joint = Joint::new(socket().await, socket().await, &options, &counters);
+        let start = joint.activity.start();
+        assert_eq!(joint.due(), Some((start + IDLE, Cut::IdleTimeout)));
+        advance(Duration::from_secs(45)).await;
+        joint.activity.note();
+        let last = Instant::now();
+        assert_eq!(joint.due(), Some((last + IDLE, Cut::IdleTimeout)));
+        advance(Duration::from_secs(45)).await;
+        joint.activity.note();
+        assert_eq!(joint.due(), Some((start + LONGEST, Cut::MaxDuration)));
+    }
+}

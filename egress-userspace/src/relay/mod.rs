@@ -96,7 +96,10 @@ pub fn relay<'a>(
     // Made here and not in the block: what it is given and then moves would be held twice.
     let joint = Joint::new(client, upstream, options, counters);
     async move {
-        let closed = Work::new(&joint, prefix).run(cancel).await;
+        let closed = {
+            let (mut work, cancel) = (Work::new(&joint, prefix), pin!(cancel));
+            work.run(cancel).await
+        };
         let ended = Ended::new(joint.up().end(), joint.down().end(), closed);
         if closed.is_ok() {
             joint.close();

@@ -77,8 +77,12 @@ fn fill(pipe: &mut Lease, from: &TcpStream, most: usize) -> io::Result<Fill> {
 }
 
 fn peek(from: &TcpStream) -> io::Result<Fill> {
-    match recv(from.as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK)? {
-        0 => Ok(Fill::Eof),
-        _ => Ok(Fill::Refused),
+    let (socket, mut byte) = (from.as_raw_fd(), [0]);
+    if recv(socket, &mut byte, MsgFlags::MSG_PEEK)? > 0 {
+        return Ok(Fill::Refused);
     }
+    // A peek leaves an urgent byte before the end where it is. To close a socket with something unread
+    // is to reset it, and to drop what the other direction still has to send; a read passes over it.
+    recv(socket, &mut byte, MsgFlags::empty())?;
+    Ok(Fill::Eof)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::end::{Cut, Side};
+use super::end::{Cut, End, Side};
 use super::flow::Flow;
 use super::joint::Joint;
 use super::lost;
@@ -47,8 +47,11 @@ impl<'a> Work<'a> {
 
     /// Works until both directions have ended. Says which side finished first, or what cut the relay
     /// short.
-    pub(super) async fn run(mut self, cancel: impl Future<Output = ()>) -> Result<Side, Cut> {
-        let (mut cancel, mut timer) = (pin!(cancel), pin!(sleep_until(self.due(Instant::now()))));
+    pub(super) async fn run(
+        &mut self,
+        mut cancel: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<Side, Cut> {
+        let mut timer = pin!(sleep_until(self.due(Instant::now())));
         poll_fn(|cx| {
             loop {
                 if let Poll::Ready(closed) = self.poll(cx) {
@@ -74,7 +77,11 @@ impl<'a> Work<'a> {
             let Poll::Ready(moved) = flow.poll(direction, cx) else {
                 continue;
             };
-            let end = moved.and_then(|_| direction.pass_eof_on());
+            let end = moved.and_then(|_| match other.end() {
+                // Both are closed now, and that sends the end of stream too.
+                Some(End::Eof) => self.joint.cut().map_or(Ok(()), Err),
+                _ => direction.pass_eof_on(),
+            });
             direction.ended(end)?;
             if other.end().is_some() {
                 let first = self.first.unwrap_or(direction.from().side);

@@ -4,111 +4,103 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
-
+use super::fields::Fields;
 use super::time::Timestamp;
+use crate::types::Place;
 
 /// The protocol of questions to DNS servers.
 pub(in crate::account) const DNS: &str = "dns";
 
 /// One line. Values that a process or a peer chose are text in JSON strings, so that none can begin
 /// a line or a field of its own.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(in crate::account) struct Line<'a> {
     /// When the line was written.
     pub(in crate::account) time: Timestamp,
     /// A DNS query has none.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::account) conn_id: Option<u64>,
     /// Not known of what the kernel refused: such a client has no port yet.
-    #[serde(rename = "src.addr", skip_serializing_if = "Option::is_none")]
     pub(in crate::account) src_addr: Option<SocketAddr>,
-    #[serde(rename = "src.pid", skip_serializing_if = "Option::is_none")]
     pub(in crate::account) src_pid: Option<u32>,
-    #[serde(rename = "src.exe", skip_serializing_if = "Option::is_none")]
     pub(in crate::account) src_exe: Option<Cow<'a, str>>,
-    #[serde(rename = "src.uid", skip_serializing_if = "Option::is_none")]
     pub(in crate::account) src_uid: Option<u32>,
-    #[serde(rename = "src.cgroup", skip_serializing_if = "Option::is_none")]
     pub(in crate::account) src_cgroup: Option<Cow<'a, str>>,
     /// Where the client wanted to go.
-    #[serde(rename = "dst.addr", skip_serializing_if = "Option::is_none")]
     pub(in crate::account) dst_addr: Option<SocketAddr>,
-    #[serde(rename = "upstream.addr", skip_serializing_if = "Option::is_none")]
     pub(in crate::account) upstream_addr: Option<SocketAddr>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::account) requested_server_name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::account) protocol: Option<&'static str>,
     /// The name that the DNS forwarder told the caller for the destination, where none was sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::account) dns_name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::account) service: Option<&'a str>,
     /// Where the service is written: `file:line`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::account) rule: Option<String>,
+    pub(in crate::account) rule: Option<&'a Place>,
     /// The route that led the connection elsewhere.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::account) route: Option<&'a str>,
     /// `allow`, `deny`, or `audit`: let through, but enforcement would have denied it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::account) verdict: Option<&'static str>,
     /// Why it was, or would have been, denied.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::account) reason: Option<&'static str>,
     /// What the shadow policy says, where it differs in the verdict, the reason or the service;
     /// `unknown`: it would have had to read what the enforced policy did not.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::account) shadow_verdict: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::account) shadow_reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::account) shadow_service: Option<&'a str>,
     /// The policy that judged the connection when it was made.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::account) policy_generation: Option<u64>,
     /// The policy that ended it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::account) revoked_by_generation: Option<u64>,
     /// From the upstream to the client, as Envoy counts.
     pub(in crate::account) bytes_sent: u64,
     /// From the client to the upstream.
     pub(in crate::account) bytes_received: u64,
-    pub(in crate::account) duration_ms: Millis,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::account) sniff_ms: Option<Millis>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::account) resolve_ms: Option<Millis>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::account) connect_ms: Option<Millis>,
+    pub(in crate::account) duration: Duration,
+    pub(in crate::account) sniff: Option<Duration>,
+    pub(in crate::account) resolve: Option<Duration>,
+    pub(in crate::account) connect: Option<Duration>,
     pub(in crate::account) close_reason: &'static str,
     pub(in crate::account) response_flags: &'static str,
 }
 
 impl Line<'_> {
-    /// Adds the line's bytes with the newline; false if it has no JSON form, which none of its types
-    /// allows.
-    pub(super) fn encode(&self, into: &mut Vec<u8>) -> bool {
-        let encoded = serde_json::to_writer(&mut *into, self).is_ok();
-        into.push(b'\n');
-        encoded
+    /// Adds the line's bytes with the newline.
+    pub(in crate::account) fn encode(&self, into: &mut Vec<u8>) {
+        let mut fields = Fields::new(into);
+        fields.time("time", self.time);
+        fields.number("conn_id", self.conn_id);
+        fields.address("src.addr", self.src_addr);
+        fields.number("src.pid", self.src_pid);
+        fields.text("src.exe", self.src_exe.as_deref());
+        fields.number("src.uid", self.src_uid);
+        fields.text("src.cgroup", self.src_cgroup.as_deref());
+        fields.address("dst.addr", self.dst_addr);
+        fields.address("upstream.addr", self.upstream_addr);
+        fields.text("requested_server_name", self.requested_server_name);
+        fields.text("protocol", self.protocol);
+        fields.text("dns_name", self.dns_name);
+        fields.text("service", self.service);
+        fields.place("rule", self.rule);
+        fields.text("route", self.route);
+        fields.text("verdict", self.verdict);
+        fields.text("reason", self.reason);
+        fields.text("shadow_verdict", self.shadow_verdict);
+        fields.text("shadow_reason", self.shadow_reason);
+        fields.text("shadow_service", self.shadow_service);
+        fields.number("policy_generation", self.policy_generation);
+        fields.number("revoked_by_generation", self.revoked_by_generation);
+        fields.number("bytes_sent", Some(self.bytes_sent));
+        fields.number("bytes_received", Some(self.bytes_received));
+        fields.number("duration_ms", Some(millis(self.duration)));
+        fields.number("sniff_ms", self.sniff.map(millis));
+        fields.number("resolve_ms", self.resolve.map(millis));
+        fields.number("connect_ms", self.connect.map(millis));
+        fields.text("close_reason", Some(self.close_reason));
+        fields.text("response_flags", Some(self.response_flags));
+        fields.end();
     }
 }
 
 /// Milliseconds with three decimals: a cached name resolves in microseconds.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::account) struct Millis(Duration);
-
-impl From<Duration> for Millis {
-    fn from(duration: Duration) -> Self {
-        Self(duration)
-    }
-}
-
-impl Serialize for Millis {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let micros = (self.0.as_secs_f64() * 1e6).round();
-        serializer.serialize_f64(micros / 1e3)
-    }
+fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }

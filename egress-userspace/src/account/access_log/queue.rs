@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// How long the first line waits for others: whoever follows the log sees no delay, and a gateway under
 /// load wakes the writer fifty times a second.
-const GATHER: Duration = Duration::from_millis(20);
+pub(super) const GATHER: Duration = Duration::from_millis(20);
 
 /// Room for each line that may wait: an ordinary one has 400 to 700 bytes.
 const LINE: usize = 1_024;

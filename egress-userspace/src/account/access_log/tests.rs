@@ -3,8 +3,12 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc as blocking;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 use super::*;
+use crate::types::Place;
 
 /// A sink whose content can be looked at, and whose writes can be held up or fail.
 #[derive(Clone, Default)]
@@ -15,7 +19,7 @@ struct Sink {
 }
 
 impl Sink {
-    fn lines(&self) -> Vec<serde_json::Value> {
+    fn lines(&self) -> Vec<Value> {
         let written = self.written.lock().expect("the lock").clone();
         let text = String::from_utf8(written).expect("text");
         text.lines()
@@ -71,10 +75,10 @@ fn line(conn_id: u64) -> Line<'static> {
         shadow_service: None,
         bytes_sent: 0,
         bytes_received: 0,
-        duration_ms: std::time::Duration::from_micros(1_500).into(),
-        sniff_ms: None,
-        resolve_ms: None,
-        connect_ms: None,
+        duration: Duration::from_micros(1_500),
+        sniff: None,
+        resolve: None,
+        connect: None,
         close_reason: "client_closed",
         response_flags: "-",
     }
@@ -82,7 +86,7 @@ fn line(conn_id: u64) -> Line<'static> {
 
 fn encoded(line: &Line<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    assert!(line.encode(&mut bytes), "it has no JSON form");
+    line.encode(&mut bytes);
     bytes
 }
 
@@ -110,6 +114,63 @@ async fn no_line_is_lost_at_an_orderly_end() {
         .collect();
     assert_eq!(written, (0..5_000).map(Some).collect::<Vec<_>>());
     assert_eq!(dropped.get(), 0);
+}
+
+#[test]
+fn a_line_is_written_though_none_follows() {
+    let (open, gate) = blocking::channel();
+    let sink = Sink {
+        gate: Some(Arc::new(Mutex::new(gate))),
+        ..Sink::default()
+    };
+    let (log, _writer, _) = start(&sink);
+    log.write(&line(1));
+    open.send(()).expect("the writer takes it");
+    while sink.lines().is_empty() {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn the_first_line_waits_for_others_unless_there_are_many() {
+    let queue = Queue::new(QUEUE);
+    let mut batch = queue::Batch::default();
+    let begun = Instant::now();
+    queue.push(b"one\n");
+    assert!(queue.take(&mut batch));
+    assert!(begun.elapsed() >= queue::GATHER);
+
+    let full = Queue::new(2);
+    batch.clear();
+    full.push(b"one\n");
+    full.push(b"two\n");
+    assert!(!full.push(b"three\n"));
+    assert!(full.take(&mut batch));
+    assert_eq!(
+        (batch.text.as_slice(), batch.lines),
+        (&b"one\ntwo\n"[..], 2)
+    );
+}
+
+#[tokio::test]
+async fn lines_that_are_long_wait_in_a_bounded_text() {
+    let (open, gate) = blocking::channel();
+    let sink = Sink {
+        gate: Some(Arc::new(Mutex::new(gate))),
+        ..Sink::default()
+    };
+    let (log, writer, dropped) = start(&sink);
+    let path = "x".repeat(1_000_000);
+    for conn in 0..100 {
+        log.write(&Line {
+            src_exe: Some(path.as_str().into()),
+            ..line(conn)
+        });
+    }
+    assert!(dropped.get() > 80, "{} lines are dropped", dropped.get());
+    drop(open);
+    writer.finish().await.expect("all is written");
+    assert!(!sink.lines().is_empty());
 }
 
 #[tokio::test]
@@ -199,12 +260,39 @@ fn what_a_process_chose_cannot_forge_a_line_or_a_field() {
         1,
         "the newline"
     );
-    let parsed: serde_json::Value = serde_json::from_slice(&encoded).expect("one object");
+    let parsed: Value = serde_json::from_slice(&encoded).expect("one object");
     assert_eq!(
         parsed.get("src.exe").and_then(|exe| exe.as_str()),
         hostile.src_exe.as_deref()
     );
     assert!(parsed.get("verdict").is_none());
+}
+
+#[test]
+fn text_and_addresses_of_every_kind_are_read_back_as_they_were() {
+    let place = Place {
+        file: "a \"b\"\\.toml".into(),
+        line: 7,
+    };
+    for address in ["203.0.113.255:65535", "[2001:db8::1]:443", "[fe80::1%2]:1"] {
+        let address = address.parse().expect("an address");
+        let told = Line {
+            dst_addr: Some(address),
+            service: Some("gr\u{fc}n\u{7f}"),
+            route: Some("back\\slash"),
+            dns_name: Some("quo\"te"),
+            rule: Some(&place),
+            ..line(u64::MAX)
+        };
+        let parsed: Value = serde_json::from_slice(&encoded(&told)).expect("JSON");
+        let parsed = &parsed;
+        assert_eq!(parsed["dst.addr"], address.to_string());
+        assert_eq!(parsed["service"], "gr\u{fc}n\u{7f}");
+        assert_eq!(parsed["route"], "back\\slash");
+        assert_eq!(parsed["dns_name"], "quo\"te");
+        assert_eq!(parsed["rule"], place.to_string());
+        assert_eq!(parsed["conn_id"], u64::MAX);
+    }
 }
 
 #[test]

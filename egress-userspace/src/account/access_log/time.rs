@@ -5,40 +5,68 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
 
+/// Bytes of a text, of a year before 10000.
+const LENGTH: usize = "1970-01-01T00:00:00.000Z".len();
 const SECONDS_PER_DAY: u64 = 86_400;
 /// Days from 1 March of the year 0 to the Unix epoch.
 const EPOCH_FROM_MARCH_0: u64 = 719_468;
 /// Days in 400 years, after which the Gregorian calendar repeats.
 const DAYS_PER_ERA: u64 = 146_097;
 
-/// A moment since 1970, to the millisecond.
+/// A moment since 1970 and before 10000, to the millisecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Timestamp {
-    millis: u128,
+    millis: u64,
 }
 
 impl From<SystemTime> for Timestamp {
     /// A clock that is set before 1970 reads as 1970.
     fn from(time: SystemTime) -> Self {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let millis = u64::from(since.subsec_millis());
         Self {
-            millis: time
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default()
-                .as_millis(),
+            millis: since.as_secs().saturating_mul(1_000).saturating_add(millis),
         }
+    }
+}
+
+impl Timestamp {
+    /// Adds its text, without a formatter: each line of the access log has one.
+    pub(super) fn write(self, into: &mut Vec<u8>) {
+        let (year, month, day) = civil(self.seconds() / SECONDS_PER_DAY);
+        let (hour, minute, second) = self.clock();
+        digits(year, 4, into);
+        for (before, value) in [
+            (b'-', month),
+            (b'-', day),
+            (b'T', hour),
+            (b':', minute),
+            (b':', second),
+        ] {
+            into.push(before);
+            digits(value, 2, into);
+        }
+        into.push(b'.');
+        digits(self.millis % 1_000, 3, into);
+        into.push(b'Z');
+    }
+
+    fn seconds(self) -> u64 {
+        self.millis / 1_000
+    }
+
+    /// Hour, minute and second.
+    fn clock(self) -> (u64, u64, u64) {
+        let seconds = self.seconds() % SECONDS_PER_DAY;
+        (seconds / 3_600, seconds / 60 % 60, seconds % 60)
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = u64::try_from(self.millis / 1_000).unwrap_or(u64::MAX);
-        let millis = self.millis % 1_000;
-        let (year, month, day) = civil(seconds / SECONDS_PER_DAY);
-        let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z"
-        )
+        let mut text = Vec::with_capacity(LENGTH);
+        self.write(&mut text);
+        f.write_str(&String::from_utf8_lossy(&text))
     }
 }
 
@@ -59,6 +87,14 @@ fn civil(days: u64) -> (u64, u64, u64) {
     let day = day - (153 * month + 2) / 5 + 1;
     let month = if month < 10 { month + 3 } else { month - 9 };
     (era * 400 + year + u64::from(month <= 2), month, day)
+}
+
+/// The last so many decimal digits.
+fn digits(value: u64, count: u32, into: &mut Vec<u8>) {
+    for place in (0..count).rev() {
+        let digit = value / 10_u64.pow(place) % 10;
+        into.push(b'0' + u8::try_from(digit).unwrap_or_default());
+    }
 }
 
 #[cfg(test)]

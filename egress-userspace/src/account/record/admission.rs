@@ -42,13 +42,11 @@ impl From<DenyReason> for Admission {
     }
 }
 
-impl Admission {
-    /// The access log's and the metrics' word.
-    pub(super) fn verdict(&self) -> &'static str {
-        if self.would_deny.is_some() {
-            "audit"
-        } else {
-            "allow"
-        }
+/// The access log's and the metrics' word for what was let through.
+pub(super) fn verdict(would_deny: Option<DenyReason>) -> &'static str {
+    if would_deny.is_some() {
+        "audit"
+    } else {
+        "allow"
     }
 }

@@ -1,20 +1,23 @@
 //! A record's line in the access log.
 
 use std::borrow::Cow;
+use std::num::NonZero;
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::{Admission, Outcome, Record, Traffic};
+use super::admission::verdict;
+use super::{Outcome, Record, Traffic};
 use crate::account::access_log::{DNS, Line};
-use crate::types::{Caller, ClientAddr, DenyReason, HostName, OriginalDst, Place, ServiceName};
+use crate::types::{Caller, ClientAddr, DenyReason, HostName, Place, ServiceName};
 
 impl Record {
     pub(super) fn line<'a>(&'a self, outcome: &'a Outcome, traffic: Traffic) -> Line<'a> {
         let caller = self.caller.as_deref();
         let sniffed = self.sniffed.as_ref();
         let connected = self.connected.as_ref();
-        let said = Said::of(outcome, self.admission.as_ref());
-        let shadow = self.shadow.as_ref();
+        let said = self.said(outcome);
+        let rare = self.rare.as_deref();
+        let shadow = rare.and_then(|rare| rare.shadow.as_ref());
         Line {
             time: SystemTime::now().into(),
             conn_id: Some(self.conn.0),
@@ -25,16 +28,16 @@ impl Record {
                 .map(Path::to_string_lossy),
             src_uid: caller.map(|caller| caller.uid),
             src_cgroup: caller.map(cgroup),
-            dst_addr: self.dst.map(OriginalDst::socket_addr),
-            upstream_addr: connected.map(|connected| connected.upstream.socket_addr()),
+            dst_addr: self.dst.map(Into::into),
+            upstream_addr: connected.map(|connected| connected.upstream.into()),
             requested_server_name: sniffed.and_then(|s| s.name.as_ref()).map(HostName::as_str),
             protocol: match outcome {
                 Outcome::Answered => Some(DNS),
                 _ => sniffed.map(|sniffed| sniffed.protocol),
             },
-            dns_name: said.learned.or(self.learned.as_ref()).map(HostName::as_str),
+            dns_name: said.learned.map(HostName::as_str),
             service: said.service.map(ServiceName::as_str),
-            rule: said.rule.map(Place::to_string),
+            rule: said.rule,
             route: said.route,
             verdict: said.verdict,
             reason: said.reason.map(DenyReason::label),
@@ -45,21 +48,48 @@ impl Record {
             shadow_service: shadow
                 .and_then(|shadow| shadow.service.as_ref())
                 .map(ServiceName::as_str),
-            policy_generation: self.generation.map(|generation| generation.0),
+            policy_generation: self.generation.map(NonZero::get),
             revoked_by_generation: match outcome {
                 Outcome::Revoked { by } => Some(by.0),
                 _ => None,
             },
             bytes_sent: traffic.from_upstream,
             bytes_received: traffic.from_client,
-            duration_ms: self.accepted.elapsed().into(),
-            sniff_ms: sniffed.map(|sniffed| sniffed.took.into()),
-            resolve_ms: connected
+            duration: self.accepted.elapsed(),
+            sniff: sniffed.map(|sniffed| sniffed.took.into()),
+            resolve: connected
                 .and_then(|connected| connected.resolve_time)
                 .map(Into::into),
-            connect_ms: connected.map(|connected| connected.connect_time.into()),
+            connect: connected.map(|connected| connected.connect_time.into()),
             close_reason: outcome.close_reason(),
             response_flags: outcome.flag().letters(),
+        }
+    }
+
+    fn said<'a>(&'a self, outcome: &'a Outcome) -> Said<'a> {
+        let rare = self.rare.as_deref();
+        let told = rare.and_then(|rare| rare.told.as_ref());
+        match (outcome, &self.admitted) {
+            (Outcome::Denied(denial), _) => Said {
+                verdict: Some("deny"),
+                reason: Some(denial.reason),
+                service: denial.service.as_ref(),
+                rule: denial.rule.as_ref(),
+                route: None,
+                learned: told,
+            },
+            (_, Some(admitted)) => Said {
+                verdict: Some(verdict(admitted.would_deny)),
+                reason: admitted.would_deny,
+                service: admitted.service.as_ref(),
+                rule: admitted.rule.as_ref(),
+                route: rare.and_then(|rare| rare.route.as_deref()),
+                learned: rare.and_then(|rare| rare.learned.as_ref()).or(told),
+            },
+            (_, None) => Said {
+                learned: told,
+                ..Said::default()
+            },
         }
     }
 }
@@ -73,30 +103,6 @@ struct Said<'a> {
     rule: Option<&'a Place>,
     route: Option<&'a str>,
     learned: Option<&'a HostName>,
-}
-
-impl<'a> Said<'a> {
-    fn of(outcome: &'a Outcome, admission: Option<&'a Admission>) -> Self {
-        match (outcome, admission) {
-            (Outcome::Denied(denial), _) => Self {
-                verdict: Some("deny"),
-                reason: Some(denial.reason),
-                service: denial.service.as_ref(),
-                rule: denial.rule.as_ref(),
-                route: None,
-                learned: None,
-            },
-            (_, Some(admission)) => Self {
-                verdict: Some(admission.verdict()),
-                reason: admission.would_deny,
-                service: admission.service.as_ref(),
-                rule: admission.rule.as_ref(),
-                route: admission.route.as_deref(),
-                learned: admission.learned.as_ref(),
-            },
-            (_, None) => Self::default(),
-        }
-    }
 }
 
 /// The cgroup's path; its id if the directory is gone.

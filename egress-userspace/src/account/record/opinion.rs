@@ -3,7 +3,7 @@
 use crate::policy::Verdict;
 use crate::types::{DenyReason, ServiceName};
 
-use super::Admission;
+use super::admission::{self, Admission};
 
 /// A verdict in the words of the access log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ impl Opinion {
             Verdict::Permit(permit) => {
                 let admission = Admission::from(permit);
                 Self {
-                    verdict: admission.verdict(),
+                    verdict: admission::verdict(admission.would_deny),
                     reason: admission.would_deny,
                     service: admission.service,
                 }

@@ -3,6 +3,7 @@
 mod policies;
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -51,7 +52,7 @@ impl Books {
     }
 
     fn metrics(&self) -> String {
-        self.account.metrics.encode().expect("encodes")
+        self.account.metrics().encode().expect("encodes")
     }
 
     fn has(&self, line: &str) {
@@ -341,6 +342,41 @@ fn a_name_that_a_client_chose_is_in_no_label() {
     record.sniffed(&tls("chosen-by-client.example"), Duration::ZERO);
     record.finish(&Outcome::Denied(DenyReason::HostNotInRegistry.into()));
     assert!(!books.metrics().contains("chosen-by-client"));
+}
+
+#[test]
+fn a_record_is_small_for_it_lasts_as_long_as_its_connection() {
+    assert!(size_of::<Record>() <= 256, "{}", size_of::<Record>());
+}
+
+#[test]
+fn addresses_and_times_are_kept_as_they_were() {
+    for address in ["203.0.113.7:443", "[2001:db8::7]:443"] {
+        let address: SocketAddr = address.parse().expect("an address");
+        assert_eq!(SocketAddr::from(Compact::from(address)), address);
+    }
+    let kept = |nanos| Duration::from(Micros::from(Duration::from_nanos(nanos)));
+    assert_eq!(kept(1_499), Duration::from_micros(1));
+    assert_eq!(kept(1_500), Duration::from_micros(2));
+    assert_eq!(kept(u64::MAX), Duration::from_micros(u32::MAX.into()));
+}
+
+#[tokio::test]
+async fn a_permit_given_again_replaces_all_that_was_said() {
+    let books = Books::new();
+    let mut record = introduced(&books);
+    record.permitted(Admission {
+        learned: Some("db.example".parse().expect("a name")),
+        ..by_api()
+    });
+    record.permitted(DenyReason::ResolvedAddressRefused.into());
+    record.finish(&CLOSED);
+    let lines = books.lines().await;
+    let line = lines.first().expect("a line");
+    assert_eq!(line["verdict"], "audit");
+    for field in ["service", "rule", "route", "dns_name"] {
+        assert_eq!(line.get(field), None, "{field}");
+    }
 }
 
 #[test]

@@ -71,6 +71,20 @@ async fn a_slow_reader_holds_the_writer_back() {
 }
 
 #[tokio::test]
+async fn a_relay_is_small() {
+    /// What it takes of the memory of a connection: both sockets, what both directions know, and a
+    /// timer.
+    const SMALL: usize = 600;
+
+    let (near, far) = (connected(None).await.1, connected(None).await.1);
+    let (options, counters) = (options(Mode::Auto), Counters::default());
+    let never = std::future::pending();
+    let relay = relay(near, far, Bytes::new(), &options, &counters, never);
+    let size = size_of_val(&relay);
+    assert!(size <= SMALL, "{size} bytes");
+}
+
+#[tokio::test]
 async fn an_idle_relay_holds_no_pipe_and_gives_it_to_the_next() {
     let mut rig = Rig::new(Mode::Splice).await;
     upload(&mut rig, &pattern(4, BULK)).await;

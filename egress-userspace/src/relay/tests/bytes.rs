@@ -153,3 +153,31 @@ async fn urgent_data_does_not_stall_the_stream() {
         );
     }
 }
+
+#[tokio::test]
+async fn an_urgent_byte_before_the_end_costs_nobody_what_is_still_to_be_sent() {
+    /// Each of the upstream's four buffers. The kernel doubles it, and keeps about half for itself.
+    const BUFFER: u32 = 64 * 1024;
+    /// Read before the relay ends, and after: more than a buffer to receive holds, less than both.
+    const PARTS: (usize, usize) = (80_000, 120_000);
+
+    for mode in MODES {
+        let data = pattern(9, PARTS.0 + PARTS.1);
+        let far = connected(Some(BUFFER)).await;
+        let mut rig = Rig::between(connected(None).await, far, options(mode), Bytes::new());
+        let upstream = SockRef::from(&rig.upstream);
+        upstream.send_out_of_band(b"!").expect("MSG_OOB");
+        rig.upstream.shutdown().await.expect("shutdown");
+        assert_eq!(drain(&mut rig.client).await, (Vec::new(), None), "{mode:?}");
+        let (first, ()) = tokio::join!(read_exactly(&mut rig.upstream, PARTS.0), async {
+            write(&mut rig.client, &data).await;
+            rig.client.shutdown().await.expect("shutdown");
+        });
+        // Both have ended: the relay closes its sockets while much is still to be sent.
+        let ended = rig.relay.await.expect("the relay");
+        assert_eq!(ended.client_to_upstream, End::Eof, "{mode:?}");
+        let (rest, error) = drain(&mut rig.upstream).await;
+        assert_eq!((rest.len(), error), (PARTS.1, None), "{mode:?}");
+        assert!([first, rest].concat() == data, "{mode:?}: other bytes");
+    }
+}

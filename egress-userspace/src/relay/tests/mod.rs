@@ -91,11 +91,19 @@ impl Rig {
 
 /// Both ends of a connection over loopback; `buffers` sets the size of all four socket buffers.
 async fn connected(buffers: Option<u32>) -> (TcpStream, TcpStream) {
+    through(&listener(buffers), buffers).await
+}
+
+fn listener(buffers: Option<u32>) -> TcpListener {
     let listener = socket(buffers);
     listener
         .bind("127.0.0.1:0".parse().expect("an address"))
         .expect("bind");
-    let listener: TcpListener = listener.listen(1).expect("listen");
+    listener.listen(1).expect("listen")
+}
+
+/// The same through a listener that nobody else connects to now.
+async fn through(listener: &TcpListener, buffers: Option<u32>) -> (TcpStream, TcpStream) {
     let address = listener.local_addr().expect("the bound address");
     let (near, far) = tokio::join!(socket(buffers).connect(address), listener.accept());
     (near.expect("connect"), far.expect("accept").0)

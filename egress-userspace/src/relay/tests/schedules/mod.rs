@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use fastrand::Rng;
+use socket2::SockRef;
 use tokio::task::JoinSet;
 
 use super::own_process::{in_own_process, leaving_nothing};
@@ -56,12 +57,13 @@ async fn all() -> Result<(), String> {
     for _ in 0..TOGETHER {
         let (bytes, next) = (Arc::clone(&bytes), Arc::clone(&next));
         runs.spawn(async move {
+            let doors = Doors::new();
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 if index >= count {
                     return Ok(());
                 }
-                with_each_engine(again.unwrap_or(index), &bytes).await?;
+                with_each_engine(again.unwrap_or(index), &bytes, &doors).await?;
             }
         });
     }
@@ -71,11 +73,11 @@ async fn all() -> Result<(), String> {
     Ok(())
 }
 
-async fn with_each_engine(seed: u64, bytes: &[u8]) -> Result<(), String> {
+async fn with_each_engine(seed: u64, bytes: &[u8], doors: &Doors) -> Result<(), String> {
     let schedule = Schedule::new(seed);
     let mut first: Option<Determined> = None;
     for mode in MODES {
-        let run = timeout(DEADLINE, run(&schedule, mode, bytes));
+        let run = timeout(DEADLINE, run(&schedule, mode, bytes, doors));
         let result = run.await.unwrap_or_else(|_| Err(String::from("it hangs")));
         let result = result.and_then(|determined| {
             if *first.get_or_insert(determined) == determined {
@@ -90,7 +92,12 @@ async fn with_each_engine(seed: u64, bytes: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-async fn run(schedule: &Schedule, mode: Mode, bytes: &[u8]) -> Result<Determined, String> {
+async fn run(
+    schedule: &Schedule,
+    mode: Mode,
+    bytes: &[u8],
+    doors: &Doors,
+) -> Result<Determined, String> {
     let Schedule {
         client,
         upstream,
@@ -103,7 +110,7 @@ async fn run(schedule: &Schedule, mode: Mode, bytes: &[u8]) -> Result<Determined
         max_pipes: schedule.max_pipes,
         ..options(mode)
     };
-    let (near, far) = (joined(client).await, joined(upstream).await);
+    let (near, far) = (doors.joined(client).await, doors.joined(upstream).await);
     let head = Bytes::copy_from_slice(up.split_at(*prefix).0);
     let rig = Rig::between(near, far, options, head);
 
@@ -150,10 +157,38 @@ fn stretch<'a>(rng: &mut Rng, bytes: &'a [u8], script: &Script) -> &'a [u8] {
     from.split_at(script.total()).0
 }
 
-async fn joined(script: &Script) -> (TcpStream, TcpStream) {
-    let (near, far) = connected(script.buffers).await;
-    for socket in [&near, &far] {
-        socket.set_nodelay(script.prompt).expect("TCP_NODELAY");
+/// Listeners that one schedule after another uses: a port for each connection, and those of the closed
+/// ones are not free for a minute, would be more than there are.
+struct Doors {
+    plain: TcpListener,
+    sized: TcpListener,
+}
+
+impl Doors {
+    fn new() -> Self {
+        Self {
+            plain: listener(None),
+            sized: listener(None),
+        }
     }
-    (near, far)
+
+    /// Both ends of the connection of the peer that follows `script`.
+    async fn joined(&self, script: &Script) -> (TcpStream, TcpStream) {
+        let door = match script.buffers {
+            None => &self.plain,
+            // What is accepted has what the listener has then; it never has the system's again.
+            Some(size) => {
+                let size = usize::try_from(size).expect("a small number");
+                let door = SockRef::from(&self.sized);
+                door.set_send_buffer_size(size).expect("SO_SNDBUF");
+                door.set_recv_buffer_size(size).expect("SO_RCVBUF");
+                &self.sized
+            }
+        };
+        let (near, far) = through(door, script.buffers).await;
+        for socket in [&near, &far] {
+            socket.set_nodelay(script.prompt).expect("TCP_NODELAY");
+        }
+        (near, far)
+    }
 }

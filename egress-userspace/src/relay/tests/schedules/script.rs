@@ -77,7 +77,13 @@ impl Script {
         let count = rng.usize(0..=4);
         let pieces: Vec<_> = (0..count).map(|_| rng.usize(size.clone())).collect();
         Self {
-            urgent: one_in(rng, 24).then(|| rng.usize(0..=count)),
+            urgent: one_in(rng, 12).then(|| {
+                if rng.bool() {
+                    count
+                } else {
+                    rng.usize(0..=count)
+                }
+            }),
             pieces,
             after: 0,
             pause: None,
