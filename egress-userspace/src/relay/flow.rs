@@ -2,10 +2,11 @@
 //! done next. It is polled, not awaited, so that a relay that waits is as small as what it must know.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
+use tokio::task::yield_now;
 
 use super::copy::SCRATCH;
 use super::direction::Direction;
@@ -52,6 +53,12 @@ pub(super) enum Batch {
     Dry,
     /// The sender's end of stream.
     Eof,
+}
+
+/// Has the task polled again after the others, and after a look at what sockets have become ready: who
+/// only wakes itself comes before that, and bulk would hold up new connections for tens of milliseconds.
+fn give_way(cx: &mut Context<'_>) {
+    let _ = pin!(yield_now()).poll(cx);
 }
 
 impl<'a> Flow<'a> {
@@ -112,7 +119,7 @@ impl<'a> Flow<'a> {
             }
             if self.turn >= TURN {
                 self.turn = 0;
-                cx.waker().wake_by_ref();
+                give_way(cx);
                 return Poll::Pending;
             }
             match self.batch(direction)? {
