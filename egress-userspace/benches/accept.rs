@@ -5,7 +5,7 @@
 
 use std::hint::black_box;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -170,8 +170,7 @@ fn caller() -> Caller {
     Caller {
         pid: 4_711,
         uid: 1_000,
-        comm: "curl".into(),
-        exe: Some(PathBuf::from("/usr/bin/curl")),
+        exe: Some(Path::new("/usr/bin/curl").into()),
         cgroup_path: Some("/kubepods/burstable/pod7/container".into()),
         ..Caller::unknown(CgroupId(7_000))
     }

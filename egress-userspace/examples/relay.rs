@@ -69,6 +69,8 @@ async fn join(engine: Engine, mut client: TcpStream, upstream: SocketAddr) -> io
     }
     match engine {
         Engine::Own(mode) => {
+            // As the gateway's own listeners have their connections do.
+            client.set_zero_linger()?;
             let (options, counters) = (options(mode), Counters::default());
             relay(
                 client,
@@ -99,6 +101,7 @@ fn options(mode: Mode) -> Options {
         mode,
         idle_timeout: None,
         max_duration: None,
+        keepalive: None,
         max_pipes: Options::DEFAULT_MAX_PIPES,
     }
 }

@@ -173,6 +173,7 @@ pub(crate) fn relay(config: &Config) -> relay::Options {
         },
         idle_timeout: config.relay.idle_timeout,
         max_duration: None,
+        keepalive: None,
         max_pipes: relay::Options::DEFAULT_MAX_PIPES,
     }
 }

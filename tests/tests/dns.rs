@@ -1,7 +1,7 @@
 //! Names that governed processes ask for: answered, refused, and remembered for the connections after.
 
 use anyhow::Result;
-use egress_tests::{Scene, hosts};
+use egress_tests::{Python, Scene, hosts};
 
 /// The line of a query.
 const QUERY: &str = "protocol requested_server_name dst.addr verdict reason";
@@ -61,11 +61,17 @@ hosts = [\"orders.example.com\"]
 ports = [{ number = 5432, protocol = \"TCP\" }]
 ";
 
-#[test]
-fn a_name_of_a_service_is_answered_and_no_other() -> Result<()> {
-    let scene = Scene::new("")?;
+/// A scene with these sections, and a governed client in it that can ask.
+fn asking(sections: &str) -> Result<(Scene, Python)> {
+    let scene = Scene::new(sections)?;
     let mut client = scene.python()?;
     client.run(ASK)?;
+    Ok((scene, client))
+}
+
+#[test]
+fn a_name_of_a_service_is_answered_and_no_other() -> Result<()> {
+    let (scene, mut client) = asking("")?;
     assert_eq!(
         client.ask("ask('api.example.com')")?,
         "NOERROR 203.0.113.10"
@@ -102,9 +108,7 @@ fn who_is_not_governed_asks_whom_it_likes() -> Result<()> {
 
 #[test]
 fn a_server_that_is_not_approved_is_refused_and_named() -> Result<()> {
-    let scene = Scene::new("")?;
-    let mut client = scene.python()?;
-    client.run(ASK)?;
+    let (scene, mut client) = asking("")?;
     assert_eq!(
         client.ask("ask('api.example.com', '203.0.113.54')")?,
         "REFUSED"
@@ -121,9 +125,7 @@ fn a_server_that_is_not_approved_is_refused_and_named() -> Result<()> {
 
 #[test]
 fn a_stub_of_the_process_itself_is_answered_by_the_gateways_server() -> Result<()> {
-    let scene = Scene::new("")?;
-    let mut client = scene.python()?;
-    client.run(ASK)?;
+    let (_scene, mut client) = asking("")?;
     assert_eq!(
         client.ask("ask('api.example.com', '127.0.0.53')")?,
         "NOERROR 203.0.113.10"
@@ -133,9 +135,7 @@ fn a_stub_of_the_process_itself_is_answered_by_the_gateways_server() -> Result<(
 
 #[test]
 fn an_answer_that_is_not_public_is_taken_out() -> Result<()> {
-    let scene = Scene::new("")?;
-    let mut client = scene.python()?;
-    client.run(ASK)?;
+    let (scene, mut client) = asking("")?;
     for name in ["rebind", "private", "loopback"] {
         let name = format!("{name}.cdn.example.com");
         assert_eq!(client.ask(&format!("ask('{name}')"))?, "NOERROR");
@@ -147,9 +147,7 @@ fn an_answer_that_is_not_public_is_taken_out() -> Result<()> {
 
 #[test]
 fn any_kind_of_socket_sees_the_server_that_it_asked() -> Result<()> {
-    let scene = Scene::new("")?;
-    let mut client = scene.python()?;
-    client.run(ASK)?;
+    let (scene, mut client) = asking("")?;
     let said = client.ask("ask('api.example.com', connected=False)")?;
     assert_eq!(said, "NOERROR 203.0.113.10 from 203.0.113.53:53");
     let said =
@@ -167,9 +165,7 @@ fn any_kind_of_socket_sees_the_server_that_it_asked() -> Result<()> {
 
 #[test]
 fn many_questions_at_once_from_one_socket_are_all_answered() -> Result<()> {
-    let scene = Scene::new("")?;
-    let mut client = scene.python()?;
-    client.run(ASK)?;
+    let (_scene, mut client) = asking("")?;
     client.run(
         "
 def parallel(count):
@@ -189,9 +185,7 @@ def parallel(count):
 
 #[test]
 fn servers_may_be_asked_in_parallel_as_musl_does() -> Result<()> {
-    let scene = Scene::new("")?;
-    let mut client = scene.python()?;
-    client.run(ASK)?;
+    let (_scene, mut client) = asking("")?;
     client.run(
         "
 def parallel(name, *servers):
@@ -262,9 +256,7 @@ fn what_one_caller_asked_for_admits_no_other() -> Result<()> {
 
 #[test]
 fn nobody_asks_from_anothers_port() -> Result<()> {
-    let scene = Scene::new("")?;
-    let mut client = scene.python()?;
-    client.run(ASK)?;
+    let (_scene, mut client) = asking("")?;
     client.run(
         "
 def ask_from(address, server='203.0.113.53'):
@@ -284,9 +276,7 @@ def ask_from(address, server='203.0.113.53'):
 
 #[test]
 fn without_a_forwarder_servers_are_asked_as_before() -> Result<()> {
-    let scene = Scene::new("[dns]\nforwarder = \"off\"")?;
-    let mut client = scene.python()?;
-    client.run(ASK)?;
+    let (_scene, mut client) = asking("[dns]\nforwarder = \"off\"")?;
     assert_eq!(
         client.ask("ask('evil.example.net')")?,
         "NOERROR 203.0.113.66"
@@ -296,9 +286,7 @@ fn without_a_forwarder_servers_are_asked_as_before() -> Result<()> {
 
 #[test]
 fn in_audit_mode_every_name_is_answered_and_the_log_says_which_would_not_be() -> Result<()> {
-    let scene = Scene::new("[gateway]\nmode = \"audit\"")?;
-    let mut client = scene.python()?;
-    client.run(ASK)?;
+    let (scene, mut client) = asking("[gateway]\nmode = \"audit\"")?;
     assert_eq!(
         client.ask("ask('evil.example.net')")?,
         "NOERROR 203.0.113.66"

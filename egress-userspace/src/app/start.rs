@@ -1,5 +1,7 @@
 //! From a configuration to a gateway at work.
 
+use std::io;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -9,7 +11,7 @@ use arc_swap::ArcSwap;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -19,12 +21,12 @@ use tracing::warn;
 use crate::account::{AccessLog, Account, Metrics};
 use crate::admin::{Readiness, Site, serve};
 use crate::config::Config;
-use crate::conn::{Connections, Gateway, Limits, accept};
+use crate::conn::{Connections, Gateway, Limits, Reactors, accept};
 use crate::dial::Memory;
 use crate::dns::{Datagrams, Forwarder, Learned};
 use crate::drain::Drain;
 use crate::kernel::{Askers, Events, Kernel, Parts};
-use crate::net::{self, Mark};
+use crate::net::{self, Listener, Mark};
 use crate::settings;
 
 use super::build::Built;
@@ -112,6 +114,7 @@ impl App {
         let admin = serve_admin(&config, &metrics, ready)?;
         let acceptor = Acceptor {
             gateway: Arc::clone(&gateway),
+            reactors: Reactors::on_each_core().context("starting the threads of connections")?,
             datagrams,
             connections: drain.connections.clone(),
             stop: drain.accepting.clone(),
@@ -174,6 +177,7 @@ fn datagrams(forwarder: &Arc<Forwarder>, askers: Askers, drain: &Drain) -> Datag
 /// Takes connections off listeners.
 pub(super) struct Acceptor {
     pub(super) gateway: Arc<Gateway>,
+    pub(super) reactors: Reactors,
     pub(super) datagrams: Datagrams,
     pub(super) connections: TaskTracker,
     /// Ends all serving; the listeners stay, and turn away who comes.
@@ -182,15 +186,23 @@ pub(super) struct Acceptor {
 
 impl Acceptor {
     /// Serves what arrives at `listener`, and closes it when `gone`: nothing is turned to it any more.
-    pub(super) fn accept(&self, listener: TcpListener, gone: CancellationToken) {
+    pub(super) fn accept(&self, listener: TcpListener, gone: CancellationToken) -> io::Result<()> {
+        let home = self.reactors.home();
+        let listener = {
+            let _here = home.enter();
+            Listener::new(listener)?
+        };
         let gateway = Arc::clone(&self.gateway);
         let connections = self.connections.clone();
         let serve =
-            move |stream, peer| connections.track_future(Arc::clone(&gateway).serve(stream, peer));
+            move |accepted| connections.track_future(Arc::clone(&gateway).serve(accepted));
         let gateway = Arc::clone(&self.gateway);
-        let turn_away = move |stream, peer| gateway.turn_away(stream, peer);
-        let accepting = accept(listener, self.stop.clone(), serve, turn_away);
-        tokio::spawn(async move { gone.run_until_cancelled(accepting).await });
+        let turn_away = move |accepted| gateway.turn_away(accepted);
+        let accepting = accept(listener, home.clone(), self.stop.clone(), serve, turn_away);
+        home.spawn(async move {
+            gone.run_until_cancelled(accepting).await;
+        });
+        Ok(())
     }
 
     /// Answers the DNS queries that arrive at `socket`, in the namespace of this cookie, until it is

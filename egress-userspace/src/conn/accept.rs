@@ -2,42 +2,64 @@
 
 use std::future::Future;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::net::Listener;
 use crate::types::ClientAddr;
+
+use super::reactors::Home;
 
 /// How long to leave the listener alone when descriptors or memory ran out: the connections that hold
 /// them end meanwhile, and the backlog keeps those that come.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Hands each connection to `serve` until `stop`, and from then on to `turn_away`.
+/// A connection that was taken off a listener, and belongs to no reactor yet.
+#[derive(Debug)]
+pub struct Accepted {
+    socket: OwnedFd,
+    peer: ClientAddr,
+}
+
+impl Accepted {
+    /// Gives it to the reactor of this thread.
+    pub fn here(self) -> io::Result<(TcpStream, ClientAddr)> {
+        let stream = TcpStream::from_std(self.socket.into())?;
+        Ok((stream, self.peer))
+    }
+}
+
+/// Hands each connection to `serve` until `stop`, and from then on to `turn_away`. Runs on the reactor that
+/// the listener belongs to, which is `home`.
 ///
 /// Ends only when it is dropped: as long as the programs turn connections to this port, whoever else
 /// had it would get them.
 pub async fn accept<F>(
-    listener: TcpListener,
+    listener: Listener,
+    home: Home,
     stop: CancellationToken,
-    serve: impl Fn(TcpStream, ClientAddr) -> F,
-    turn_away: impl Fn(TcpStream, ClientAddr),
+    serve: impl Fn(Accepted) -> F,
+    turn_away: impl Fn(Accepted),
 ) where
     F: Future<Output = ()> + Send + 'static,
 {
-    let served = each(&listener, |stream, peer| {
-        tokio::spawn(serve(stream, peer));
-    });
+    let served = each(&listener, |accepted| home.serve(serve(accepted)));
     stop.run_until_cancelled(served).await;
     each(&listener, turn_away).await;
 }
 
-async fn each(listener: &TcpListener, take: impl Fn(TcpStream, ClientAddr)) {
+async fn each(listener: &Listener, take: impl Fn(Accepted)) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => take(stream, ClientAddr::new(peer)),
+            Ok((socket, peer)) => take(Accepted {
+                socket,
+                peer: ClientAddr::new(peer),
+            }),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 warn!(%error, "cannot accept connections");
@@ -59,26 +81,33 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use tokio::io::AsyncReadExt;
 
+    use super::super::Reactors;
     use super::*;
 
     #[tokio::test]
     async fn once_stopped_it_keeps_the_port_and_turns_away_who_comes() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
         let address = listener.local_addr().expect("its address");
+        listener.set_nonblocking(true).expect("it does not block");
+        let listener = Listener::new(listener).expect("with the runtime");
+        let home = Reactors::start(1).expect("a thread").home();
         let stop = CancellationToken::new();
         stop.cancel();
-        let serve = |_, _| async { panic!("a connection was served") };
-        let reset = |stream: TcpStream, _| stream.set_zero_linger().expect("a TCP socket");
-        let accepting = tokio::spawn(accept(listener, stop, serve, reset));
+        let serve = |_| async { panic!("a connection was served") };
+        let reset = |accepted: Accepted| {
+            let (stream, _) = accepted.here().expect("with the runtime");
+            stream.set_zero_linger().expect("a TCP socket");
+        };
+        let accepting = tokio::spawn(accept(listener, home, stop, serve, reset));
 
         let mut client = TcpStream::connect(address).await.expect("a client");
         let error = client.read(&mut [0]).await.expect_err("a reset");
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
-        let taken = TcpListener::bind(address)
-            .await
-            .expect_err("the port is taken");
+        let taken = TcpListener::bind(address).expect_err("the port is taken");
         assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
         accepting.abort();
     }

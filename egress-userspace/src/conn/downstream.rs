@@ -5,6 +5,7 @@ use std::os::fd::AsRawFd;
 use bytes::Bytes;
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv};
+use socket2::SockRef;
 use tokio::net::TcpStream;
 
 use crate::sniff::FIRST_READ;
@@ -42,6 +43,12 @@ impl Downstream {
         };
         bytes.truncate(read);
         Ok(bytes)
+    }
+
+    /// Has it close with an end of stream: whatever was written is all that there was to say.
+    pub(super) fn ends_in_order(&self) {
+        // It fails on no TCP socket; if it did, the client would see a reset instead.
+        let _ = SockRef::from(&self.stream).set_linger(None);
     }
 
     /// Closes so that the client cannot take it for the end of an answer.

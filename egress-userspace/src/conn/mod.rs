@@ -12,6 +12,7 @@ mod downstream;
 mod either;
 mod limits;
 mod live;
+mod reactors;
 mod refuse;
 mod rejudge;
 mod replay;
@@ -29,6 +30,7 @@ use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use crate::account::{Account, Outcome, Record, Traffic};
 use crate::dial::Upstream;
@@ -39,11 +41,12 @@ use crate::policy::SniffPlan;
 use crate::relay;
 use crate::types::{Caller, Claim, ClientAddr, ConnId, HostName, OriginalDst};
 
-pub use self::accept::accept;
+pub use self::accept::{Accepted, accept};
 pub use self::connection::Connection;
 pub use self::connections::Connections;
 pub use self::limits::{Bounds, Limits};
 pub use self::live::{Live, SniffSettings};
+pub use self::reactors::{Home, Reactors};
 
 use self::connection::{Admitted, Known};
 use self::downstream::Downstream;
@@ -89,7 +92,11 @@ impl Gateway {
     ///
     /// What goes before the relay is on the heap and let go of then: a connection that lasts holds only
     /// what it lasts by.
-    pub async fn serve(self: Arc<Self>, stream: TcpStream, peer: ClientAddr) {
+    pub async fn serve(self: Arc<Self>, accepted: Accepted) {
+        let (stream, peer) = match accepted.here() {
+            Ok(here) => here,
+            Err(error) => return warn!(%error, "cannot wait on a connection"),
+        };
         if let Some(joined) = Box::pin(self.begin(stream, peer)).await {
             joined.await;
         }
@@ -212,7 +219,10 @@ impl Gateway {
     }
 
     /// Resets a connection that comes when no more are taken.
-    pub fn turn_away(&self, stream: TcpStream, peer: ClientAddr) {
+    pub fn turn_away(&self, accepted: Accepted) {
+        let Ok((stream, peer)) = accepted.here() else {
+            return;
+        };
         let mut record = self.account.open(self.next_id(), peer);
         let client = Downstream::new(stream);
         if let Ok(Origin { dst, caller }) = step::origin(&self.origins, &client) {

@@ -30,6 +30,8 @@ const MAX_REQUESTS: u32 = 8;
 
 /// Answers in the protocol that the client spoke, and closes.
 pub(super) async fn refuse(client: Downstream, words: Words) {
+    // It is to hear the answer, and not a reset.
+    client.ends_in_order();
     let Downstream {
         stream: client,
         claim,

@@ -41,6 +41,7 @@ pub(super) async fn answer(
     record: &mut Record,
 ) -> Stop {
     record.permitted(Admission::default());
+    client.ends_in_order();
     Box::pin(forwarder.serve(&mut client.stream, peer, server, caller)).await;
     Stop::Answered
 }

@@ -4,20 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
 
 use crate::net::Mark;
-use crate::types::Keepalive;
-
-/// Idle time before the first keepalive probe: under the 240 s after which Azure's NAT, the most
-/// impatient of the large clouds', forgets a flow.
-const KEEPALIVE_TIME: Duration = Duration::from_mins(3);
-/// Time between probes. With the kernel's nine probes a dead upstream is found in under eight
-/// minutes, long before the idle timeout.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Why one attempt failed.
 #[derive(Debug)]
@@ -31,8 +22,6 @@ pub(super) enum AttemptError {
 /// What a connection is to be like.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
-    /// How it is seen that the peer is still there.
-    pub(super) keepalive: Option<Keepalive>,
     /// There are bytes to be sent as soon as it is made.
     pub(super) speaks: bool,
 }
@@ -86,30 +75,12 @@ fn prepare(addr: SocketAddr, wanted: Wanted, marker: &dyn Mark) -> io::Result<So
     marker.mark(socket.as_fd())?;
     // The client's own writes set the rhythm; Nagle's algorithm would add delay to it.
     socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(&probes(wanted.keepalive))?;
     if wanted.speaks {
         // The handshake is acknowledged by the first bytes, and what they are answered by with those
         // that follow: packets that the kernel would send at once, and each of which wakes the peer.
         socket.set_tcp_quickack(false)?;
     }
     Ok(socket)
-}
-
-fn probes(keepalive: Option<Keepalive>) -> TcpKeepalive {
-    let probes = TcpKeepalive::new();
-    match keepalive {
-        Some(Keepalive {
-            time,
-            interval,
-            probes: count,
-        }) => probes
-            .with_time(time)
-            .with_interval(interval)
-            .with_retries(count),
-        None => probes
-            .with_time(KEEPALIVE_TIME)
-            .with_interval(KEEPALIVE_INTERVAL),
-    }
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ use self::names::Names;
 use self::order::order;
 use self::race::{Lost, Pace, race};
 use self::service::State;
-use crate::net::Mark;
+use crate::net::{self, Mark};
 use crate::policy::Permit;
 use crate::types::{
     Claim, ClientAddr, ConnectionPool, OriginalDst, ProxyProtocol, TrafficPolicy, UpstreamAddr,
@@ -162,7 +162,6 @@ impl Dialer {
         let addresses = order(plan.candidates, &mut balance);
         let failed = |addr| blame(state.as_deref(), permit, addr, &all);
         let wanted = Wanted {
-            keepalive: pool.keepalive,
             // What the gateway itself says comes first, and at once.
             speaks: ends.speaks || proxy_protocol.is_some() || tls.is_some(),
         };
@@ -180,6 +179,9 @@ impl Dialer {
                 alpn: ends.claim.alpn(),
             };
             let after = self.connect_timeout(&pool);
+            // Whoever holds the connection holds only this node's end of it.
+            net::probe(&stream, pool.keepalive)
+                .map_err(|source| DialError::Socket { addr, source })?;
             let given_up = CancellationToken::new();
             let securing = tls::originate(&self.contexts, &wanted, stream, given_up.clone());
             stream = Box::pin(secured(securing, addr, after)).await?;

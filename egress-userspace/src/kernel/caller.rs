@@ -1,6 +1,10 @@
 //! From a task's record to a caller that can be named.
 
+use std::cell::RefCell;
 use std::fs;
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
+use std::sync::Arc;
 
 use egress_common::Task;
 
@@ -8,24 +12,53 @@ use crate::types::{Caller, CgroupId};
 
 use super::Hierarchy;
 
+/// Executables whose paths a thread remembers: more than those on a node that connect all the time.
+const REMEMBERED: usize = 64;
+
+thread_local! {
+    static PATHS: RefCell<Paths> = RefCell::new(Paths::default());
+}
+
 /// Names the task. What has gone meanwhile is left out.
 pub(super) fn describe(task: &Task, hierarchy: &Hierarchy) -> Caller {
     let cgroup = CgroupId(task.cgroup());
+    // Read each time: a process may run another program by now.
+    let exe = fs::read_link(format!("/proc/{}/exe", task.pid())).ok();
     Caller {
         pid: task.pid(),
         uid: task.uid(),
-        comm: text(task.comm()),
-        exe: fs::read_link(format!("/proc/{}/exe", task.pid())).ok(),
+        exe: exe.map(|path| PATHS.with_borrow_mut(|paths| paths.shared(&path))),
         cgroup,
         cgroup_path: hierarchy.path(cgroup),
         pod: None,
     }
 }
 
-/// The bytes before the first zero.
-fn text(comm: &[u8]) -> String {
-    let name = comm.split(|byte| *byte == 0).next().unwrap_or_default();
-    String::from_utf8_lossy(name).into_owned()
+/// Paths that were seen lately. Thousands of connections of one program share its path's text.
+struct Paths {
+    hasher: RandomState,
+    seen: [Option<Arc<Path>>; REMEMBERED],
+}
+
+impl Paths {
+    fn shared(&mut self, path: &Path) -> Arc<Path> {
+        #[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
+        let index = self.hasher.hash_one(path) as usize % REMEMBERED;
+        match self.seen.get_mut(index) {
+            Some(Some(seen)) if **seen == *path => Arc::clone(seen),
+            Some(place) => Arc::clone(place.insert(path.into())),
+            None => path.into(),
+        }
+    }
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self {
+            hasher: RandomState::new(),
+            seen: [const { None }; REMEMBERED],
+        }
+    }
 }
 
 #[cfg(test)]
@@ -33,10 +66,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_ends_at_the_first_zero() {
-        assert_eq!(text(b"curl\0\0\0\0junk"), "curl");
-        assert_eq!(text(b"\0"), "");
-        assert_eq!(text(b"sixteen bytes ..."), "sixteen bytes ...");
-        assert_eq!(text(b"\xffbad\0"), "\u{fffd}bad");
+    fn a_path_that_was_seen_lately_is_shared_and_no_other_is_given_for_it() {
+        let mut paths = Paths::default();
+        let first = paths.shared(Path::new("/usr/bin/curl"));
+        assert!(Arc::ptr_eq(&first, &paths.shared(&first)));
+        // More than are remembered: some push out others.
+        for number in 0..4 * REMEMBERED {
+            let path = format!("/usr/bin/{number}");
+            assert_eq!(*paths.shared(path.as_ref()), *Path::new(&path));
+        }
     }
 }

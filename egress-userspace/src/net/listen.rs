@@ -3,16 +3,22 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::io::Interest;
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tracing::debug;
 
 use super::sys;
 
 /// Connections that wait for `accept()`. The kernel cuts it to `net.core.somaxconn`, 4096 by default;
 /// a full backlog makes clients retry their SYN, which the record of the connection survives.
 const BACKLOG: i32 = 4096;
+
+/// Congestion control that sends what the window allows at once, and that every kernel has.
+const UNPACED: &[u8] = b"reno";
 
 /// The sockets of one network namespace, on the same port of both loopback addresses.
 #[derive(Debug)]
@@ -33,12 +39,12 @@ pub(super) struct Pair {
     datagrams: Socket,
 }
 
-/// The sockets, with the runtime.
+/// The sockets.
 #[derive(Debug)]
 pub struct Sockets {
-    /// For connections.
-    pub listeners: Vec<TcpListener>,
-    /// For DNS queries.
+    /// For connections. They do not block, and belong to no reactor yet.
+    pub listeners: Vec<std::net::TcpListener>,
+    /// For DNS queries, with the runtime.
     pub datagrams: Vec<UdpSocket>,
 }
 
@@ -70,15 +76,14 @@ impl Bound {
         self.port
     }
 
-    /// Hands the sockets to the runtime.
+    /// The sockets, those for DNS queries handed to the runtime.
     pub fn sockets(self) -> io::Result<Sockets> {
         let mut sockets = Sockets {
             listeners: Vec::new(),
             datagrams: Vec::new(),
         };
         for pair in [Some(self.v4), self.v6].into_iter().flatten() {
-            let listener = TcpListener::from_std(pair.listener.into())?;
-            sockets.listeners.push(listener);
+            sockets.listeners.push(pair.listener.into());
             let datagrams = UdpSocket::from_std(pair.datagrams.into())?;
             sockets.datagrams.push(datagrams);
         }
@@ -107,6 +112,30 @@ pub fn listen_shared(addr: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
+/// A listener whose connections may go to any reactor: tokio's own gives them to the listener's.
+#[derive(Debug)]
+// As a stream it is waited for in the same way, and calls of its own can be made on it.
+pub struct Listener(TcpStream);
+
+impl Listener {
+    /// Waits on the reactor of the current runtime.
+    pub fn new(listener: std::net::TcpListener) -> io::Result<Self> {
+        TcpStream::from_std(OwnedFd::from(listener).into()).map(Self)
+    }
+
+    /// The next connection, with its peer's address. It does not block, and belongs to no reactor yet.
+    pub async fn accept(&self) -> io::Result<(OwnedFd, SocketAddr)> {
+        loop {
+            self.0.readable().await?;
+            let accept = || sys::accept(self.0.as_fd());
+            match self.0.try_io(Interest::READABLE, accept) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                accepted => return accepted,
+            }
+        }
+    }
+}
+
 /// Cookie of the network namespace that a socket is in (`SO_NETNS_COOKIE`, Linux 5.14).
 pub(super) fn netns_cookie(socket: &impl AsFd) -> io::Result<u64> {
     sys::netns_cookie(socket.as_fd())
@@ -123,6 +152,14 @@ fn bind(addr: SocketAddr) -> io::Result<Socket> {
     // Accepted sockets inherit it: Nagle's algorithm would hold back the end of each response until
     // the client acknowledges what came before.
     socket.set_tcp_nodelay(true)?;
+    // The same: what paces what it sends, as BBR does, which many nodes are set to, waits for timers, and
+    // there is no network between the gateway and its clients that would have to be spared.
+    if let Err(error) = socket.set_tcp_congestion(UNPACED) {
+        debug!(%error, "connections to clients are paced as the node's others");
+    }
+    // The same: until a connection has come to its end it closes with a reset, whatever closes it. A
+    // stream that is cut short must not look complete.
+    socket.set_linger(Some(Duration::ZERO))?;
     socket.bind(&SockAddr::from(addr))?;
     socket.listen(BACKLOG)?;
     Ok(socket)

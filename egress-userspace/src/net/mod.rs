@@ -1,6 +1,7 @@
 //! Listeners and socket options.
 
 mod descriptors;
+mod keepalive;
 mod links;
 mod listen;
 mod mark;
@@ -9,8 +10,9 @@ mod netlink;
 mod sys;
 
 pub use descriptors::raise_limit;
+pub use keepalive::probe;
 pub use links::{Change, Changes, NetnsId, Veth, netns_id, veths};
-pub use listen::{Bound, Sockets, listen_shared};
+pub use listen::{Bound, Listener, Sockets, listen_shared};
 pub use mark::Mark;
 pub use namespace::{Served, listen_here, listen_in};
 pub use sys::bpf::{detach_link, open_pin, update_link};

@@ -6,7 +6,10 @@ pub(super) mod bpf;
 
 use std::io;
 use std::mem::size_of;
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use socket2::SockAddr;
 
 /// `SO_NETNS_COOKIE` of `asm-generic/socket.h`.
 const SO_NETNS_COOKIE: libc::c_int = 71;
@@ -32,6 +35,26 @@ pub(super) fn netns_cookie(socket: BorrowedFd<'_>) -> io::Result<u64> {
     } else {
         Err(io::Error::last_os_error())
     }
+}
+
+/// Takes a connection off a listener, with its peer's address; its descriptor does not block and is not
+/// inherited. One call, where what the crates offer is two, or belongs to the reactor of the listener.
+pub(super) fn accept(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, SocketAddr)> {
+    let call = |storage: *mut socket2::SockAddrStorage, length: *mut libc::socklen_t| {
+        let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+        // SAFETY: the descriptor is open as long as it is borrowed; the kernel writes at most `length`
+        // bytes of the storage, and says how many it wrote.
+        let fd = unsafe { libc::accept4(listener.as_raw_fd(), storage.cast(), length, flags) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the kernel has just opened it, and nobody else knows it.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    };
+    // SAFETY: where the call succeeds, the kernel has written the address and its length.
+    let (connection, peer) = unsafe { SockAddr::try_init(call) }?;
+    let peer = peer.as_socket().ok_or(io::ErrorKind::Unsupported)?;
+    Ok((connection, peer))
 }
 
 /// `struct file_handle` with the eight bytes that a kernfs handle has.

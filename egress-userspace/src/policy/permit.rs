@@ -49,8 +49,9 @@ impl From<DenyReason> for Denial {
 pub struct Permit {
     admission: Option<Admission>,
     way: Way,
-    required: Option<Required>,
-    would_deny: Option<Denial>,
+    // Few permits have one, and all are kept for as long as their connection lives.
+    required: Option<Box<Required>>,
+    would_deny: Option<Box<Denial>>,
     mode: Mode,
     judges_requests: bool,
 }
@@ -68,7 +69,7 @@ pub(super) struct Admission {
 #[derive(Clone, Debug)]
 pub(super) struct Way {
     /// The route that leads it elsewhere, and the service there.
-    pub(super) route: Option<(Arc<str>, ServiceName)>,
+    pub(super) route: Option<Box<(Arc<str>, ServiceName)>>,
     pub(super) terms: Arc<Terms>,
     pub(super) target: Target,
 }
@@ -95,7 +96,7 @@ impl Permit {
     #[cfg(test)]
     pub(crate) fn requiring(self, required: Required) -> Self {
         Self {
-            required: Some(required),
+            required: Some(Box::new(required)),
             ..self
         }
     }
@@ -117,7 +118,7 @@ impl Permit {
     /// The same, led to another service by a route.
     #[cfg(test)]
     pub(crate) fn routed(mut self, service: ServiceName) -> Self {
-        self.way.route = Some(("a route".into(), service));
+        self.way.route = Some(Box::new(("a route".into(), service)));
         self
     }
 
@@ -131,7 +132,7 @@ impl Permit {
         Self {
             admission: Some(admission),
             way,
-            required,
+            required: required.map(Box::new),
             would_deny: None,
             mode,
             judges_requests: false,
@@ -157,7 +158,7 @@ impl Permit {
                 target: Target::Address(dst.socket_addr()),
             },
             required: None,
-            would_deny,
+            would_deny: would_deny.map(Box::new),
             mode,
             judges_requests: false,
         }
@@ -195,13 +196,13 @@ impl Permit {
 
     /// The route that leads it elsewhere.
     pub fn route(&self) -> Option<&str> {
-        self.way.route.as_ref().map(|(name, _)| name.as_ref())
+        self.way.route.as_deref().map(|(name, _)| name.as_ref())
     }
 
     /// The service that it leads to, whose bounds it counts towards: a route's, else the one that
     /// admitted it.
     pub fn destination(&self) -> Option<&ServiceName> {
-        let routed = self.way.route.as_ref().map(|(_, service)| service);
+        let routed = self.way.route.as_deref().map(|(_, service)| service);
         routed.or_else(|| self.service())
     }
 
@@ -232,7 +233,7 @@ impl Permit {
 
     /// What must hold before anything is dialled; if it does not, that is `sni_ip_mismatch`.
     pub fn required(&self) -> Option<&Required> {
-        self.required.as_ref()
+        self.required.as_deref()
     }
 
     /// Whether the service it leads to lists `ip` in its `addresses`: then a resolved answer may be it
@@ -243,6 +244,6 @@ impl Permit {
 
     /// What enforcement would have said, in audit mode.
     pub fn would_deny(&self) -> Option<&Denial> {
-        self.would_deny.as_ref()
+        self.would_deny.as_deref()
     }
 }

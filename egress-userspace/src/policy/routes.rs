@@ -95,10 +95,10 @@ impl Routes {
         let destination = route.draw(facts.draw);
         let target = destination.and_then(|to| to.target(facts.dst.port()));
         Some(Way {
-            route: Some((
+            route: Some(Box::new((
                 Arc::clone(&route.name),
                 destination.map_or_else(|| ServiceName::new(""), |to| to.service.clone()),
-            )),
+            ))),
             terms: destination.map_or_else(Arc::default, |to| joined(terms, &to.terms)),
             // A route that leads nowhere must not lead to where it leads away from.
             target: Target::Endpoints(target.unwrap_or_default()),

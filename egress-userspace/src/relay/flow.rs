@@ -103,6 +103,11 @@ impl<'a> Flow<'a> {
         self.trusting
     }
 
+    /// Whether bytes were moved since the source was waited for.
+    pub(super) fn is_moving(&self) -> bool {
+        self.turn > 0
+    }
+
     /// Moves bytes; ready when all are, or the stream has ended before: with how many it did.
     pub(super) fn poll(
         &mut self,
@@ -129,7 +134,6 @@ impl<'a> Flow<'a> {
                     self.turn += u32::try_from(bytes).unwrap_or(TURN).max(LEAST);
                 }
                 Batch::Dry => {
-                    self.gear.dry();
                     self.probe = false;
                     let readable = direction.from().poll_readable(cx);
                     if readable.is_pending() {

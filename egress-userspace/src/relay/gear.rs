@@ -1,8 +1,14 @@
 //! Which engine moves the next batch of a direction.
 
 use super::Options;
-use super::copy::SCRATCH;
 use super::pool::{self, Lease};
+
+/// A direction that has moved so much without a trickle carries bulk: to copy more of it, out of the
+/// kernel and in again, costs several times what handing its pages on does.
+const BULK: usize = 64 * 1024;
+
+/// A read that brings less is of no bulk: to copy so little costs no more than to splice it.
+const TRICKLE: usize = 4 * 1024;
 
 /// The engine of a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +24,8 @@ pub enum Mode {
 /// What a direction is doing, for the choice of its engine.
 #[derive(Default)]
 pub(super) struct Gear {
-    bulk: bool,
+    /// Bytes that speak for bulk, at most twice [`BULK`].
+    heat: usize,
     refused: bool,
 }
 
@@ -39,19 +46,19 @@ impl Gear {
         pipe
     }
 
-    /// Notes a batch. One that filled the scratch buffer has more behind it.
+    /// Notes a batch. That nothing is left after it says nothing: a relay that keeps pace with its source
+    /// empties it all the time.
     pub(super) fn moved(&mut self, bytes: usize) {
-        self.bulk |= bytes >= SCRATCH;
-    }
-
-    /// Notes that all was read.
-    pub(super) fn dry(&mut self) {
-        self.bulk = false;
+        self.heat = if bytes < TRICKLE {
+            self.heat / 2
+        } else {
+            (self.heat + bytes).min(2 * BULK)
+        };
     }
 
     fn wants_pipe(&self, mode: Mode) -> bool {
         match mode {
-            Mode::Auto => self.bulk,
+            Mode::Auto => self.heat >= BULK,
             Mode::Splice => true,
             Mode::Copy => false,
         }

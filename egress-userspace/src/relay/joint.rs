@@ -2,6 +2,8 @@
 
 use std::future::{Future, pending};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::select;
@@ -13,15 +15,29 @@ use super::end::{Cut, End, Side};
 use super::pair::Pair;
 use super::{Counters, Options};
 
+/// A relay that is older than this lasts: most end before a first probe would be sent, and are spared the
+/// calls that ask for it.
+const LASTING: Duration = Duration::from_secs(10);
+
 /// Two joined sockets. Dropped before [`close`](Self::close), both are reset.
 pub(crate) struct Joint<'a> {
     pub(super) pair: Pair,
     pub(super) activity: Activity,
     pub(super) options: &'a Options,
     pub(super) counters: &'a Counters,
+    probed: AtomicBool,
     cut: OnceLock<Cut>,
     sent: OnceLock<End>,
     received: OnceLock<End>,
+}
+
+/// What has to be done at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// The relay ends.
+    Cut(Cut),
+    /// It lasts: from now on its upstream is probed.
+    Probes,
 }
 
 impl<'a> Joint<'a> {
@@ -36,6 +52,7 @@ impl<'a> Joint<'a> {
             activity: Activity::new(),
             options,
             counters,
+            probed: AtomicBool::new(false),
             cut: OnceLock::new(),
             sent: OnceLock::new(),
             received: OnceLock::new(),
@@ -70,16 +87,35 @@ impl<'a> Joint<'a> {
         }
     }
 
-    /// When the relay ends if no byte moves any more, and why; `None`: never.
-    pub(super) fn due(&self) -> Option<(Instant, Cut)> {
+    /// What has to be done next if no byte moves any more, and when; `None`: nothing, ever.
+    pub(super) fn due(&self) -> Option<(Instant, Due)> {
         let Options {
             idle_timeout,
             max_duration,
             ..
         } = *self.options;
-        let idle = idle_timeout.map(|timeout| (self.activity.last() + timeout, Cut::IdleTimeout));
-        let lasted = max_duration.map(|most| (self.activity.start() + most, Cut::MaxDuration));
-        idle.into_iter().chain(lasted).min_by_key(|(due, _)| *due)
+        let (start, last) = (self.activity.start(), self.activity.last());
+        let idle = idle_timeout.map(|timeout| (last + timeout, Due::Cut(Cut::IdleTimeout)));
+        let lasted = max_duration.map(|most| (start + most, Due::Cut(Cut::MaxDuration)));
+        let is_probed = self.probed.load(Ordering::Relaxed);
+        let probes = (!is_probed).then(|| (start + LASTING, Due::Probes));
+        [idle, lasted, probes]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(due, _)| *due)
+    }
+
+    /// Does what is due; with what the relay is to end by, if it is.
+    pub(super) fn overdue(&self, now: Instant) -> Option<Cut> {
+        loop {
+            match self.due().filter(|(due, _)| *due <= now)?.1 {
+                Due::Cut(cut) => return Some(cut),
+                Due::Probes => {
+                    self.pair.probe(self.options.keepalive);
+                    self.probed.store(true, Ordering::Relaxed);
+                }
+            }
+        }
     }
 
     /// Runs what moves the bytes until it is done, none moves for too long, or `cancel` ends.
@@ -91,16 +127,18 @@ impl<'a> Joint<'a> {
         select! {
             biased;
             done = work => done,
-            cut = self.overdue() => Err(cut),
+            cut = self.lasting() => Err(cut),
             () = cancel => Err(Cut::Cancelled),
         }
     }
 
     /// Ends when nothing has moved for too long, or the relay has lasted for too long.
-    async fn overdue(&self) -> Cut {
+    async fn lasting(&self) -> Cut {
         loop {
+            if let Some(cut) = self.overdue(Instant::now()) {
+                return cut;
+            }
             match self.due() {
-                Some((due, cut)) if due <= Instant::now() => return cut,
                 Some((due, _)) => sleep_until(due).await,
                 None => pending().await,
             }
@@ -121,8 +159,7 @@ impl<'a> Joint<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
+    use socket2::SockRef;
     use tokio::net::TcpListener;
     use tokio::time::advance;
 
@@ -131,6 +168,11 @@ mod tests {
 
     const IDLE: Duration = Duration::from_mins(1);
     const LONGEST: Duration = Duration::from_mins(2);
+
+    fn probed(joint: &Joint<'_>) -> bool {
+        let upstream = SockRef::from(joint.pair.peer(Side::Upstream).stream);
+        upstream.keepalive().expect("the option")
+    }
 
     async fn socket() -> TcpStream {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
@@ -144,18 +186,26 @@ mod tests {
             mode: Mode::Auto,
             idle_timeout: Some(IDLE),
             max_duration: Some(LONGEST),
+            keepalive: None,
             max_pipes: 0,
         };
         let counters = Counters::default();
         let joint = Joint::new(socket().await, socket().await, &options, &counters);
         let start = joint.activity.start();
-        assert_eq!(joint.due(), Some((start + IDLE, Cut::IdleTimeout)));
+        assert_eq!(joint.due(), Some((start + LASTING, Due::Probes)));
         advance(Duration::from_secs(45)).await;
+        assert!(!probed(&joint), "it has not been looked at yet");
+        assert_eq!(joint.overdue(Instant::now()), None);
+        assert!(probed(&joint));
+        assert_eq!(joint.due(), Some((start + IDLE, Due::Cut(Cut::IdleTimeout))));
         joint.activity.note();
         let last = Instant::now();
-        assert_eq!(joint.due(), Some((last + IDLE, Cut::IdleTimeout)));
+        assert_eq!(joint.due(), Some((last + IDLE, Due::Cut(Cut::IdleTimeout))));
         advance(Duration::from_secs(45)).await;
         joint.activity.note();
-        assert_eq!(joint.due(), Some((start + LONGEST, Cut::MaxDuration)));
+        let longest = (start + LONGEST, Due::Cut(Cut::MaxDuration));
+        assert_eq!(joint.due(), Some(longest));
+        advance(LONGEST).await;
+        assert_eq!(joint.overdue(Instant::now()), Some(Cut::MaxDuration));
     }
 }

@@ -3,7 +3,7 @@
 //! Each direction goes Idle → Copy → Stream → Idle by itself. Idle, it holds no buffer. What comes
 //! first goes through a scratch buffer of the thread; what proves to be bulk goes through a pipe,
 //! inside the kernel. A peer's end of stream is passed on when all its bytes are; a reset stays a
-//! reset. The relay sets no socket options and knows nothing of names or rules.
+//! reset. The relay knows nothing of names or rules.
 
 mod activity;
 mod copy;
@@ -37,7 +37,7 @@ pub use end::{CloseReason, Cut, End, Ended, Side};
 pub use gear::Mode;
 pub use pool::{Stats, stats};
 
-use crate::types::ConnectionPool;
+use crate::types::{ConnectionPool, Keepalive};
 
 pub(crate) use copy::SCRATCH;
 pub(crate) use direction::{Direction, LAST_BYTES};
@@ -54,6 +54,8 @@ pub struct Options {
     pub idle_timeout: Option<Duration>,
     /// The relay ends after this long, whatever moves; `None`: never.
     pub max_duration: Option<Duration>,
+    /// How it is seen that an upstream is still there; `None`: as the relay thinks best.
+    pub keepalive: Option<Keepalive>,
     /// Pipes in use at once, in the whole process; a direction that finds none left copies.
     pub max_pipes: usize,
 }
@@ -74,6 +76,7 @@ impl Options {
                 None => self.idle_timeout,
             },
             max_duration: pool.max_connection_duration.or(self.max_duration),
+            keepalive: pool.keepalive.or(self.keepalive),
             ..self.clone()
         }
     }
@@ -84,7 +87,8 @@ impl Options {
 /// `prefix` is what was already read from the client; it is written upstream first, and counted.
 /// Only when each side has sent its end of stream are the sockets closed in the normal way: in any
 /// other case, and when the future is dropped, both peers see a reset, so that a stream cut short
-/// never looks complete.
+/// never looks complete. The client's has to be one that closes so by itself: it is accepted from a
+/// listener with `SO_LINGER` of zero.
 pub fn relay<'a>(
     client: TcpStream,
     upstream: TcpStream,

@@ -10,10 +10,12 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::end::{Cut, Side};
+use crate::net;
+use crate::types::Keepalive;
 
 /// Both sockets. Dropped before [`close`](Self::close), they are reset: a stream that was cut short,
 /// by an error, because the task was dropped, or because the gateway died, must not look complete to
-/// anyone.
+/// anyone. The client's was accepted from a listener of the gateway's, and so does that already.
 pub(super) struct Pair {
     client: TcpStream,
     upstream: TcpStream,
@@ -21,9 +23,7 @@ pub(super) struct Pair {
 
 impl Pair {
     pub(super) fn new(client: TcpStream, upstream: TcpStream) -> Self {
-        for stream in [&client, &upstream] {
-            set_linger(stream, Some(Duration::ZERO));
-        }
+        set_linger(&upstream, Some(Duration::ZERO));
         Self { client, upstream }
     }
 
@@ -33,6 +33,12 @@ impl Pair {
             Side::Upstream => &self.upstream,
         };
         Peer { side, stream }
+    }
+
+    /// Has the kernel look whether the upstream is still there.
+    pub(super) fn probe(&self, set: Option<Keepalive>) {
+        // It fails on no TCP socket; if it did, the idle timeout would end the connection.
+        let _ = net::probe(&self.upstream, set);
     }
 
     /// Closes both in the normal way: each has sent its end of stream and was sent the other's.

@@ -9,7 +9,7 @@ use nix::unistd::pipe2;
 
 /// A pipe of this size costs two thirds of a copy's CPU time. A user without privileges gets 256 of
 /// them before the kernel makes pipes of two pages (`/proc/sys/fs/pipe-user-pages-soft`).
-pub(super) const CAPACITY: usize = 256 * 1024;
+pub(super) const CAPACITY: usize = 1024 * 1024;
 
 /// Both ends, neither of which blocks.
 #[derive(Debug)]

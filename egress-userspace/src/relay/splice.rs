@@ -31,9 +31,13 @@ impl Flow<'_> {
         most: usize,
     ) -> Result<Batch, Cut> {
         let from = direction.from();
-        let filled = from
-            .stream
-            .try_io(Interest::READABLE, || fill(&mut pipe, from.stream, most));
+        // Where bytes came just before, their end is no surprise.
+        let trusted = self.is_trusting() && self.is_moving();
+        let filled = from.stream.try_io(Interest::READABLE, || {
+            let filled = fill(&mut pipe, from.stream, most, trusted);
+            self.unsure = trusted && filled.is_err();
+            filled
+        });
         let filled = from.attempt(filled)?;
         if pipe.held() > 0 {
             pipe.give(direction)?;
@@ -66,11 +70,12 @@ impl Lease {
 /// Fills the pipe, which is empty, so that `EAGAIN` is the socket's.
 ///
 /// Neither `EAGAIN` nor 0 is believed before a peek says the same: splice stops before a byte of
-/// urgent data for ever, with the one or the other, where a read passes over it.
-fn fill(pipe: &mut Lease, from: &TcpStream, most: usize) -> io::Result<Fill> {
+/// urgent data for ever, with the one or the other, where a read passes over it. With `trusting`, who
+/// waits after an `EAGAIN` looks again later instead.
+fn fill(pipe: &mut Lease, from: &TcpStream, most: usize, trusting: bool) -> io::Result<Fill> {
     match pipe.fill(from, most) {
         Ok(0) => peek(from),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => peek(from),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock && !trusting => peek(from),
         Ok(bytes) => Ok(Fill::Held(bytes)),
         Err(error) => Err(error),
     }

@@ -111,7 +111,7 @@ impl<'a> Work<'a> {
         }
         while timer.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
-            if let Some((_, cut)) = self.joint.due().filter(|(due, _)| *due <= now) {
+            if let Some(cut) = self.joint.overdue(now) {
                 return Poll::Ready(Err(cut));
             }
             timer.as_mut().reset(self.due(now));

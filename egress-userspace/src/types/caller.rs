@@ -1,7 +1,7 @@
 //! Who opened a connection.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::CgroupId;
@@ -16,10 +16,8 @@ pub struct Caller {
     pub pid: u32,
     /// Real user id.
     pub uid: u32,
-    /// The thread's name, at most 15 bytes.
-    pub comm: String,
     /// The executable's path.
-    pub exe: Option<PathBuf>,
+    pub exe: Option<Arc<Path>>,
     /// The cgroup at the time of the call.
     pub cgroup: CgroupId,
     /// The cgroup's path below the cgroup v2 mount, starting with `/`.
@@ -47,7 +45,6 @@ impl Caller {
         Self {
             pid: 0,
             uid: u32::MAX,
-            comm: String::new(),
             exe: None,
             cgroup,
             cgroup_path: None,

@@ -133,12 +133,14 @@ fn ask<W: ?Sized, F: ?Sized>(
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::types::CgroupId;
 
     fn caller() -> Caller {
         Caller {
-            exe: Some("/usr/bin/curl".into()),
+            exe: Some(Path::new("/usr/bin/curl").into()),
             cgroup_path: Some("/system.slice/backup.service/worker".into()),
             uid: 1000,
             ..Caller::unknown(CgroupId(1))
@@ -210,7 +212,7 @@ mod tests {
             ("/memfd:/usr/bin/curl (deleted)", Selected::No),
         ] {
             let caller = Caller {
-                exe: Some(exe.into()),
+                exe: Some(Path::new(exe).into()),
                 ..caller()
             };
             assert_eq!(selector.selects(&caller), selected, "{exe}");

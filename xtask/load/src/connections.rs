@@ -10,18 +10,15 @@ use serde_json::json;
 use crate::hello::{Target, Wish};
 use crate::latency::Latencies;
 use crate::pattern::Pattern;
-use crate::run::{Ran, clients};
+use crate::run::{Crowd, Ran, clients};
 use crate::serve::ANSWER;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// How many at once
-    #[arg(long, default_value_t = 32)]
-    clients: usize,
-    #[arg(long, default_value_t = 5.0)]
-    seconds: f64,
+    #[command(flatten)]
+    crowd: Crowd,
     /// How long a client waits between two connections, in microseconds
     #[arg(long, default_value_t = 0)]
     pace_us: u64,
@@ -35,8 +32,8 @@ pub(crate) struct Args {
 pub(crate) fn main(args: &Args) -> Result<()> {
     let most = args
         .most
-        .map_or(usize::MAX, |most| most / args.clients.max(1));
-    let Ran { each, seconds } = clients(args.clients, args.seconds, |until| {
+        .map_or(usize::MAX, |most| most / args.crowd.clients.max(1));
+    let Ran { each, seconds } = clients(args.crowd.clients, args.crowd.seconds, |until| {
         let mut latencies = Latencies::default();
         while Instant::now() < until && latencies.len() < most {
             latencies.push(connection(&args.target)?);

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::hello::{Target, Wish};
 use crate::latency::Latencies;
 use crate::pattern::Pattern;
-use crate::run::{Ran, clients};
+use crate::run::{Crowd, Ran, clients};
 
 /// A message, in bytes.
 pub(crate) const MESSAGE: usize = 64;
@@ -18,15 +18,12 @@ pub(crate) const MESSAGE: usize = 64;
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// How many at once
-    #[arg(long, default_value_t = 32)]
-    clients: usize,
-    #[arg(long, default_value_t = 5.0)]
-    seconds: f64,
+    #[command(flatten)]
+    crowd: Crowd,
 }
 
 pub(crate) fn main(args: &Args) -> Result<()> {
-    let Ran { each, seconds } = clients(args.clients, args.seconds, |until| {
+    let Ran { each, seconds } = clients(args.crowd.clients, args.crowd.seconds, |until| {
         let mut stream = args.target.open(Wish::Echo)?;
         let (mut latencies, mut pattern) = (Latencies::default(), Pattern::default());
         while Instant::now() < until {

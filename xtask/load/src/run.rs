@@ -8,6 +8,17 @@ use anyhow::{Result, anyhow};
 /// Small: a client needs hardly any, and there may be many.
 const STACK: usize = 128 * 1024;
 
+/// How many clients there are, and for how long.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Crowd {
+    /// How many at once
+    #[arg(long, default_value_t = 32)]
+    pub(crate) clients: usize,
+    /// For how long
+    #[arg(long, default_value_t = 5.0)]
+    pub(crate) seconds: f64,
+}
+
 /// What all clients did, and in which time.
 #[derive(Debug)]
 pub(crate) struct Ran<T> {

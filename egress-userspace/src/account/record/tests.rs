@@ -4,6 +4,7 @@ mod policies;
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -93,8 +94,7 @@ fn caller() -> Caller {
     Caller {
         pid: 12,
         uid: 1000,
-        comm: "curl".into(),
-        exe: Some("/usr/bin/curl".into()),
+        exe: Some(Path::new("/usr/bin/curl").into()),
         cgroup: CgroupId(77),
         cgroup_path: Some("/demo".into()),
         pod: None,

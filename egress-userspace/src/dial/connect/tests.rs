@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::net::TcpListener;
@@ -10,7 +11,6 @@ use tokio::time::timeout;
 use super::*;
 
 const PLAIN: Wanted = Wanted {
-    keepalive: None,
     speaks: false,
 };
 
@@ -40,7 +40,6 @@ async fn a_socket_is_marked_before_it_connects_and_has_its_options() {
     let marked = watch.0.lock().expect("the lock").clone();
     assert_eq!(marked, [(stream.as_raw_fd(), false)]);
     assert!(stream.nodelay().expect("the option"));
-    assert!(SockRef::from(&stream).keepalive().expect("the option"));
 }
 
 struct Refuse;
@@ -62,34 +61,6 @@ async fn a_socket_that_cannot_be_marked_is_not_connected() {
     );
     let accepted = timeout(Duration::ZERO, listener.accept()).await;
     assert!(accepted.is_err(), "something connected");
-}
-
-#[tokio::test]
-async fn a_service_has_its_own_keepalive() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
-    let addr = listener.local_addr().expect("its address");
-    let keepalive = Keepalive {
-        time: Duration::from_secs(7),
-        interval: Duration::from_secs(2),
-        probes: 5,
-    };
-    let wanted = Wanted {
-        keepalive: Some(keepalive),
-        ..PLAIN
-    };
-    let stream = open(addr, wanted, Arc::new(Watch::default()))
-        .await
-        .expect("a connection");
-    let socket = SockRef::from(&stream);
-    assert_eq!(socket.tcp_keepalive_time().expect("it"), keepalive.time);
-    assert_eq!(
-        socket.tcp_keepalive_interval().expect("it"),
-        keepalive.interval
-    );
-    assert_eq!(
-        socket.tcp_keepalive_retries().expect("it"),
-        keepalive.probes
-    );
 }
 
 #[test]

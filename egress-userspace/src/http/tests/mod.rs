@@ -67,6 +67,7 @@ impl Rig {
         judge: impl Fn(&Claim) -> Result<(), DenyReason> + Send + Sync + 'static,
     ) -> Self {
         let (client, accepted) = connected().await;
+        accepted.set_zero_linger().expect("a TCP socket");
         let (dialled, server) = connected().await;
         let counters = Arc::new(Counters::default());
         let joined = Joined {
@@ -81,6 +82,7 @@ impl Rig {
                     max_duration: None,
                     mode: Mode::Auto,
                     idle_timeout: None,
+                    keepalive: None,
                     max_pipes: Options::DEFAULT_MAX_PIPES,
                 };
                 let never = std::future::pending();

@@ -1,5 +1,6 @@
 //! The registry's reference, cell by cell: each row is one statement of it and a connection that shows it.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::build::{
@@ -96,7 +97,7 @@ fn keys_of_a_service() {
 /// Someone in the pod `checkout` of the namespace `shop`, of whom everything is known.
 fn checkout() -> Caller {
     Caller {
-        exe: Some("/usr/bin/pay".into()),
+        exe: Some(Path::new("/usr/bin/pay").into()),
         cgroup_path: Some("/apps.slice/pay.service".into()),
         pod: Some(Arc::new(Pod {
             namespace: "shop".into(),

@@ -29,6 +29,7 @@ fn options(mode: Mode) -> Options {
         mode,
         idle_timeout: None,
         max_duration: None,
+        keepalive: None,
         max_pipes: Options::DEFAULT_MAX_PIPES,
     }
 }
@@ -63,6 +64,7 @@ impl Rig {
         options: Options,
         prefix: Bytes,
     ) -> Self {
+        accepted.set_zero_linger().expect("a TCP socket");
         let counters = Arc::new(Counters::default());
         let cancel = CancellationToken::new();
         let relay = tokio::spawn({

@@ -1,0 +1,198 @@
+//! The threads that connections are served on: one for each core, each with a reactor of its own.
+//!
+//! A connection stays on the thread that it is given to. Its sockets, its task and its timers are that
+//! thread's alone, so that what happens to it wakes no other: with a runtime that shares its work among
+//! threads, waking each other cost a fifth of what a short connection does.
+
+use std::future::{Future, pending};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use tokio::runtime::{Builder, EnterGuard, Handle};
+
+/// A reactor keeps what arrives at its own listeners until it has so many connections more than another:
+/// handing one over costs a wake-up.
+const SLACK: usize = 4;
+
+/// The reactors. Their threads end with the process.
+#[derive(Clone, Debug)]
+pub struct Reactors {
+    all: Arc<[Reactor]>,
+    next: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+struct Reactor {
+    runtime: Handle,
+    load: Arc<Load>,
+}
+
+/// How many connections a reactor has.
+#[derive(Debug, Default)]
+struct Load(AtomicUsize);
+
+/// One connection of a reactor, until it is dropped.
+struct Share(Arc<Load>);
+
+/// The reactor that a listener belongs to.
+#[derive(Clone, Debug)]
+pub struct Home {
+    reactors: Reactors,
+    own: usize,
+}
+
+impl Reactors {
+    /// Starts so many, at least one.
+    pub fn start(count: usize) -> io::Result<Self> {
+        let all: io::Result<Vec<_>> = (0..count.max(1)).map(Reactor::start).collect();
+        Ok(Self {
+            all: all?.into(),
+            next: Arc::default(),
+        })
+    }
+
+    /// As many as the process may use cores.
+    pub fn on_each_core() -> io::Result<Self> {
+        Self::start(thread::available_parallelism()?.get())
+    }
+
+    /// One for a listener: each in turn.
+    pub fn home(&self) -> Home {
+        Home {
+            own: self.next.fetch_add(1, Ordering::Relaxed) % self.all.len(),
+            reactors: self.clone(),
+        }
+    }
+
+    /// The one that is to have a connection: `own`, unless another, chosen by chance, has clearly less to
+    /// do. Of two the better one is nearly as good as the best of all (Mitzenmacher, 2001).
+    fn choose(&self, own: usize) -> usize {
+        let other = fastrand::usize(..self.all.len());
+        let load = |index: usize| self.all.get(index).map_or(0, |reactor| reactor.load.get());
+        if load(other).saturating_add(SLACK) < load(own) {
+            other
+        } else {
+            own
+        }
+    }
+}
+
+impl Home {
+    /// What is made while the guard lives belongs to this reactor.
+    pub fn enter(&self) -> Option<EnterGuard<'_>> {
+        let reactor = self.reactors.all.get(self.own)?;
+        Some(reactor.runtime.enter())
+    }
+
+    /// Runs `task` on this reactor.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if let Some(reactor) = self.reactors.all.get(self.own) {
+            reactor.runtime.spawn(task);
+        }
+    }
+
+    /// Runs what serves a connection, on this reactor or on one that has less to do.
+    pub(super) fn serve(&self, connection: impl Future<Output = ()> + Send + 'static) {
+        let chosen = self.reactors.choose(self.own);
+        let Some(reactor) = self.reactors.all.get(chosen) else {
+            return;
+        };
+        let share = Share::new(&reactor.load);
+        reactor.runtime.spawn(async move {
+            let _share = share;
+            connection.await;
+        });
+    }
+}
+
+impl Reactor {
+    fn start(index: usize) -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        thread::Builder::new()
+            .name(format!("reactor-{index}"))
+            .spawn(move || runtime.block_on(pending::<()>()))?;
+        Ok(Self {
+            runtime: handle,
+            load: Arc::default(),
+        })
+    }
+}
+
+impl Load {
+    fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Share {
+    fn new(load: &Arc<Load>) -> Self {
+        load.0.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(load))
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread::ThreadId;
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    /// Serves one that says which thread it is on, and stays until told to end.
+    fn one(home: &Home) -> (oneshot::Receiver<ThreadId>, oneshot::Sender<()>) {
+        let (say, said) = oneshot::channel();
+        let (end, ended) = oneshot::channel::<()>();
+        home.serve(async move {
+            say.send(thread::current().id()).expect("somebody listens");
+            ended.await.ok();
+        });
+        (said, end)
+    }
+
+    #[tokio::test]
+    async fn connections_stay_at_home_until_another_has_clearly_less_to_do() {
+        let reactors = Reactors::start(2).expect("threads");
+        let home = reactors.home();
+        let (mut places, mut ends) = (Vec::new(), Vec::new());
+        for _ in 0..100 {
+            let (said, end) = one(&home);
+            places.push(said.await.expect("it runs"));
+            ends.push(end);
+        }
+        let (few, rest) = places.split_at(SLACK);
+        let own = few.first().expect("the first");
+        assert!(few.iter().all(|place| place == own));
+        let elsewhere = rest.iter().filter(|place| *place != own).count();
+        assert!((30..=50).contains(&elsewhere), "{elsewhere} of 100");
+    }
+
+    #[tokio::test]
+    async fn those_that_have_ended_are_no_load() {
+        let reactors = Reactors::start(1).expect("a thread");
+        let (said, end) = one(&reactors.home());
+        said.await.expect("it runs");
+        let load = Arc::clone(&reactors.all.first().expect("one").load);
+        assert_eq!(load.get(), 1);
+        drop(end);
+        while load.get() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[test]
+    fn listeners_are_spread() {
+        let reactors = Reactors::start(2).expect("threads");
+        let homes = [(); 4].map(|()| reactors.home().own);
+        assert_eq!(homes, [0, 1, 0, 1]);
+    }
+}
