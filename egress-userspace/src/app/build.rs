@@ -114,7 +114,7 @@ pub(super) fn live(
         shadow,
         dialer: Arc::new(dialer),
         sniff: settings::sniff(config),
-        relay: settings::relay(config),
+        relay: Arc::new(settings::relay(config)),
         on_revoke: config.gateway.on_revoke,
     }
 }

@@ -194,8 +194,7 @@ impl Acceptor {
         };
         let gateway = Arc::clone(&self.gateway);
         let connections = self.connections.clone();
-        let serve =
-            move |accepted| connections.track_future(Arc::clone(&gateway).serve(accepted));
+        let serve = move |accepted| connections.track_future(Arc::clone(&gateway).serve(accepted));
         let gateway = Arc::clone(&self.gateway);
         let turn_away = move |accepted| gateway.turn_away(accepted);
         let accepting = accept(listener, home.clone(), self.stop.clone(), serve, turn_away);

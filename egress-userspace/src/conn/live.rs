@@ -22,7 +22,7 @@ pub struct Live {
     /// How much of a first message is read, and for how long.
     pub sniff: SniffSettings,
     /// How bytes are moved.
-    pub relay: relay::Options,
+    pub relay: Arc<relay::Options>,
     /// What becomes of a connection that has no service when a new policy forbids it.
     pub on_revoke: OnRevoke,
 }

@@ -22,7 +22,8 @@ mod step;
 mod stop;
 mod words;
 
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -84,7 +85,7 @@ struct Opened {
     known: Known,
     admitted: Admitted,
     upstream: Upstream,
-    options: relay::Options,
+    options: Arc<relay::Options>,
 }
 
 impl Gateway {
@@ -190,23 +191,26 @@ impl Gateway {
                 from_upstream: connection.counters().received(),
             }
         });
-        let joined = Joined {
+        // What an async block is given and passes on it has room for twice, for as long as it lives: so
+        // what is large is in a place of its own until it is passed on.
+        let joined = Box::new(Joined {
             client: client.stream,
             first: client.sent,
             upstream: upstream.stream,
-        };
+        });
         // Room among the service's connections is held for as long as bytes may move.
         let lease = upstream.lease;
         Box::pin(async move {
             let listed = self.enlist(&connection);
-            // Before its first byte goes out: a policy that came while it was dialled may forbid it.
-            let mut ending = connection.told_to_end().now_or_never();
             let judge = Judge::new(&self.live, &connection);
+            let mut told = pin!(connection.told_to_end());
+            // Before its first byte goes out: a policy that came while it was dialled may forbid it.
+            let mut ending = told.as_mut().now_or_never();
             let ended = if ending.is_some() {
                 Ended::Closed(stop::reset([&joined.client, &joined.upstream]))
             } else {
-                let told = async { ending = Some(connection.told_to_end().await) };
-                judge.join(joined, &options, told).await
+                let told = poll_fn(|cx| told.as_mut().poll(cx).map(|end| ending = Some(end)));
+                judge.join(*joined, &options, told).await
             };
             // No byte moves any more, but for what the client is told.
             drop((listed, lease));

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use futures_util::FutureExt as _;
 use tokio::runtime::{Builder, EnterGuard, Handle};
 
 /// A reactor keeps what arrives at its own listeners until it has so many connections more than another:
@@ -100,10 +101,7 @@ impl Home {
             return;
         };
         let share = Share::new(&reactor.load);
-        reactor.runtime.spawn(async move {
-            let _share = share;
-            connection.await;
-        });
+        reactor.runtime.spawn(connection.map(|()| drop(share)));
     }
 }
 

@@ -27,7 +27,8 @@ pub(super) struct Judge<'a> {
     /// With the first request's claim, and what it got: all others go where that leads.
     connection: &'a Connection,
     would_deny: OnceLock<DenyReason>,
-    denied: OnceLock<Denied>,
+    // Few connections have one.
+    denied: OnceLock<Box<Denied>>,
 }
 
 /// What a refused request got, and by which policy.
@@ -107,7 +108,7 @@ impl<'a> Judge<'a> {
             Verdict::Deny(denial) => {
                 let reason = denial.reason;
                 let by = live.policy.generation();
-                self.denied.get_or_init(|| Denied { denial, by });
+                self.denied.get_or_init(|| Box::new(Denied { denial, by }));
                 Err(reason)
             }
             Verdict::Permit(permit) => {

@@ -197,7 +197,10 @@ mod tests {
         assert!(!probed(&joint), "it has not been looked at yet");
         assert_eq!(joint.overdue(Instant::now()), None);
         assert!(probed(&joint));
-        assert_eq!(joint.due(), Some((start + IDLE, Due::Cut(Cut::IdleTimeout))));
+        assert_eq!(
+            joint.due(),
+            Some((start + IDLE, Due::Cut(Cut::IdleTimeout)))
+        );
         joint.activity.note();
         let last = Instant::now();
         assert_eq!(joint.due(), Some((last + IDLE, Due::Cut(Cut::IdleTimeout))));

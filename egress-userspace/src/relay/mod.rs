@@ -25,6 +25,7 @@ mod tests;
 
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -65,10 +66,19 @@ impl Options {
     /// descriptors and at most 128 MiB held in pipes.
     pub const DEFAULT_MAX_PIPES: usize = 512;
 
-    /// The same, within what a service says of its own connections.
+    /// The same, within what a service says of its own connections. Those of services that say nothing
+    /// share one.
     #[must_use]
-    pub fn bounded_by(&self, pool: &ConnectionPool) -> Self {
-        Self {
+    pub fn bounded_by(self: &Arc<Self>, pool: &ConnectionPool) -> Arc<Self> {
+        let says_nothing = ConnectionPool {
+            max_connections: pool.max_connections,
+            connect_timeout: pool.connect_timeout,
+            ..ConnectionPool::default()
+        };
+        if *pool == says_nothing {
+            return Arc::clone(self);
+        }
+        Arc::new(Self {
             idle_timeout: match pool.idle_timeout {
                 // Istio's word for ever.
                 Some(Duration::ZERO) => None,
@@ -77,8 +87,8 @@ impl Options {
             },
             max_duration: pool.max_connection_duration.or(self.max_duration),
             keepalive: pool.keepalive.or(self.keepalive),
-            ..self.clone()
-        }
+            ..(**self).clone()
+        })
     }
 }
 

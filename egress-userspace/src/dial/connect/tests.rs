@@ -10,9 +10,7 @@ use tokio::time::timeout;
 
 use super::*;
 
-const PLAIN: Wanted = Wanted {
-    speaks: false,
-};
+const PLAIN: Wanted = Wanted { speaks: false };
 
 /// Remembers what was marked, and whether it was connected already.
 #[derive(Default)]

@@ -174,10 +174,10 @@ async fn cut_short() {
 
 #[test]
 fn a_service_may_have_bounds_of_its_own() {
-    let default = Options {
+    let default = Arc::new(Options {
         idle_timeout: Some(Duration::from_hours(1)),
         ..options(Mode::Auto)
-    };
+    });
     let bounded = |idle_timeout, max_connection_duration| {
         let options = default.bounded_by(&ConnectionPool {
             idle_timeout,
