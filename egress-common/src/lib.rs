@@ -45,7 +45,7 @@ pub use scope::{MAX_CGROUP_DEPTH, Scope};
 pub use settings::{Established, LISTEN_PORTS, Settings, SocketKind};
 
 /// Version of everything in this crate. The object carries it, and the gateway refuses another.
-pub const ABI_VERSION: u32 = 5;
+pub const ABI_VERSION: u32 = 6;
 
 /// ELF section of the object that holds [`ABI_VERSION`], four bytes in the target's order.
 pub const ABI_SECTION: &str = "egress_abi";

@@ -40,15 +40,19 @@ pub struct Settings {
     listener_port: [u8; 2],
     established: u16,
     gateway_cgroup: u64,
+    earlier_cgroup: u64,
     held_rto: u32,
     sockets: u32,
 }
 
 impl Settings {
-    /// Makes the settings. `listener_port` is in network order, `sockets` a sum of [`SocketKind`] bits.
+    /// Makes the settings. `listener_port` is in network order, `sockets` a sum of [`SocketKind`] bits. The
+    /// tasks of `gateway_cgroup` are the gateway itself, those of `earlier_cgroup` one that it has taken over
+    /// from and that still serves what it has; 0: there is none.
     pub const fn new(
         listener_port: [u8; 2],
         gateway_cgroup: u64,
+        earlier_cgroup: u64,
         sockets: u32,
         established: Established,
     ) -> Self {
@@ -57,6 +61,7 @@ impl Settings {
             listener_port,
             established: established as u16,
             gateway_cgroup,
+            earlier_cgroup,
             held_rto: HELD_RTO,
             sockets,
         }
@@ -81,10 +86,11 @@ impl Settings {
         u16::from_be_bytes(port).wrapping_sub(first) < LISTEN_PORTS
     }
 
-    /// Id of the cgroup whose tasks are the gateway itself.
+    /// Whether the tasks of the cgroup with this id are a gateway: what they do is not turned to one, or it
+    /// would go round for ever. Ids begin at 1; 0 is nobody's.
     #[inline(always)]
-    pub const fn gateway_cgroup(&self) -> u64 {
-        self.gateway_cgroup
+    pub const fn is_gateways(&self, cgroup: u64) -> bool {
+        cgroup != 0 && (cgroup == self.gateway_cgroup || cgroup == self.earlier_cgroup)
     }
 
     /// Retransmission timeout of a SYN that waits for its namespace's listener, in jiffies.
@@ -106,4 +112,26 @@ impl Settings {
     }
 }
 
-const _: () = assert!(size_of::<Settings>() == 24 && align_of::<Settings>() == 8);
+const _: () = assert!(size_of::<Settings>() == 32 && align_of::<Settings>() == 8);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn settings(earlier: u64) -> Settings {
+        Settings::new([0; 2], 7, earlier, 0, Established::Stop)
+    }
+
+    #[test]
+    fn the_gateway_and_the_one_before_it_are_told_from_all_others() {
+        assert!(settings(5).is_gateways(7));
+        assert!(settings(5).is_gateways(5));
+        assert!(!settings(5).is_gateways(6));
+    }
+
+    #[test]
+    fn no_cgroup_is_nobodys() {
+        assert!(!settings(0).is_gateways(0));
+        assert!(settings(0).is_gateways(7));
+    }
+}

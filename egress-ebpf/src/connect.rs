@@ -4,7 +4,7 @@ use aya_ebpf::programs::SockAddrContext;
 use egress_common::{Address, Counter, Denied, Origin, Rule, Settings, protocol};
 
 use crate::maps::{count, is_lenient, rule, settings};
-use crate::redirect::{self, forget, is_exempt, netns};
+use crate::redirect::{self, forget, netns};
 use crate::sock_addr::{self, Family};
 use crate::{PROCEED, begun, names, refuse, report, scope, task};
 
@@ -74,7 +74,7 @@ fn datagrams<F: Family>(
 ) -> Result<Verdict, Denied> {
     if names::is_question(protocol::UDP, port) {
         let settings = settings().ok_or(Denied::Unconfigured)?;
-        if scope::governs_task(&settings) && !is_exempt(ctx) {
+        if scope::governs_task(&settings) {
             redirect::connection::<F>(ctx, &settings, address, port)?;
             return Ok(Verdict::Ask);
         }
@@ -90,7 +90,7 @@ fn stream<F: Family>(
     port: [u8; 2],
 ) -> Result<Verdict, Denied> {
     let settings = settings().ok_or(Denied::Unconfigured)?;
-    if !scope::governs_task(&settings) || is_exempt(ctx) {
+    if !scope::governs_task(&settings) {
         forget(ctx);
         return Ok(Verdict::Ungoverned);
     }

@@ -5,7 +5,7 @@ use aya_ebpf::programs::SockAddrContext;
 use egress_common::{Address, Denied, Origin, Rule, Settings, protocol};
 
 use crate::maps::{is_lenient, rule, settings};
-use crate::redirect::{self, is_exempt, netns};
+use crate::redirect::{self, netns};
 use crate::sock_addr::{self, Family};
 use crate::{PROCEED, names, refuse, report, scope, task};
 
@@ -34,7 +34,7 @@ fn try_judge<F: Family>(
     if !scope::governs_task(&settings) {
         return Ok(());
     }
-    if names::is_question(protocol::UDP, port) && !is_exempt(ctx) {
+    if names::is_question(protocol::UDP, port) {
         return redirect::datagram::<F>(ctx, &settings, address, port);
     }
     if address.is_local() {

@@ -52,10 +52,6 @@ pub(crate) static ACC: SkStorage<Origin> = SkStorage::new();
 #[btf_map]
 pub(crate) static BEGUN: SkStorage<u32> = SkStorage::new();
 
-/// On a socket of the gateway's own: leave it alone. User space writes it by descriptor.
-#[btf_map]
-pub(crate) static EXEMPT: SkStorage<u32> = SkStorage::new();
-
 /// Veths of governed namespaces, by the index of their host side. Only user space makes entries.
 #[btf_map]
 pub(crate) static VETHS: HashMap<u32, Veth, { size::VETHS }> = HashMap::new();

@@ -14,7 +14,7 @@ use egress_common::{Address, COMM_LEN, Denied, Origin, Rule, Settings, Task};
 
 use crate::begun::{self, Before};
 use crate::headers::{self, Headers};
-use crate::maps::{EXEMPT, ORIG, is_lenient, rule, settings, takes_names};
+use crate::maps::{ORIG, is_lenient, rule, settings, takes_names};
 use crate::{PROCEED, REFUSE, loopback, names, report, scope};
 
 /// The loopback device has this index in every network namespace.
@@ -54,7 +54,7 @@ pub(crate) fn judge(ctx: &SkBuffContext) -> i32 {
 /// opened.
 #[inline(always)]
 pub(crate) fn is_judged(ctx: &SkBuffContext, settings: &Settings, socket: *mut bpf_sock) -> bool {
-    scope::governs_packet(settings, ctx.skb.skb) && !is_reply(socket) && !is_exempt(socket)
+    scope::governs_packet(settings, ctx.skb.skb) && !is_reply(socket)
 }
 
 /// Whether a packet was not what the gateway should have been asked: a question to a DNS server, or what
@@ -111,11 +111,6 @@ fn is_reply(socket: *mut bpf_sock) -> bool {
         return false;
     }
     matches!(read!(socket, state), TCP_LISTEN | TCP_NEW_SYN_RECV) || begun::is_accepted(socket)
-}
-
-#[inline(always)]
-fn is_exempt(socket: *mut bpf_sock) -> bool {
-    !socket.is_null() && has(&raw const EXEMPT, socket)
 }
 
 #[inline(always)]

@@ -6,7 +6,7 @@ use aya_ebpf::helpers::generated::bpf_get_netns_cookie;
 use aya_ebpf::programs::SockAddrContext;
 use egress_common::{Address, Denied, Origin, Settings};
 
-use crate::maps::{EXEMPT, ORIG, namespace};
+use crate::maps::{ORIG, namespace};
 use crate::sock_addr::{self, Family};
 use crate::{begun, namespace as listeners, source, task};
 
@@ -59,13 +59,6 @@ pub(crate) fn datagram<F: Family>(
 pub(crate) fn forget(ctx: &SockAddrContext) {
     // SAFETY: the hook's socket is a full socket. There being nothing to delete is the usual case.
     let _ = unsafe { ORIG.delete(sock_addr::socket(ctx)) };
-}
-
-/// Whether the socket is one of the gateway's own.
-#[inline(always)]
-pub(crate) fn is_exempt(ctx: &SockAddrContext) -> bool {
-    // SAFETY: the hook's socket is a full socket, and the value is not read.
-    !unsafe { EXEMPT.get_ptr_mut(ctx) }.is_null()
 }
 
 /// Cookie of the network namespace that the socket is in.

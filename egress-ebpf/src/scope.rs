@@ -9,7 +9,7 @@ use egress_common::{MAX_CGROUP_DEPTH, Settings};
 
 use crate::maps::SCOPE;
 
-/// Whether the current task is in or below a governed cgroup, and is not the gateway itself.
+/// Whether the current task is in or below a governed cgroup, and is not a gateway itself.
 ///
 /// By the task and not by the socket: a socket's cgroup is its creator's, and a socket can be handed
 /// to a process elsewhere.
@@ -19,10 +19,10 @@ pub(crate) fn governs_task(settings: &Settings) -> bool {
     let own = unsafe { bpf_get_current_cgroup_id() };
     // SAFETY: a helper that takes a number; a level below the task's own gives 0.
     let ancestor = |level| unsafe { bpf_get_current_ancestor_cgroup_id(level) };
-    own != settings.gateway_cgroup() && any_governed(ancestor)
+    !settings.is_gateways(own) && any_governed(ancestor)
 }
 
-/// Whether the packet's socket was made in or below a governed cgroup, and not by the gateway.
+/// Whether the packet's socket was made in or below a governed cgroup, and not by a gateway.
 ///
 /// Packets are sent from anywhere, interrupts included: here only the socket tells whose they are.
 #[inline(always)]
@@ -31,7 +31,7 @@ pub(crate) fn governs_packet(settings: &Settings, skb: *mut __sk_buff) -> bool {
     let own = unsafe { bpf_skb_cgroup_id(skb) };
     // SAFETY: as above; a level below the socket's own gives 0.
     let ancestor = |level| unsafe { bpf_skb_ancestor_cgroup_id(skb, level) };
-    own != 0 && own != settings.gateway_cgroup() && any_governed(ancestor)
+    own != 0 && !settings.is_gateways(own) && any_governed(ancestor)
 }
 
 #[inline(always)]

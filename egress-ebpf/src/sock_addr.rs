@@ -161,10 +161,7 @@ pub(crate) fn kind(ctx: &SockAddrContext) -> u32 {
 /// The socket.
 #[inline(always)]
 pub(crate) fn socket(ctx: &SockAddrContext) -> *mut bpf_sock {
-    // SAFETY: the kernel passes a valid context.
-    let addr = unsafe { &*ctx.sock_addr };
-    // SAFETY: the union has one member.
-    unsafe { addr.__bindgen_anon_1.sk }
+    read!(ctx, __bindgen_anon_1.sk)
 }
 
 /// Whether the socket, one for datagrams, is connected to a port of this kind.

@@ -28,7 +28,6 @@ use crate::conn::{Gateway, Live};
 use crate::dial::{Dialer, Memory};
 use crate::drain::Drain;
 use crate::kernel::Kernel;
-use crate::net::Mark;
 use crate::reload::Watch;
 use crate::settings;
 use crate::types::Generation;
@@ -60,7 +59,6 @@ struct App {
     /// What reloads have replaced, and connections that were being made then may still use.
     retired: Vec<Arc<Live>>,
     metrics: Arc<Metrics>,
-    mark: Arc<dyn Mark>,
     readiness: watch::Sender<Readiness>,
     drain: Drain,
     admin: JoinSet<()>,
@@ -241,7 +239,7 @@ impl App {
             return Ok(live.dialer.as_ref().clone());
         }
         let memory = Arc::clone(live.dialer.memory());
-        build::dialer(new, Arc::clone(&self.mark), memory)
+        build::dialer(new, memory)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::wait::wait_until;
 /// The kernel ends killed processes in milliseconds; a loaded machine takes longer.
 const GONE: Duration = Duration::from_secs(10);
 
-/// `egress-bed-…/{node/{gateway,governed,outside,pods},elsewhere,inet}` below the cgroup v2 mount.
+/// `egress-bed-…/{node/{gateway,successor,governed,outside,pods},elsewhere,inet}` below the cgroup v2 mount.
 ///
 /// Programs are attached to `node`, so that neither the machine nor the servers are touched.
 #[derive(Debug)]
@@ -32,6 +32,7 @@ impl Cgroups {
         };
         for dir in [
             cgroups.gateway(),
+            cgroups.successor(),
             cgroups.governed(),
             cgroups.outside(),
             cgroups.pods(),
@@ -51,6 +52,11 @@ impl Cgroups {
     /// The gateway itself.
     pub(crate) fn gateway(&self) -> PathBuf {
         self.attach().join("gateway")
+    }
+
+    /// A gateway that takes over from one that is not in its own cgroup.
+    pub(crate) fn successor(&self) -> PathBuf {
+        self.attach().join("successor")
     }
 
     /// Clients that the gateway governs.

@@ -92,7 +92,17 @@ impl Gateway {
     /// Starts another, with the same file, that takes over from this one, which ends when its own
     /// connections have; waits for both.
     pub fn succeed(&mut self, bed: &Testbed) -> Result<()> {
-        let process = spawn(bed, &self.binary, &self.config, &["--take-over"])?;
+        self.succeed_in(bed, bed.cgroups().gateway())
+    }
+
+    /// As [`Gateway::succeed`], in another cgroup than this one's, as it is where each has a pod of its own.
+    pub fn succeed_elsewhere(&mut self, bed: &Testbed) -> Result<()> {
+        self.succeed_in(bed, bed.cgroups().successor())
+    }
+
+    fn succeed_in(&mut self, bed: &Testbed, cgroup: PathBuf) -> Result<()> {
+        let options = ["--take-over"];
+        let process = spawn_in(cgroup, bed, &self.binary, &self.config, &options)?;
         self.wait()?;
         *self = Self::of(bed, process, &self.binary, &self.config);
         self.process.ready(START, || is_ready(bed))
@@ -248,7 +258,17 @@ pub fn binary() -> Result<PathBuf> {
 
 /// Starts the binary in its place on the node.
 fn spawn(bed: &Testbed, binary: &Path, file: &Path, options: &[&str]) -> Result<Process> {
-    let place = Place::new(bed.net().node(), bed.cgroups().gateway());
+    spawn_in(bed.cgroups().gateway(), bed, binary, file, options)
+}
+
+fn spawn_in(
+    cgroup: PathBuf,
+    bed: &Testbed,
+    binary: &Path,
+    file: &Path,
+    options: &[&str],
+) -> Result<Process> {
+    let place = Place::new(bed.net().node(), cgroup);
     let mut command = place.command(&binary.to_string_lossy());
     command.args(["run", "--config"]).arg(file).args(options);
     Process::spawn(&mut command, &bed.dir().join("gateway.log"))

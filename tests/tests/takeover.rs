@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use egress_tests::{Scene, wait_until};
+use egress_tests::{Scene, registry, wait_until};
 
 /// Longer than any transfer of this test.
 const DRAIN: &str = "[gateway]\ndrain = \"5m\"";
@@ -91,6 +91,43 @@ fn a_take_over_cuts_no_transfer_and_fails_no_connection() -> Result<()> {
     eprintln!("{said}");
     ensure!(said.contains(" served, 0 failed"), "{said}");
     assert_eq!(downloader.ask("digest.hexdigest()")?, sum);
+    ensure!(scene.gateway.pid() != old);
+    Ok(())
+}
+
+/// As in a cluster, where a gateway is a pod and a scope names the parent of all pods.
+#[test]
+fn a_scope_that_has_both_gateways_does_not_stop_the_old_ones_transfer() -> Result<()> {
+    let mut scene = Scene::new(DRAIN)?;
+    let governed = scene.governed().scope()?;
+    let all = [governed.replace("/node/governed", "/node")];
+    let config = registry(DRAIN);
+    scene.gateway.replace_config_and_scope(&config, &all)?;
+    scene.reloaded(2)?;
+    let sum = scene.bed.offer("large", BYTES)?;
+    let mut downloader = scene.python()?;
+    downloader.run(DOWNLOAD)?;
+    downloader.run(&format!(
+        "tls = download('/large'); digest.update(body.read({FIRST}))"
+    ))?;
+    let old = scene.gateway.pid();
+    let own_log = scene.bed.dir().join("gateway.log");
+    let Scene { gateway, bed, .. } = &mut scene;
+    thread::scope(|threads| {
+        let succession = threads.spawn(|| gateway.succeed_elsewhere(bed));
+        wait_until("the old gateway drains", SOON, || {
+            let said = fs::read_to_string(&own_log).ok()?;
+            said.contains("\"draining\",\"connections\":1")
+                .then_some(())
+        })?;
+        downloader.run("digest.update(body.read())")?;
+        downloader.run("tls.close(); body.close()")?;
+        let succeeded = succession.join();
+        succeeded.map_err(|_| anyhow!("the succession panicked"))?
+    })?;
+    assert_eq!(downloader.ask("digest.hexdigest()")?, sum);
+    let mut other = scene.python()?;
+    assert_eq!(other.ask("echo(b'x')")?, "ready 198.51.100.20\nx");
     ensure!(scene.gateway.pid() != old);
     Ok(())
 }

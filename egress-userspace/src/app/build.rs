@@ -12,7 +12,6 @@ use crate::conn::Live;
 use crate::dial::{self, Contexts, Dialer, HickoryResolver};
 use crate::dns::Rules;
 use crate::kernel::Reach;
-use crate::net::Mark;
 use crate::policy::Policy;
 use crate::reload::changed_since;
 use crate::settings;
@@ -128,17 +127,12 @@ pub(super) fn rules(config: &Config, policy: Arc<Policy>, servers: Vec<SocketAdd
 }
 
 /// A dialer with a cache of its own, that knows what those before it learned.
-pub(super) fn dialer(
-    config: &Config,
-    mark: Arc<dyn Mark>,
-    memory: Arc<dial::Memory>,
-) -> anyhow::Result<Dialer> {
+pub(super) fn dialer(config: &Config, memory: Arc<dial::Memory>) -> anyhow::Result<Dialer> {
     let resolver =
-        HickoryResolver::new(&settings::dns(config), &mark).context("setting up the resolver")?;
+        HickoryResolver::new(&settings::dns(config)).context("setting up the resolver")?;
     Ok(Dialer::new(
         settings::dial(config),
         Arc::new(resolver),
-        mark,
         memory,
     ))
 }

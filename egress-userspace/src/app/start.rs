@@ -26,7 +26,7 @@ use crate::dial::Memory;
 use crate::dns::{Datagrams, Forwarder, Learned};
 use crate::drain::Drain;
 use crate::kernel::{Askers, Events, Kernel, Parts};
-use crate::net::{self, Listener, Mark};
+use crate::net::{self, Listener};
 use crate::settings;
 
 use super::build::Built;
@@ -74,7 +74,6 @@ impl App {
             origins,
             askers,
             early,
-            exempt,
             events,
             requests,
             namespaces,
@@ -93,11 +92,10 @@ impl App {
         )
         .context("opening the access log")?;
         let account = Account::new(Arc::clone(&metrics), access_log);
-        let mark: Arc<dyn Mark> = Arc::new(exempt);
-        let dialer = build::dialer(&config, Arc::clone(&mark), Arc::clone(&memory))?;
+        let dialer = build::dialer(&config, Arc::clone(&memory))?;
         let live = build::live(&config, policy, shadow, dialer.speaking(contexts));
         let rules = build::rules(&config, Arc::clone(&live.policy), resolvers.clone());
-        let dns = Forwarder::new(rules, account.clone(), learned, memory, Arc::clone(&mark));
+        let dns = Forwarder::new(rules, account.clone(), learned, memory);
         let dns = Arc::new(dns);
         let drain = Drain::default();
         let datagrams = datagrams(&dns, askers, &drain);
@@ -137,7 +135,6 @@ impl App {
             gateway,
             retired: Vec::new(),
             metrics,
-            mark,
             readiness,
             drain,
             admin,

@@ -2,18 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
-use std::sync::Arc;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
 
-use crate::net::Mark;
-
 /// Why one attempt failed.
 #[derive(Debug)]
 pub(super) enum AttemptError {
-    /// The socket could not be made or marked, or has no port to come from; nothing was sent.
+    /// The socket could not be made, or has no port to come from; nothing was sent.
     Socket(io::Error),
     /// The address did not accept.
     Connect(io::Error),
@@ -26,13 +22,9 @@ pub(super) struct Wanted {
     pub(super) speaks: bool,
 }
 
-/// Connects a marked socket to `addr`.
-pub(super) async fn open(
-    addr: SocketAddr,
-    wanted: Wanted,
-    marker: Arc<dyn Mark>,
-) -> Result<TcpStream, AttemptError> {
-    let socket = prepare(addr, wanted, &*marker).map_err(AttemptError::Socket)?;
+/// Connects a socket to `addr`.
+pub(super) async fn open(addr: SocketAddr, wanted: Wanted) -> Result<TcpStream, AttemptError> {
+    let socket = prepare(addr, wanted).map_err(AttemptError::Socket)?;
     let answered = begin(&socket, addr).map_err(of_connecting)?;
     // To the runtime only now: a socket that nobody has connected yet would look as if it had failed.
     let stream = TcpStream::from_std(socket.into()).map_err(AttemptError::Socket)?;
@@ -69,10 +61,9 @@ fn of_connecting(error: io::Error) -> AttemptError {
     }
 }
 
-fn prepare(addr: SocketAddr, wanted: Wanted, marker: &dyn Mark) -> io::Result<Socket> {
+fn prepare(addr: SocketAddr, wanted: Wanted) -> io::Result<Socket> {
     let stream = Type::STREAM.nonblocking().cloexec();
     let socket = Socket::new_raw(Domain::for_address(addr), stream, Some(Protocol::TCP))?;
-    marker.mark(socket.as_fd())?;
     // The client's own writes set the rhythm; Nagle's algorithm would add delay to it.
     socket.set_tcp_nodelay(true)?;
     if wanted.speaks {

@@ -40,7 +40,7 @@ pub enum DialError {
     /// The service has nowhere to connect to.
     #[error("the service has no endpoint")]
     NoEndpoint,
-    /// The gateway could not make a socket, or not exempt it from redirection.
+    /// The gateway could not make a socket.
     #[error("cannot make a socket for {addr}: {source}")]
     Socket {
         /// The address it was for.

@@ -16,7 +16,6 @@ mod plan;
 mod proxy;
 mod race;
 mod resolve;
-mod runtime;
 mod seen;
 mod service;
 mod settings;
@@ -40,7 +39,7 @@ use self::names::Names;
 use self::order::order;
 use self::race::{Lost, Pace, race};
 use self::service::State;
-use crate::net::{self, Mark};
+use crate::net;
 use crate::policy::Permit;
 use crate::types::{
     Claim, ClientAddr, ConnectionPool, OriginalDst, ProxyProtocol, TrafficPolicy, UpstreamAddr,
@@ -62,7 +61,6 @@ pub use self::tls::{Contexts, TlsError};
 pub struct Dialer {
     settings: DialSettings,
     names: Names,
-    marker: Arc<dyn Mark>,
     memory: Arc<Memory>,
     contexts: Arc<Contexts>,
 }
@@ -100,14 +98,8 @@ pub struct Upstream {
 }
 
 impl Dialer {
-    /// A dialer that asks `resolver` for names, has `marker` exempt its sockets, and knows what the
-    /// dialers before it learned.
-    pub fn new(
-        settings: DialSettings,
-        resolver: Arc<dyn Resolve>,
-        marker: Arc<dyn Mark>,
-        memory: Arc<Memory>,
-    ) -> Self {
+    /// A dialer that asks `resolver` for names, and knows what the dialers before it learned.
+    pub fn new(settings: DialSettings, resolver: Arc<dyn Resolve>, memory: Arc<Memory>) -> Self {
         let names = Names {
             resolver,
             seen: Arc::clone(memory.seen()),
@@ -116,7 +108,6 @@ impl Dialer {
         Self {
             settings,
             names,
-            marker,
             memory,
             contexts: Arc::default(),
         }
@@ -210,7 +201,7 @@ impl Dialer {
             delay: self.settings.attempt_delay,
             spare: Arc::clone(&self.memory.spare),
         };
-        let attempt = |addr| connect::open(addr, wanted, Arc::clone(&self.marker));
+        let attempt = |addr| connect::open(addr, wanted);
         race(addresses, &pace, attempt, failed)
             .await
             .map_err(|lost| match lost {

@@ -4,21 +4,19 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError, NoRecords};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RecordType};
-use hickory_resolver::{Resolver, system_conf};
+use hickory_resolver::{TokioResolver, system_conf};
 use tokio::time::timeout;
 
-use super::runtime::MarkedRuntime;
 use super::{DnsSettings, ResolveError};
-use crate::net::Mark;
 use crate::types::HostName;
 
 /// The longest that the absence of an answer is kept. Short, so that a name that has just been made
@@ -45,24 +43,22 @@ pub trait Resolve: Send + Sync {
 /// A name is taken as it stands: no search list, no hosts file. Either would let something other
 /// than the DNS turn an allowed name into another, or into an address of its own.
 pub struct HickoryResolver {
-    resolver: Resolver<MarkedRuntime>,
+    resolver: TokioResolver,
     /// The same servers, and nothing is kept.
-    uncached: Resolver<MarkedRuntime>,
+    uncached: TokioResolver,
     /// For each record type of a lookup; they run at the same time.
     timeout: Duration,
 }
 
 impl HickoryResolver {
-    /// A resolver whose sockets `marker` exempts. Fails when no servers are set and
-    /// `/etc/resolv.conf` cannot be read or names none.
-    pub fn new(settings: &DnsSettings, marker: &Arc<dyn Mark>) -> io::Result<Self> {
+    /// Fails when no servers are set and `/etc/resolv.conf` cannot be read or names none.
+    pub fn new(settings: &DnsSettings) -> io::Result<Self> {
         let servers = servers(settings)?.into_iter().map(server).collect();
         let config = ResolverConfig::from_name_servers(servers);
         let resolver = |cache_size| {
-            let runtime = MarkedRuntime::new(Arc::clone(marker));
             let mut options = options(settings);
             options.cache_size = cache_size;
-            Resolver::builder_with_config(config.clone(), runtime)
+            TokioResolver::builder_with_config(config.clone(), TokioRuntimeProvider::new())
                 .with_options(options)
                 .build()
                 .map_err(io::Error::other)
@@ -74,7 +70,7 @@ impl HickoryResolver {
         })
     }
 
-    async fn both(&self, resolver: &Resolver<MarkedRuntime>, name: &HostName) -> Answer {
+    async fn both(&self, resolver: &TokioResolver, name: &HostName) -> Answer {
         let name = absolute(name)?;
         let v6 = self.lookup(resolver, name.clone(), RecordType::AAAA);
         let v4 = self.lookup(resolver, name, RecordType::A);
@@ -84,7 +80,7 @@ impl HickoryResolver {
 
     async fn lookup(
         &self,
-        resolver: &Resolver<MarkedRuntime>,
+        resolver: &TokioResolver,
         name: Name,
         record_type: RecordType,
     ) -> Answer {

@@ -4,9 +4,7 @@ mod traffic;
 mod trust;
 
 use std::collections::HashMap;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::fd::BorrowedFd;
 
 use proptest::prelude::*;
 use tokio::net::TcpListener;
@@ -14,14 +12,6 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::policy::{EndpointHost, EndpointTarget, Required, Target, Terms};
 use crate::types::{Claim, DenyReason, HostName, ResponseFlag};
-
-struct Unmarked;
-
-impl Mark for Unmarked {
-    fn mark(&self, _: BorrowedFd<'_>) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// Knows its table, and panics on any other name.
 struct Table(HashMap<HostName, Answer>);
@@ -81,7 +71,7 @@ fn dialer(entries: &[(&str, Answer)]) -> Dialer {
 }
 
 fn with(settings: DialSettings, resolver: Arc<dyn Resolve>) -> Dialer {
-    Dialer::new(settings, resolver, Arc::new(Unmarked), Arc::default())
+    Dialer::new(settings, resolver, Arc::default())
 }
 
 async fn planned(

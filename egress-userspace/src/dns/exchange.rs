@@ -3,14 +3,12 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::AsFd as _;
 
 use hickory_proto::op::Message;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 
 use super::answer::Answer;
-use crate::net::Mark;
 
 /// Longest datagram that is read: more than is asked for, for servers that do not care.
 const MAX_DATAGRAM: usize = 4096;
@@ -18,13 +16,8 @@ const MAX_DATAGRAM: usize = 4096;
 const MAX_STRAY: usize = 16;
 
 /// Asks over UDP. What comes from elsewhere, has another id, or answers another question, is ignored.
-pub(super) async fn by_datagram(
-    server: SocketAddr,
-    asked: &Message,
-    mark: &dyn Mark,
-) -> io::Result<Answer> {
+pub(super) async fn by_datagram(server: SocketAddr, asked: &Message) -> io::Result<Answer> {
     let socket = UdpSocket::bind(any_port(server)).await?;
-    mark.mark(socket.as_fd())?;
     // The kernel then takes datagrams of this server alone.
     socket.connect(server).await?;
     socket.send(&encode(asked)?).await?;
@@ -40,16 +33,11 @@ pub(super) async fn by_datagram(
 }
 
 /// Asks over TCP.
-pub(super) async fn by_stream(
-    server: SocketAddr,
-    asked: &Message,
-    mark: &dyn Mark,
-) -> io::Result<Answer> {
+pub(super) async fn by_stream(server: SocketAddr, asked: &Message) -> io::Result<Answer> {
     let socket = match server {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    mark.mark(socket.as_fd())?;
     let mut stream = socket.connect(server).await?;
     write_message(&mut stream, &encode(asked)?).await?;
     let length = stream.read_u16().await?;

@@ -43,7 +43,6 @@ use self::room::Room;
 use self::upstream::{Patience, ask};
 use crate::account::{Account, Lookup, LookupOutcome};
 use crate::dial::Memory;
-use crate::net::Mark;
 use crate::policy::{Denial, Policy};
 use crate::types::{DenyReason, Mode, Transport};
 
@@ -57,7 +56,6 @@ pub struct Forwarder {
     learned: Arc<Learned>,
     rate: Rate,
     room: Room,
-    mark: Arc<dyn Mark>,
     memory: Arc<Memory>,
 }
 
@@ -86,22 +84,14 @@ impl From<DenyReason> for Stop {
 }
 
 impl Forwarder {
-    /// What callers are told goes to `learned`, and to `memory`, which dialling asks; `mark` exempts the
-    /// sockets that servers are asked on.
-    pub fn new(
-        rules: Rules,
-        account: Account,
-        learned: Arc<Learned>,
-        memory: Arc<Memory>,
-        mark: Arc<dyn Mark>,
-    ) -> Self {
+    /// What callers are told goes to `learned`, and to `memory`, which dialling asks.
+    pub fn new(rules: Rules, account: Account, learned: Arc<Learned>, memory: Arc<Memory>) -> Self {
         Self {
             live: ArcSwap::from_pointee(rules),
             account,
             learned,
             rate: Rate::default(),
             room: Room::default(),
-            mark,
             memory,
         }
     }
@@ -189,7 +179,7 @@ impl Forwarder {
             timeout: settings.timeout,
             attempts: settings.attempts,
         };
-        let answer = ask(query, &servers, over, patience, &self.mark)
+        let answer = ask(query, &servers, over, patience)
             .await
             .map_err(|error| {
                 debug!(%error, server = %asker.server, "a query has no answer");

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -13,7 +12,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::answer::Answer;
 use super::exchange::{by_datagram, by_stream};
 use super::query::Query;
-use crate::net::Mark;
 use crate::types::Transport;
 
 /// Why there is no answer.
@@ -46,7 +44,6 @@ pub(super) async fn ask(
     servers: &[SocketAddr],
     over: Transport,
     patience: Patience,
-    mark: &Arc<dyn Mark>,
 ) -> Result<Answer, AskError> {
     let rounds = usize::from(patience.attempts.max(1));
     let tries: Vec<_> = servers
@@ -60,8 +57,8 @@ pub(super) async fn ask(
         let asked = query.upstream();
         async move {
             match over {
-                Transport::Udp => by_datagram(server, &asked, mark.as_ref()).await,
-                Transport::Tcp => by_stream(server, &asked, mark.as_ref()).await,
+                Transport::Udp => by_datagram(server, &asked).await,
+                Transport::Tcp => by_stream(server, &asked).await,
             }
         }
     });

@@ -74,6 +74,16 @@ impl Hierarchy {
         id_of(&self.directory(path))
     }
 
+    /// The id of the cgroup that a process is in; `None`: it is gone.
+    pub(super) fn of_process(&self, pid: u32) -> Result<Option<CgroupId>, KernelError> {
+        let process = PathBuf::from(format!("/proc/{pid}"));
+        match path_in(&process.join("cgroup")).and_then(|path| self.id(&path)) {
+            Ok(id) => Ok(Some(id)),
+            Err(_) if !process.exists() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The path of a cgroup below the mount, starting with `/`; `None`: it is gone.
     pub(super) fn path(&self, id: CgroupId) -> Option<Arc<str>> {
         let mut paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
@@ -111,7 +121,11 @@ pub(super) fn id_of(directory: &Path) -> Result<CgroupId, KernelError> {
 
 /// The path of the cgroup that this process is in, below the mount.
 pub(super) fn own_path() -> Result<PathBuf, KernelError> {
-    let file = Path::new("/proc/self/cgroup");
+    path_in(Path::new("/proc/self/cgroup"))
+}
+
+/// The path in a `/proc/PID/cgroup` file.
+fn path_in(file: &Path) -> Result<PathBuf, KernelError> {
     let text = fs::read_to_string(file).map_err(|source| KernelError::Cgroup {
         path: file.into(),
         source,
@@ -182,6 +196,16 @@ mod tests {
             Some(Path::new("/system.slice/egress.service"))
         );
         assert_eq!(v2_path("1:cpu:/a\n"), None);
+    }
+
+    #[test]
+    fn a_process_is_found_by_its_id_until_it_is_gone() {
+        let hierarchy = Hierarchy::find().expect("a cgroup v2 hierarchy");
+        let own = hierarchy.id(&own_path().expect("own cgroup"));
+        let found = hierarchy.of_process(std::process::id()).expect("found");
+        assert_eq!(found, own.ok());
+        // Ids end below 2^22.
+        assert!(matches!(hierarchy.of_process(u32::MAX), Ok(None)));
     }
 
     #[test]

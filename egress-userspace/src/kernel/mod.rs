@@ -12,7 +12,6 @@ mod early;
 mod errno;
 mod error;
 mod events;
-mod exempt;
 mod inspect;
 mod namespaces;
 mod object;
@@ -49,7 +48,6 @@ pub use self::counters::Counters;
 pub use self::early::{EarlyQueries, EarlyQuery};
 pub use self::error::KernelError;
 pub use self::events::{Decision, Events, Ruling};
-pub use self::exempt::Exempt;
 pub use self::inspect::{Attached, Owner, Pinned, Removed, Table, Target, inspect, remove};
 pub use self::namespaces::Namespaces;
 pub use self::origins::{Origin, Origins};
@@ -132,8 +130,6 @@ pub struct Parts {
     pub askers: Askers,
     /// Datagrams from where there was no listener yet.
     pub early: EarlyQueries,
-    /// Marks the gateway's own sockets.
-    pub exempt: Exempt,
     /// What the programs decide by themselves.
     pub events: Events,
     /// What they ask for.
@@ -173,7 +169,8 @@ impl Kernel {
             }
             _ => {}
         }
-        write_settings(&mut ebpf, setup, visible.gateway())?;
+        let earlier = before.map(|pid| hierarchy.of_process(pid)).transpose()?;
+        write_settings(&mut ebpf, setup, visible.gateway(), earlier.flatten())?;
         let attach = visible.attach().to_owned();
         let mut tables = Tables::new(&mut ebpf, visible)?;
         tables.set(&hierarchy, &setup.reach)?;
@@ -182,7 +179,6 @@ impl Kernel {
             askers: Askers::new(take(&mut ebpf, "ASKERS")?, Arc::clone(&hierarchy)),
             early: EarlyQueries::start(take(&mut ebpf, "EARLY")?, Arc::clone(&hierarchy))
                 .map_err(KernelError::Thread)?,
-            exempt: Exempt::new(take(&mut ebpf, "EXEMPT")?),
             requests: Requests::start(take(&mut ebpf, "REQUESTS")?).map_err(KernelError::Thread)?,
             namespaces: Namespaces::new(take(&mut ebpf, "NETNS")?),
             events: Events::new(take(&mut ebpf, "EVENTS")?, Arc::clone(&hierarchy)),
@@ -266,10 +262,16 @@ fn load(object: &EmbeddedObject, pins: &Pins, errno: i32) -> Result<Ebpf, Kernel
     loader.load(object.bytes()).map_err(KernelError::Load)
 }
 
-fn write_settings(ebpf: &mut Ebpf, setup: &Setup, gateway: CgroupId) -> Result<(), KernelError> {
+fn write_settings(
+    ebpf: &mut Ebpf,
+    setup: &Setup,
+    gateway: CgroupId,
+    earlier: Option<CgroupId>,
+) -> Result<(), KernelError> {
     let settings = Settings::new(
         setup.listen_port.to_be_bytes(),
         gateway.0,
+        earlier.map_or(0, |id| id.0),
         bits(&setup.sockets),
         match setup.established {
             Established::Stop => egress_common::Established::Stop,

@@ -18,7 +18,7 @@ pub(super) const ABOUT: &str = "ABOUT";
 const MAPS_OF: &[u8] = b"maps-";
 
 /// The maps that another gateway goes on with.
-pub(super) const MAPS: [&str; 19] = [
+pub(super) const MAPS: [&str; 18] = [
     "CFG",
     ABOUT,
     "SCOPE",
@@ -30,7 +30,6 @@ pub(super) const MAPS: [&str; 19] = [
     "ACC",
     "COUNTERS",
     "BEGUN",
-    "EXEMPT",
     "EVENTS",
     "REQUESTS",
     "VETHS",

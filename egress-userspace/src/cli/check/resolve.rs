@@ -2,15 +2,12 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::BorrowedFd;
-use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
 use crate::config::{Resolved, Review};
 use crate::dial::{HickoryResolver, Resolve as _, check_answer};
-use crate::net::Mark;
 use crate::settings;
 use crate::types::Location;
 
@@ -25,8 +22,7 @@ pub(super) fn ask(review: &mut Review) -> io::Result<()> {
     let lookups = review.lookups();
     let settings = settings::dns(review.config());
     let answers = runtime.block_on(async {
-        let unmarked: Arc<dyn Mark> = Arc::new(Unmarked);
-        let resolver = HickoryResolver::new(&settings, &unmarked)?;
+        let resolver = HickoryResolver::new(&settings)?;
         let answers = stream::iter(&lookups).map(|lookup| async {
             let answer = resolver.resolve(&lookup.name).await;
             match answer {
@@ -52,14 +48,4 @@ fn judged(ip: IpAddr, location: Location) -> (IpAddr, Option<String>) {
         ip.to_canonical(),
         refused.map(|refused| refused.class.to_string()),
     )
-}
-
-/// A check is a process like any other: what it asks is not exempt from anything.
-#[derive(Debug)]
-struct Unmarked;
-
-impl Mark for Unmarked {
-    fn mark(&self, _: BorrowedFd<'_>) -> io::Result<()> {
-        Ok(())
-    }
 }

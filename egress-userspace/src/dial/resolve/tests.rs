@@ -1,9 +1,7 @@
 //! The resolver against a DNS server of the test's own, over real UDP and TCP.
 
 use std::collections::HashMap;
-use std::os::fd::BorrowedFd;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use hickory_resolver::proto::op::Message;
 use hickory_resolver::proto::rr::rdata::SOA;
@@ -130,16 +128,6 @@ fn start_of_authority() -> Record {
     Record::from_rdata(zone, TTL, RData::SOA(soa))
 }
 
-#[derive(Default)]
-struct Count(AtomicUsize);
-
-impl Mark for Count {
-    fn mark(&self, _: BorrowedFd<'_>) -> io::Result<()> {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Ok(())
-    }
-}
-
 fn settings(servers: &[&Server]) -> DnsSettings {
     DnsSettings {
         servers: servers.iter().map(|server| server.addr).collect(),
@@ -150,12 +138,8 @@ fn settings(servers: &[&Server]) -> DnsSettings {
     }
 }
 
-fn unwatched() -> Arc<dyn Mark> {
-    Arc::new(Count::default())
-}
-
 async fn resolve(settings: &DnsSettings, name: &str) -> Answer {
-    let resolver = HickoryResolver::new(settings, &unwatched()).expect("a resolver");
+    let resolver = HickoryResolver::new(settings).expect("a resolver");
     resolver.resolve(&name.parse().expect("a name")).await
 }
 
@@ -196,7 +180,7 @@ async fn a_single_label_is_not_completed_from_a_search_list() {
 async fn an_answer_is_kept_for_its_ttl() {
     let answers = ips(&["192.0.2.1"]);
     let server = Server::start(&[("a.example", Reply::Addresses(answers.clone()))]).await;
-    let resolver = HickoryResolver::new(&settings(&[&server]), &unwatched()).expect("a resolver");
+    let resolver = HickoryResolver::new(&settings(&[&server])).expect("a resolver");
     let name = "a.example".parse().expect("a name");
     for _ in 0..3 {
         assert_eq!(resolver.resolve(&name).await, Ok(answers.clone()));
@@ -208,7 +192,7 @@ async fn an_answer_is_kept_for_its_ttl() {
 async fn past_the_cache_servers_are_asked_each_time() {
     let answers = ips(&["192.0.2.1"]);
     let server = Server::start(&[("a.example", Reply::Addresses(answers.clone()))]).await;
-    let resolver = HickoryResolver::new(&settings(&[&server]), &unwatched()).expect("a resolver");
+    let resolver = HickoryResolver::new(&settings(&[&server])).expect("a resolver");
     let name = "a.example".parse().expect("a name");
     for _ in 0..3 {
         assert_eq!(resolver.resolve_anew(&name).await, Ok(answers.clone()));
@@ -295,35 +279,6 @@ fn the_failure_that_tells_more_is_reported() {
         merge(Err(none), Err(ResolveError::NxDomain)),
         Err(ResolveError::NxDomain)
     );
-}
-
-#[tokio::test]
-async fn every_socket_is_marked() {
-    let answers = Reply::TooLong(ips(&["192.0.2.1"]));
-    let server = Server::start(&[("a.example", answers)]).await;
-    let count = Arc::new(Count::default());
-    let marker = Arc::clone(&count) as Arc<dyn Mark>;
-    let resolver = HickoryResolver::new(&settings(&[&server]), &marker).expect("a resolver");
-    let name = "a.example".parse().expect("a name");
-    resolver.resolve(&name).await.expect("addresses");
-    // Two questions over UDP, each from a socket of its own, and at least one TCP connection.
-    assert!(count.0.load(Ordering::Relaxed) >= 3);
-}
-
-#[tokio::test]
-async fn a_socket_that_cannot_be_marked_asks_nothing() {
-    struct Refuse;
-    impl Mark for Refuse {
-        fn mark(&self, _: BorrowedFd<'_>) -> io::Result<()> {
-            Err(io::Error::other("no storage"))
-        }
-    }
-    let server = Server::start(&[("a.example", Reply::Addresses(ips(&["192.0.2.1"])))]).await;
-    let marker: Arc<dyn Mark> = Arc::new(Refuse);
-    let resolver = HickoryResolver::new(&settings(&[&server]), &marker).expect("a resolver");
-    let name = "a.example".parse().expect("a name");
-    assert!(resolver.resolve(&name).await.is_err());
-    assert!(server.asked().is_empty());
 }
 
 #[test]

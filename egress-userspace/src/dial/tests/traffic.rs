@@ -87,12 +87,7 @@ async fn what_is_counted_outlives_the_dialer_and_goes_with_the_service() {
     };
     let permit = under(policy, local(&[port]));
     let upstream = old.dial(&permit, &ends()).await.expect("connects");
-    let new = Dialer::new(
-        settings(),
-        table(&[]),
-        Arc::new(Unmarked),
-        Arc::clone(old.memory()),
-    );
+    let new = Dialer::new(settings(), table(&[]), Arc::clone(old.memory()));
     new.memory().keep([service()].iter());
     assert_eq!(stats(&new).map(|stats| stats.live), Some(1));
     // Its last connection still counts.

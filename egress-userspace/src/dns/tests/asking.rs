@@ -131,36 +131,6 @@ async fn send(stream: &mut TcpStream, message: &[u8]) {
     stream.write_all(message).await.expect("sent");
 }
 
-/// Marks nothing.
-struct Refuse;
-
-impl Mark for Refuse {
-    fn mark(&self, _socket: BorrowedFd<'_>) -> std::io::Result<()> {
-        Err(std::io::ErrorKind::PermissionDenied.into())
-    }
-}
-
-#[tokio::test]
-async fn nothing_is_asked_on_a_socket_that_cannot_be_marked() {
-    // The port that the server's queries come to may be another's for connections.
-    let (server, listener) = loop {
-        let server = Server::giving(vec![a("203.0.113.1")]).await;
-        if let Ok(listener) = TcpListener::bind(server.addr).await {
-            break (server, listener);
-        }
-    };
-    let scene = Scene::marked(settings(&[server.addr]), Arc::new(Refuse));
-    let asked = encode(&query("db.example.com.", RecordType::A));
-    for over in [Transport::Udp, Transport::Tcp] {
-        let reply = scene.send(STUB, &asked, over).await.expect("a reply");
-        let reply = Message::from_vec(&reply).expect("a message");
-        assert_eq!(reply.metadata.response_code, ResponseCode::ServFail);
-    }
-    assert!(server.asked().is_empty());
-    let accepted = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
-    assert!(accepted.is_err(), "something connected");
-}
-
 #[tokio::test]
 async fn an_answer_from_elsewhere_is_none() {
     let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");

@@ -11,7 +11,6 @@ mod codec;
 mod judging;
 
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -30,14 +29,6 @@ use crate::types::{Caller, CgroupId, Generation, HostName, OriginalDst, Outbound
 const CALLER: CgroupId = CgroupId(7);
 /// What processes take for their server: a stub of their own, so that the gateway asks its servers.
 const STUB: &str = "127.0.0.53:53";
-
-struct NoMark;
-
-impl Mark for NoMark {
-    fn mark(&self, _socket: BorrowedFd<'_>) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 /// A forwarder with its log.
 struct Scene {
@@ -100,24 +91,13 @@ fn rules(settings: ForwardSettings) -> Rules {
 
 impl Scene {
     fn new(settings: ForwardSettings) -> Self {
-        Self::marked(settings, Arc::new(NoMark))
-    }
-
-    /// Whose sockets are marked so.
-    fn marked(settings: ForwardSettings, mark: Arc<dyn Mark>) -> Self {
         let metrics = Arc::new(Metrics::new());
         let log = tempfile::NamedTempFile::new().expect("a file");
         let destination = LogDestination::File(log.path().into());
         let (access_log, writer) = AccessLog::open(&destination, 64, &metrics).expect("a log");
         let account = Account::new(Arc::clone(&metrics), access_log);
         Self {
-            forwarder: Forwarder::new(
-                rules(settings),
-                account,
-                Arc::default(),
-                Arc::default(),
-                mark,
-            ),
+            forwarder: Forwarder::new(rules(settings), account, Arc::default(), Arc::default()),
             metrics,
             log,
             writer,
