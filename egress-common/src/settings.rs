@@ -105,6 +105,15 @@ impl Settings {
         self.established == Established::Log as u16
     }
 
+    /// The same, but for TCP connections from before the programs, which are stopped.
+    #[must_use]
+    pub const fn stopping(self) -> Self {
+        Self {
+            established: Established::Stop as u16,
+            ..self
+        }
+    }
+
     /// Whether governed tasks may make sockets of this kind.
     #[inline(always)]
     pub const fn admits(&self, kind: SocketKind) -> bool {

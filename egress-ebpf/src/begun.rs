@@ -5,7 +5,7 @@ use core::ptr::{addr_of, null_mut, read_volatile};
 use aya_ebpf::bindings::{BPF_SK_STORAGE_GET_F_CREATE, bpf_sock};
 use aya_ebpf::helpers::generated::bpf_sk_storage_get;
 use aya_ebpf::programs::SockAddrContext;
-use egress_common::{Denied, protocol};
+use egress_common::{Denied, Settings, protocol};
 
 use crate::maps::BEGUN;
 use crate::sock_addr;
@@ -43,8 +43,16 @@ pub(crate) enum Before {
 }
 
 /// Marks a socket that a governed task connects to where it may go: it can't pass for one from before.
+///
+/// Where none from before goes on there is nothing to tell it from, and a mark would be an allocation for
+/// nothing. Nor can a later gateway be fooled that lets them go on: under programs that were attached
+/// to stop them, user space keeps to that.
 #[inline(always)]
-pub(crate) fn connects(ctx: &SockAddrContext) -> Result<(), Denied> {
+pub(crate) fn connects(ctx: &SockAddrContext, settings: &Settings) -> Result<(), Denied> {
+    if !settings.lets_established() {
+        forget(ctx);
+        return Ok(());
+    }
     let mut mark = CONNECTED;
     // SAFETY: the hook's socket is a full socket; the value outlives the call.
     let place = unsafe { BEGUN.get_or_insert_ptr_mut(ctx, Some(&mut mark)) };
@@ -57,7 +65,8 @@ pub(crate) fn connects(ctx: &SockAddrContext) -> Result<(), Denied> {
     Ok(())
 }
 
-/// Takes the mark of an earlier connection of the same socket away.
+/// Takes the mark of an earlier connection of the same socket away: what was accepted once may not send
+/// where it connects to afterwards.
 #[inline(always)]
 pub(crate) fn forget(ctx: &SockAddrContext) {
     // SAFETY: the hook's socket is a full socket. There being nothing to delete is the usual case.

@@ -101,15 +101,16 @@ fn stream<F: Family>(
         return turn::<F>(ctx, &settings, address, port);
     }
     if address.is_local() {
-        return pass(ctx, Counter::PassedLocal);
+        return pass(ctx, &settings, Counter::PassedLocal);
     }
     match rule(protocol::TCP, port, address) {
-        Some(Rule::Internal) => pass(ctx, Counter::PassedInternal),
-        Some(Rule::Allow) => pass(ctx, Counter::PassedAddress),
+        Some(Rule::Internal) => pass(ctx, &settings, Counter::PassedInternal),
+        Some(Rule::Allow) => pass(ctx, &settings, Counter::PassedAddress),
         Some(Rule::Deny) => Err(Denied::Address),
         None if address.is_v6_link_local() && !is_lenient() => Err(Denied::LinkLocal),
         None if address.is_v6_link_local() => {
             forget(ctx);
+            begun::connects(ctx, &settings)?;
             Ok(Verdict::Ungoverned)
         }
         Some(Rule::Gateway) | None => turn::<F>(ctx, &settings, address, port),
@@ -129,9 +130,10 @@ fn turn<F: Family>(
 
 /// Lets the connection go where it was going.
 #[inline(always)]
-fn pass(ctx: &SockAddrContext, counter: Counter) -> Result<Verdict, Denied> {
-    begun::connects(ctx)?;
+fn pass(ctx: &SockAddrContext, settings: &Settings, counter: Counter) -> Result<Verdict, Denied> {
+    // In this order: on a socket that has no storage at all there is nothing to look for.
     forget(ctx);
+    begun::connects(ctx, settings)?;
     Ok(Verdict::Pass(counter))
 }
 

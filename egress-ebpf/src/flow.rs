@@ -72,10 +72,17 @@ fn offer(ctx: &SockOpsContext) {
 
 /// A socket without a record is connected: it is none from before the programs, whoever connected it. A
 /// governed task's has been marked already, where there being no memory for it refuses the connection.
+///
+/// Where none from before goes on, only what says that it was accepted has to go.
 #[inline(always)]
 fn note(ctx: &SockOpsContext) {
     let mut mark = CONNECTED;
-    let place = storage(&raw const BEGUN, ctx, &raw mut mark);
+    let value = if settings().is_some_and(|settings| settings.lets_established()) {
+        &raw mut mark
+    } else {
+        null_mut()
+    };
+    let place = storage(&raw const BEGUN, ctx, value);
     if !place.is_null() {
         // SAFETY: not null, and the storage of a socket that the callback holds locked.
         unsafe { *place = CONNECTED };
@@ -85,9 +92,6 @@ fn note(ctx: &SockOpsContext) {
 /// The gateway's socket is connected: take the record.
 #[inline(always)]
 fn take(ctx: &SockOpsContext) {
-    let mut mark = ACCEPTED;
-    // What is sent on an accepted connection is no way out that its peer did not open.
-    let _ = storage(&raw const BEGUN, ctx, &raw mut mark);
     // SAFETY: the helper takes this hook's context.
     let netns = unsafe { bpf_get_netns_cookie(ctx.as_ptr()) };
     let (local, remote) = ends(ctx);
@@ -95,6 +99,10 @@ fn take(ctx: &SockOpsContext) {
     // Any accepted socket is looked up, whatever its port: a gateway that has been taken over from still
     // accepts on the port that it had.
     let Some(record) = FLOWS.get_ptr(key) else {
+        let mut mark = ACCEPTED;
+        // What is sent on an accepted connection is no way out that its peer did not open. One with a
+        // record needs no such mark: it is a gateway's, and gateways are not governed.
+        let _ = storage(&raw const BEGUN, ctx, &raw mut mark);
         if namespace(netns).is_some_and(|namespace| namespace.port() == local.1) {
             count(Counter::FlowMissing);
         }

@@ -18,8 +18,9 @@ pub(crate) fn connection<F: Family>(
     address: Address,
     port: [u8; 2],
 ) -> Result<(), Denied> {
-    let origin = remember(ctx, address, port)?;
+    // First: on a socket that has no storage at all there is nothing to look for.
     begun::forget(ctx);
+    let origin = remember(ctx, address, port)?;
     let namespace = namespace(origin.netns());
     // What is asked on loopback comes from there anyway.
     if let Some(namespace) = namespace.filter(|_| !address.is_local()) {

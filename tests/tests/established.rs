@@ -2,12 +2,17 @@
 
 use anyhow::Result;
 use egress_tests::{Gateway, Python, Scene, Testbed, registry};
+use nix::sys::signal::Signal;
 
 const STOP: &str = "[gateway]\nestablished = \"stop\"";
 const LOG: &str = "[gateway]\nestablished = \"log\"";
 /// The same, with what is about to be taken back.
 const LOG_AND_INTERNAL: &str =
     "[gateway]\nestablished = \"log\"\ninternal = [\"198.51.100.21/32\"]";
+
+/// Older ones are stopped, and what is about to be taken back is let through.
+const STOP_AND_INTERNAL: &str =
+    "[gateway]\nestablished = \"stop\"\ninternal = [\"198.51.100.21/32\"]";
 
 /// Connects to what no service admits, and reads the greeting.
 const CONNECT: &str = "s = connect('198.51.100.21', 5432); exactly(s, 20)";
@@ -71,6 +76,18 @@ fn a_connection_that_was_judged_is_no_older_one() -> Result<()> {
     client.run(CONNECT)?;
     scene.gateway.replace_config(&registry(LOG))?;
     scene.reloaded(2)?;
+    is_stopped(&scene, &mut client)
+}
+
+#[test]
+fn a_gateway_that_lets_older_ones_go_on_has_none_after_one_that_stopped_them() -> Result<()> {
+    let mut scene = Scene::new(STOP_AND_INTERNAL)?;
+    let mut client = scene.python()?;
+    client.run(CONNECT)?;
+    scene.gateway.signal(Signal::SIGKILL)?;
+    scene.gateway.wait()?;
+    scene.gateway = Gateway::start(&scene.bed, &registry(LOG))?;
+    scene.gateway.says(&["comes too late"])?;
     is_stopped(&scene, &mut client)
 }
 

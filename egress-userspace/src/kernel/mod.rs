@@ -40,8 +40,9 @@ use egress_common::Settings;
 pub use egress_common::{LISTEN_PORTS, SocketKind};
 use ipnet::IpNet;
 use tokio::sync::watch;
+use tracing::warn;
 
-use crate::types::{AddressRule, CgroupId, DenyErrno, Established, OnExit};
+use crate::types::{AddressRule, DenyErrno, Established, OnExit};
 
 pub use self::askers::Askers;
 pub use self::counters::Counters;
@@ -170,7 +171,17 @@ impl Kernel {
             _ => {}
         }
         let earlier = before.map(|pid| hierarchy.of_process(pid)).transpose()?;
-        write_settings(&mut ebpf, setup, visible.gateway(), earlier.flatten())?;
+        let settings = Settings::new(
+            setup.listen_port.to_be_bytes(),
+            visible.gateway().0,
+            earlier.flatten().map_or(0, |id| id.0),
+            bits(&setup.sockets),
+            match setup.established {
+                Established::Stop => egress_common::Established::Stop,
+                Established::Log => egress_common::Established::Log,
+            },
+        );
+        write_settings(&mut ebpf, settings, &pins)?;
         let attach = visible.attach().to_owned();
         let mut tables = Tables::new(&mut ebpf, visible)?;
         tables.set(&hierarchy, &setup.reach)?;
@@ -262,25 +273,22 @@ fn load(object: &EmbeddedObject, pins: &Pins, errno: i32) -> Result<Ebpf, Kernel
     loader.load(object.bytes()).map_err(KernelError::Load)
 }
 
-fn write_settings(
-    ebpf: &mut Ebpf,
-    setup: &Setup,
-    gateway: CgroupId,
-    earlier: Option<CgroupId>,
-) -> Result<(), KernelError> {
-    let settings = Settings::new(
-        setup.listen_port.to_be_bytes(),
-        gateway.0,
-        earlier.map_or(0, |id| id.0),
-        bits(&setup.sockets),
-        match setup.established {
-            Established::Stop => egress_common::Established::Stop,
-            Established::Log => egress_common::Established::Log,
-        },
-    );
+/// Writes the settings. Programs that are attached already and have stopped connections from before them
+/// go on to: they have marked none of those that they judged since, and cannot tell the two apart.
+fn write_settings(ebpf: &mut Ebpf, settings: Settings, pins: &Pins) -> Result<(), KernelError> {
+    let failed = |source| KernelError::Map { map: "CFG", source };
     let mut map: Array<MapData, Settings> = take(ebpf, "CFG")?;
-    map.set(0, settings, 0)
-        .map_err(|source| KernelError::Map { map: "CFG", source })
+    let earlier = map.get(&0, 0).map_err(failed)?;
+    let stops = earlier.is_current() && !earlier.lets_established();
+    let settings = if stops && settings.lets_established() && programs::are_pinned(pins)? {
+        warn!(
+            "established = \"log\" comes too late: connections from before the programs have been stopped since these were attached, and are until `egress cleanup` detaches them"
+        );
+        settings.stopping()
+    } else {
+        settings
+    };
+    map.set(0, settings, 0).map_err(failed)
 }
 
 fn strict(

@@ -97,6 +97,16 @@ pub(super) fn watch_exec(ebpf: &mut Ebpf) -> Option<FdLink> {
         .ok()
 }
 
+/// Whether programs stayed attached when the gateway before this one went, or are attached by it.
+pub(super) fn are_pinned(pins: &Pins) -> Result<bool, KernelError> {
+    for name in PROGRAMS {
+        if pins.pinned(name)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Lets go of what is pinned: it stays attached only as long as a process holds it.
 pub(super) fn unpin(pins: &Pins) -> Result<(), KernelError> {
     PROGRAMS.iter().try_for_each(|name| pins.unpin(name))
