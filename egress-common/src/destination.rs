@@ -35,6 +35,16 @@ impl Destination {
         }
     }
 
+    /// The whole key as it lies in memory: its length, and then itself.
+    #[inline(always)]
+    pub const fn words(self) -> [u32; 7] {
+        let ([upper, lower], [high, low]) = (self.protocol, self.port);
+        let [first, second, third, fourth] = self.address.words();
+        let service = u32::from_ne_bytes([upper, lower, high, low]);
+        let (length, generation) = (Self::BITS, self.generation);
+        [length, generation, service, first, second, third, fourth]
+    }
+
     /// A destination of any protocol and port.
     #[inline(always)]
     pub const fn any(generation: u32, address: Address) -> Self {
@@ -75,3 +85,16 @@ codes! {
 }
 
 const _: () = assert!(size_of::<Destination>() == 24 && align_of::<Destination>() == 4);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_the_bytes_in_their_order() {
+        let address = Address::from_words([1, 2, 3, 4]);
+        let destination = Destination::new(7, 0x0102, [3, 4], address);
+        let service = u32::from_ne_bytes([1, 2, 3, 4]);
+        assert_eq!(destination.words(), [192, 7, service, 1, 2, 3, 4]);
+    }
+}

@@ -12,6 +12,20 @@ const IPV6_HEADER: usize = 40;
 /// fragment, authentication, destination options.
 const EXTENSIONS: [u8; 5] = [0, 43, 44, 51, 60];
 
+/// `struct iphdr`, which is read with one call: each costs more than what it reads.
+#[repr(C)]
+struct Ipv4 {
+    _before: [u8; 6],
+    fragment: u16,
+    _lifetime: u8,
+    protocol: u8,
+    _checksum: u16,
+    _source: u32,
+    destination: u32,
+}
+
+const _: () = assert!(size_of::<Ipv4>() == 4 * PLAIN_IPV4 as usize);
+
 /// What matters of a packet's headers.
 pub(crate) struct Headers {
     pub(crate) protocol: u16,
@@ -31,14 +45,14 @@ pub(crate) fn parse(ctx: &SkBuffContext) -> Option<Headers> {
     let first: u8 = ctx.load(0).ok()?;
     let (number, address, transport, is_plain) = match first >> 4 {
         4 => {
-            let fragment: u16 = ctx.load(6).ok()?;
-            if u16::from_be(fragment) & FRAGMENT_OFFSET != 0 {
+            let header: Ipv4 = ctx.load(0).ok()?;
+            if u16::from_be(header.fragment) & FRAGMENT_OFFSET != 0 {
                 return None;
             }
             let words = first & 15;
             (
-                ctx.load::<u8>(9).ok()?,
-                Address::from_word(ctx.load(16).ok()?),
+                header.protocol,
+                Address::from_word(header.destination),
                 usize::from(words) * 4,
                 words == PLAIN_IPV4,
             )

@@ -1,5 +1,8 @@
 //! The maps, as `egress_common` lays out what is in them.
 
+use core::mem::MaybeUninit;
+use core::ptr::write_volatile;
+
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
 use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf, SkStorage};
 use aya_ebpf::macros::btf_map;
@@ -132,8 +135,20 @@ pub(crate) fn takes_names() -> bool {
     generation.map(Destination::names).and_then(find) == Some(Rule::Gateway)
 }
 
+const _: () = assert!(size_of::<Key<Destination>>() == size_of::<[u32; 7]>());
+
 #[inline(always)]
 fn find(destination: Destination) -> Option<Rule> {
-    let code = DESTINATIONS.get(&Key::new(Destination::BITS, destination))?;
+    let mut key = MaybeUninit::<Key<Destination>>::uninit();
+    let start: *mut u32 = key.as_mut_ptr().cast();
+    // Word by word, and volatile: zeros that stand side by side would be written by a call of `memset`,
+    // which goes byte by byte.
+    for (index, word) in destination.words().into_iter().enumerate() {
+        // SAFETY: the key has room for as many words, by the assertion above.
+        unsafe { write_volatile(start.wrapping_add(index), word) };
+    }
+    // SAFETY: all of it has been written.
+    let key = unsafe { key.assume_init_ref() };
+    let code = DESTINATIONS.get(key)?;
     Rule::from_code(*code)
 }

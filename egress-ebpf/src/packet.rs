@@ -51,10 +51,10 @@ pub(crate) fn judge(ctx: &SkBuffContext) -> i32 {
 }
 
 /// Whether the packet is a governed socket's own, and no answer to a connection that somebody else
-/// opened.
+/// opened. Whether it is one costs less to find out than whose it is.
 #[inline(always)]
 pub(crate) fn is_judged(ctx: &SkBuffContext, settings: &Settings, socket: *mut bpf_sock) -> bool {
-    scope::governs_packet(settings, ctx.skb.skb) && !is_reply(socket)
+    !is_reply(socket) && scope::governs_packet(settings, ctx.skb.skb)
 }
 
 /// Whether a packet was not what the gateway should have been asked: a question to a DNS server, or what

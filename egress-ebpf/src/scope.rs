@@ -19,7 +19,7 @@ pub(crate) fn governs_task(settings: &Settings) -> bool {
     let own = unsafe { bpf_get_current_cgroup_id() };
     // SAFETY: a helper that takes a number; a level below the task's own gives 0.
     let ancestor = |level| unsafe { bpf_get_current_ancestor_cgroup_id(level) };
-    !settings.is_gateways(own) && any_governed(ancestor)
+    !settings.is_gateways(own) && is_governed(own, ancestor)
 }
 
 /// Whether the packet's socket was made in or below a governed cgroup, and not by a gateway.
@@ -31,14 +31,18 @@ pub(crate) fn governs_packet(settings: &Settings, skb: *mut __sk_buff) -> bool {
     let own = unsafe { bpf_skb_cgroup_id(skb) };
     // SAFETY: as above; a level below the socket's own gives 0.
     let ancestor = |level| unsafe { bpf_skb_ancestor_cgroup_id(skb, level) };
-    own != 0 && !settings.is_gateways(own) && any_governed(ancestor)
+    own != 0 && !settings.is_gateways(own) && is_governed(own, ancestor)
 }
 
+/// The cgroup itself comes first, which is often what a scope names: of most, one look-up tells.
 #[inline(always)]
-fn any_governed(ancestor: impl Fn(i32) -> u64) -> bool {
+fn is_governed(own: u64, ancestor: impl Fn(i32) -> u64) -> bool {
+    if SCOPE.get_ptr(own).is_some() {
+        return true;
+    }
     for level in 0..MAX_CGROUP_DEPTH {
         let id = ancestor(level.cast_signed());
-        if id == 0 {
+        if id == own || id == 0 {
             break;
         }
         if SCOPE.get_ptr(id).is_some() {

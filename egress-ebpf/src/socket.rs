@@ -38,16 +38,15 @@ pub(crate) fn judge(ctx: &SockContext) -> i32 {
 
 #[inline(always)]
 fn try_judge(ctx: &SockContext, kind: u32, number: u16) -> Result<(), Denied> {
+    if is_judged(kind, number) {
+        return Ok(());
+    }
     let settings = settings().ok_or(Denied::Unconfigured)?;
     if (kind, number) == (SOCK_DGRAM, protocol::UDP) {
         prepare(ctx, &settings);
         return Ok(());
     }
-    if is_judged(kind, number)
-        || is_admitted(&settings, kind, number)
-        || !scope::governs_task(&settings)
-        || is_lenient()
-    {
+    if is_admitted(&settings, kind, number) || !scope::governs_task(&settings) || is_lenient() {
         return Ok(());
     }
     Err(Denied::Socket)
