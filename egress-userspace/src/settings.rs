@@ -21,7 +21,7 @@ use crate::{policy, relay, sniff};
 /// from those that all connections share.
 const DESCRIPTORS_PER_CONNECTION: u64 = 2;
 /// Listeners, maps, programs, links, DNS sockets, the log, and the relay's pipes.
-const OWN_DESCRIPTORS: u64 = 2_048;
+const OWN_DESCRIPTORS: u64 = 1_536;
 
 /// For the kernel side.
 pub(crate) fn setup(config: &Config, reach: Reach, take_over: bool) -> Setup {

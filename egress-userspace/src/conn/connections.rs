@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::fast::RandomState;
+
 use crate::types::ConnId;
 
 use super::connection::Connection;
@@ -17,7 +19,8 @@ pub struct Connections {
     shards: [Mutex<Shard>; SHARDS],
 }
 
-type Shard = HashMap<ConnId, Arc<Connection>>;
+/// The numbers are the gateway's own: nobody can choose them to collide.
+type Shard = HashMap<ConnId, Arc<Connection>, RandomState>;
 
 /// A connection's place, which it leaves when this is dropped.
 #[derive(Debug)]

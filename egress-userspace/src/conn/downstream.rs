@@ -36,13 +36,14 @@ impl Downstream {
     /// all that is wanted of it, and nobody has to be waited for or woken. An end of stream is met again
     /// by who reads next; an error is told of once.
     pub(super) fn at_hand(&self, most: usize) -> nix::Result<Vec<u8>> {
-        let mut bytes = vec![0; most.min(FIRST_READ)];
-        let read = match recv(self.stream.as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT) {
+        let mut bytes = [0; FIRST_READ];
+        let (room, _) = bytes.split_at_mut(most.min(FIRST_READ));
+        let read = match recv(self.stream.as_raw_fd(), room, MsgFlags::MSG_DONTWAIT) {
             Err(Errno::EAGAIN) => 0,
             read => read?,
         };
-        bytes.truncate(read);
-        Ok(bytes)
+        let (bytes, _) = room.split_at(read);
+        Ok(bytes.into())
     }
 
     /// Has it close with an end of stream: whatever was written is all that there was to say.

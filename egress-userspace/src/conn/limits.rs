@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use foldhash::fast::RandomState;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::types::{CgroupId, DenyReason};
@@ -58,7 +59,7 @@ pub(super) struct Room {
 #[derive(Debug)]
 struct Callers {
     bound: usize,
-    live: Mutex<HashMap<CgroupId, usize>>,
+    live: Mutex<HashMap<CgroupId, usize, RandomState>>,
 }
 
 impl Limits {

@@ -13,9 +13,9 @@ use std::thread;
 use futures_util::FutureExt as _;
 use tokio::runtime::{Builder, EnterGuard, Handle};
 
-/// A reactor keeps what arrives at its own listeners until it has so many connections more than another:
-/// handing one over costs a wake-up.
-const SLACK: usize = 4;
+/// A reactor keeps what arrives at its own listeners unless it has so many connections more than another:
+/// handing one over costs a wake-up. Few are enough, for one may be bulk that fills a core.
+const SLACK: usize = 1;
 
 /// The reactors. Their threads end with the process.
 #[derive(Clone, Debug)]
@@ -67,16 +67,13 @@ impl Reactors {
         }
     }
 
-    /// The one that is to have a connection: `own`, unless another, chosen by chance, has clearly less to
-    /// do. Of two the better one is nearly as good as the best of all (Mitzenmacher, 2001).
-    fn choose(&self, own: usize) -> usize {
-        let other = fastrand::usize(..self.all.len());
-        let load = |index: usize| self.all.get(index).map_or(0, |reactor| reactor.load.get());
-        if load(other).saturating_add(SLACK) < load(own) {
-            other
-        } else {
-            own
-        }
+    /// The one that is to have a connection: `own`, unless another, chosen by chance, has fewer. Of two the
+    /// better one is nearly as good as the best of all (Mitzenmacher, 2001).
+    fn choose(&self, own: usize) -> Option<&Reactor> {
+        let own = self.all.get(own)?;
+        let other = self.all.get(fastrand::usize(..self.all.len()))?;
+        let is_fuller = other.load.get().saturating_add(SLACK) < own.load.get();
+        Some(if is_fuller { other } else { own })
     }
 }
 
@@ -94,14 +91,12 @@ impl Home {
         }
     }
 
-    /// Runs what serves a connection, on this reactor or on one that has less to do.
+    /// Runs what serves a connection, on this reactor or on one that has fewer.
     pub(super) fn serve(&self, connection: impl Future<Output = ()> + Send + 'static) {
-        let chosen = self.reactors.choose(self.own);
-        let Some(reactor) = self.reactors.all.get(chosen) else {
-            return;
-        };
-        let share = Share::new(&reactor.load);
-        reactor.runtime.spawn(connection.map(|()| drop(share)));
+        if let Some(reactor) = self.reactors.choose(self.own) {
+            let share = Share::new(&reactor.load);
+            reactor.runtime.spawn(connection.map(|()| drop(share)));
+        }
     }
 }
 
@@ -143,47 +138,45 @@ mod tests {
     use std::thread::ThreadId;
 
     use tokio::sync::oneshot;
+    use tokio::task::yield_now;
 
     use super::*;
 
     /// Serves one that says which thread it is on, and stays until told to end.
-    fn one(home: &Home) -> (oneshot::Receiver<ThreadId>, oneshot::Sender<()>) {
+    async fn one(home: &Home) -> (ThreadId, oneshot::Sender<()>) {
         let (say, said) = oneshot::channel();
         let (end, ended) = oneshot::channel::<()>();
         home.serve(async move {
             say.send(thread::current().id()).expect("somebody listens");
             ended.await.ok();
         });
-        (said, end)
+        (said.await.expect("it runs"), end)
     }
 
     #[tokio::test]
-    async fn connections_stay_at_home_until_another_has_clearly_less_to_do() {
-        let reactors = Reactors::start(2).expect("threads");
-        let home = reactors.home();
-        let (mut places, mut ends) = (Vec::new(), Vec::new());
+    async fn connections_stay_at_home_until_another_has_fewer() {
+        let home = Reactors::start(2).expect("threads").home();
+        let (own, _end) = one(&home).await;
+        let mut ends = Vec::new();
+        let mut at_home = 1;
         for _ in 0..100 {
-            let (said, end) = one(&home);
-            places.push(said.await.expect("it runs"));
+            let (place, end) = one(&home).await;
+            at_home += usize::from(place == own);
             ends.push(end);
         }
-        let (few, rest) = places.split_at(SLACK);
-        let own = few.first().expect("the first");
-        assert!(few.iter().all(|place| place == own));
-        let elsewhere = rest.iter().filter(|place| *place != own).count();
-        assert!((30..=50).contains(&elsewhere), "{elsewhere} of 100");
+        // The other is looked at every second time; when it is, it is not behind by more than the slack.
+        assert!((50..=60).contains(&at_home), "{at_home} of 101");
     }
 
     #[tokio::test]
     async fn those_that_have_ended_are_no_load() {
         let reactors = Reactors::start(1).expect("a thread");
-        let (said, end) = one(&reactors.home());
-        said.await.expect("it runs");
+        let (_, end) = one(&reactors.home()).await;
         let load = Arc::clone(&reactors.all.first().expect("one").load);
         assert_eq!(load.get(), 1);
         drop(end);
         while load.get() > 0 {
-            tokio::task::yield_now().await;
+            yield_now().await;
         }
     }
 

@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 use std::fs;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::path::Path;
 use std::sync::Arc;
 
 use egress_common::Task;
+use foldhash::fast::RandomState;
 
 use crate::types::{Caller, CgroupId};
 
@@ -55,7 +56,7 @@ impl Paths {
 impl Default for Paths {
     fn default() -> Self {
         Self {
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             seen: [const { None }; REMEMBERED],
         }
     }

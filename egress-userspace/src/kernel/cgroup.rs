@@ -9,6 +9,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use foldhash::fast::RandomState;
+
 use crate::net;
 use crate::types::CgroupId;
 
@@ -23,7 +25,7 @@ const CACHED_PATHS: usize = 16_384;
 pub(super) struct Hierarchy {
     mount: PathBuf,
     root: File,
-    paths: Mutex<HashMap<CgroupId, Arc<str>>>,
+    paths: Mutex<HashMap<CgroupId, Arc<str>, RandomState>>,
 }
 
 impl Hierarchy {

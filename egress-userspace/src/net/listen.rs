@@ -185,6 +185,7 @@ fn lacks_ipv6(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
     use std::net::TcpStream;
 
     use super::*;
@@ -200,6 +201,22 @@ mod tests {
         let _client = TcpStream::connect(address).expect("a client");
         let (accepted, _) = listener.accept().expect("accepted");
         assert!(accepted.tcp_nodelay().expect("the option"));
+        let congestion = accepted.tcp_congestion().expect("the option");
+        assert!(congestion.starts_with(UNPACED), "{congestion:?}");
+    }
+
+    #[test]
+    fn an_accepted_socket_that_is_dropped_is_reset() {
+        let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a listener");
+        let address = listener
+            .local_addr()
+            .expect("an address")
+            .as_socket()
+            .expect("of IPv4");
+        let mut client = TcpStream::connect(address).expect("a client");
+        drop(listener.accept().expect("accepted"));
+        let error = client.read(&mut [0]).expect_err("no end of stream");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     }
 
     #[test]

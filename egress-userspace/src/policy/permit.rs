@@ -11,10 +11,6 @@ use crate::types::{
 
 /// The outcome of [`decide`](super::Policy::decide).
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is made and taken apart once a connection, most often as the larger one"
-)]
 pub enum Verdict {
     /// The connection may be made.
     Permit(Permit),

@@ -64,3 +64,30 @@ impl Gear {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(batches: &[usize]) -> bool {
+        let mut gear = Gear::default();
+        batches.iter().for_each(|batch| gear.moved(*batch));
+        gear.wants_pipe(Mode::Auto)
+    }
+
+    #[test]
+    fn bulk_is_spliced_and_stays_so_when_its_source_is_slow_for_a_while() {
+        assert!(!after(&[BULK - 1]));
+        assert!(after(&[BULK]));
+        // As it comes from a source that the relay keeps pace with.
+        assert!(after(&[TRICKLE; BULK / TRICKLE]));
+        assert!(after(&[BULK, TRICKLE, BULK, 100]));
+    }
+
+    #[test]
+    fn what_trickles_is_copied_however_long() {
+        assert!(!after(&[TRICKLE - 1; 1_000]));
+        // After bulk, too, and after any amount of it.
+        assert!(!after(&[BULK * 100, 100, 100]));
+    }
+}

@@ -62,9 +62,9 @@ pub struct Options {
 }
 
 impl Options {
-    /// Enough that only a host with hundreds of blocked bulk transfers copies, for 1,024
-    /// descriptors and at most 128 MiB held in pipes.
-    pub const DEFAULT_MAX_PIPES: usize = 512;
+    /// Enough that only a host with hundreds of blocked bulk transfers copies, for 512 descriptors and at
+    /// most 256 MiB held in pipes.
+    pub const DEFAULT_MAX_PIPES: usize = 256;
 
     /// The same, within what a service says of its own connections. Those of services that say nothing
     /// share one.

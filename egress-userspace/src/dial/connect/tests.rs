@@ -41,7 +41,7 @@ async fn an_address_that_refuses_is_told_of_as_such() {
 async fn is_accepted_in_silence(speaks: bool) -> bool {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
     let addr = listener.local_addr().expect("its address");
-    let wanted = Wanted { speaks, ..PLAIN };
+    let wanted = Wanted { speaks };
     let stream = open(addr, wanted).await;
     let accepted = timeout(Duration::ZERO, listener.accept()).await.is_ok();
     drop(stream.expect("connected"));
