@@ -17,7 +17,7 @@ use crate::wait::wait_until;
 pub const REGISTRY: &str = include_str!("registry.toml");
 
 /// What is counted has happened within a fraction of a second; a loaded machine takes longer.
-const COUNTED: Duration = Duration::from_secs(10);
+const COUNTED: Duration = Duration::from_secs(30);
 
 /// A testbed, a gateway, and the lines of its access log, one after the other.
 #[derive(Debug)]

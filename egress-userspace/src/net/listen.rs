@@ -190,14 +190,15 @@ mod tests {
 
     use super::*;
 
+    fn address_of(socket: &Socket) -> SocketAddr {
+        let address = socket.local_addr().expect("an address");
+        address.as_socket().expect("of IPv4 or IPv6")
+    }
+
     #[test]
     fn an_accepted_socket_sends_at_once() {
         let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a listener");
-        let address = listener
-            .local_addr()
-            .expect("an address")
-            .as_socket()
-            .expect("of IPv4");
+        let address = address_of(&listener);
         let _client = TcpStream::connect(address).expect("a client");
         let (accepted, _) = listener.accept().expect("accepted");
         assert!(accepted.tcp_nodelay().expect("the option"));
@@ -208,11 +209,7 @@ mod tests {
     #[test]
     fn an_accepted_socket_that_is_dropped_is_reset() {
         let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a listener");
-        let address = listener
-            .local_addr()
-            .expect("an address")
-            .as_socket()
-            .expect("of IPv4");
+        let address = address_of(&listener);
         let mut client = TcpStream::connect(address).expect("a client");
         drop(listener.accept().expect("accepted"));
         let error = client.read(&mut [0]).expect_err("no end of stream");
@@ -222,12 +219,7 @@ mod tests {
     #[test]
     fn a_port_that_is_taken_is_passed_over() {
         let taken = bind(SocketAddr::from((Ipv6Addr::LOCALHOST, 0))).expect("a listener");
-        let port = taken
-            .local_addr()
-            .expect("an address")
-            .as_socket()
-            .expect("of IPv6")
-            .port();
+        let port = address_of(&taken).port();
         let bound = Bound::new(port..port.saturating_add(8)).expect("another port");
         assert_ne!(bound.port(), port);
         let none = Bound::new(port..port + 1).expect_err("no other port");
@@ -237,12 +229,7 @@ mod tests {
     #[test]
     fn a_port_whose_datagrams_go_elsewhere_is_passed_over() {
         let taken = bind_datagrams(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a socket");
-        let port = taken
-            .local_addr()
-            .expect("an address")
-            .as_socket()
-            .expect("of IPv4")
-            .port();
+        let port = address_of(&taken).port();
         let none = Bound::new(port..port + 1).expect_err("no other port");
         assert_eq!(none.kind(), io::ErrorKind::AddrInUse);
     }

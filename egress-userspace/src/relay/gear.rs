@@ -71,7 +71,9 @@ mod tests {
 
     fn after(batches: &[usize]) -> bool {
         let mut gear = Gear::default();
-        batches.iter().for_each(|batch| gear.moved(*batch));
+        for batch in batches {
+            gear.moved(*batch);
+        }
         gear.wants_pipe(Mode::Auto)
     }
 

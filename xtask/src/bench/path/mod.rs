@@ -50,6 +50,10 @@ pub(crate) struct Options {
     /// Only the columns of these loads
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Load::ALL)]
     columns: Vec<Load>,
+    /// The congestion control of every socket, for which the relay sets no other; none: the machine's own.
+    /// What paces what it sends, as BBR does, is slow over loopback
+    #[arg(long)]
+    congestion_control: Option<String>,
     /// Draw the table to this file, as SVG
     #[arg(long)]
     chart: Option<PathBuf>,
@@ -60,6 +64,9 @@ pub(super) fn main(args: &Options) -> Result<()> {
     let tools = Tools::ready(&args.relays)?;
     let machine = Machine::now()?;
     let stage = Stage::new(&tools, args.seconds)?;
+    if let Some(name) = &args.congestion_control {
+        stage.control_congestion_by(name)?;
+    }
     let mut results = Results::new(&args.relays);
     for round in 0..args.rounds {
         let first = round % args.relays.len().max(1);
@@ -83,6 +90,7 @@ pub(super) fn main(args: &Options) -> Result<()> {
     let report = Report {
         machine,
         seconds: args.seconds,
+        congestion_control: stage.congestion_control()?,
         versions: tools.versions(&args.relays),
         results,
     };

@@ -13,6 +13,7 @@ use super::results::Results;
 pub(super) struct Report {
     pub(super) machine: Machine,
     pub(super) seconds: u32,
+    pub(super) congestion_control: String,
     pub(super) versions: Vec<(Relay, String)>,
     pub(super) results: Results,
 }
@@ -57,6 +58,7 @@ impl Report {
         let report = json!({
             "machine": self.machine.json(),
             "seconds": self.seconds,
+            "congestion_control": self.congestion_control,
             "versions": versions,
             "results": self.results.json(),
             "comparisons": comparisons,
@@ -66,8 +68,8 @@ impl Report {
 
     fn head(&self) -> String {
         format!(
-            "Measured on {}; each load for {} s.",
-            self.machine, self.seconds
+            "Measured on {}; TCP by {}, each load for {} s.",
+            self.machine, self.congestion_control, self.seconds
         )
     }
 
@@ -196,6 +198,7 @@ mod tests {
         Report {
             machine: Machine::now().expect("this one can be looked at"),
             seconds: 1,
+            congestion_control: "cubic".into(),
             versions: vec![
                 (Relay::Haproxy, "2.6.12".into()),
                 (Relay::Egress, "0.1.0".into()),

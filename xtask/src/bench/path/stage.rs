@@ -39,6 +39,9 @@ const SYSCTLS: [(&str, &str); 2] = [
     ("ipv4/tcp_tw_reuse", "1"),
 ];
 
+/// Each network namespace has its own.
+const CONGESTION_CONTROL: &str = "/proc/sys/net/ipv4/tcp_congestion_control";
+
 /// Programs start in a fraction of a second; a loaded machine takes longer.
 const START: Duration = Duration::from_secs(20);
 /// One attempt to connect, on the same machine.
@@ -134,6 +137,23 @@ impl<'a> Stage<'a> {
         };
         running.check(relay)?;
         Ok(running)
+    }
+
+    /// Has every socket that is made from now on, and asks for no other, use this congestion control.
+    pub(super) fn control_congestion_by(&self, name: &str) -> Result<()> {
+        let set = || fs::write(CONGESTION_CONTROL, name);
+        let set = self.bed.net().on_node(set)?;
+        set.with_context(|| format!("this kernel has no congestion control {name:?}"))
+    }
+
+    /// The congestion control that sockets have.
+    pub(super) fn congestion_control(&self) -> Result<String> {
+        let read = || fs::read_to_string(CONGESTION_CONTROL);
+        let name = self.bed.net().on_node(read)?;
+        Ok(name
+            .context("cannot read the congestion control")?
+            .trim()
+            .into())
     }
 
     pub(super) fn bed(&self) -> &Testbed {
