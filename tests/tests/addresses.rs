@@ -8,8 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use egress_tests::{Gateway, Python, Scene, hosts};
 
 const COUNT: u32 = 100_000;
-/// Room for a debug build on a loaded machine, which has been seen to take 7 seconds where another takes 2; a
-/// release takes a tenth.
+/// Room for a debug build on a slow and loaded machine, which takes 7 seconds; a release takes a tenth.
 const SOON: Duration = Duration::from_secs(30);
 /// Where a set's own addresses begin. No two sets share any.
 const SETS: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 64, 0, 0), Ipv4Addr::new(10, 128, 0, 0)];
