@@ -56,7 +56,15 @@ pub(super) fn pins(directory: &Path) -> Result<Vec<Pin>, KernelError> {
     let paths = files(directory).map_err(|source| pin_error(directory, source))?;
     paths
         .into_iter()
-        .map(|path| Pin::open(path.clone()).map_err(|source| pin_error(&path, source)))
+        .filter_map(|path| {
+            let pin = Pin::open(path.clone());
+            // A gateway that runs takes away what it has no more use for, as of a pod that has gone.
+            let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+            match pin {
+                Err(error) if is_gone(&error) => None,
+                pin => Some(pin.map_err(|source| pin_error(&path, source))),
+            }
+        })
         .collect()
 }
 
@@ -80,9 +88,14 @@ pub(super) fn pin_error(path: &Path, source: io::Error) -> KernelError {
     }
 }
 
+/// The files below a directory; a directory in it that is taken away meanwhile has none.
 fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(directory)? {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        entries => entries?,
+    };
+    for entry in entries {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
             found.extend(files(&entry.path())?);
