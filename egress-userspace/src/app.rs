@@ -1,6 +1,7 @@
 //! The running gateway: puts the parts together, follows the configuration, and ends in order.
 
 mod build;
+mod follow;
 mod guard;
 mod namespaces;
 mod observe;
@@ -12,27 +13,27 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Interval, interval, sleep};
 use tracing::{error, info, warn};
 
 use crate::account::{LogWriter, Metrics};
-use crate::admin::Readiness;
-use crate::config::{Config, ReadError};
+use crate::admin::{Readiness, Standing};
+use crate::config::Config;
 use crate::conn::{Gateway, Live};
-use crate::dial::{Dialer, Memory};
+use crate::dial::Memory;
 use crate::drain::Drain;
 use crate::kernel::Kernel;
 use crate::reload::Watch;
 use crate::settings;
 use crate::types::Generation;
 
-use build::Built;
+use follow::Reasons;
 
 /// When another gateway has taken over, a handshake that began before is over well within this time.
 const LAST_CONNECTIONS: Duration = Duration::from_secs(1);
@@ -40,6 +41,9 @@ const LAST_CONNECTIONS: Duration = Duration::from_secs(1);
 /// How often it is looked for governed cgroups that were removed and made again: a call of stat(2) each.
 /// What a new one's processes do before is not governed.
 const RENEW: Duration = Duration::from_millis(250);
+
+/// Orders that wait for the one before them: more operators than ever give one at once.
+const ORDERS: usize = 16;
 
 /// The first policy's number.
 const FIRST: Generation = Generation(1);
@@ -62,6 +66,8 @@ struct App {
     readiness: watch::Sender<Readiness>,
     drain: Drain,
     admin: JoinSet<()>,
+    /// What the admin API tells of the configuration.
+    standing: watch::Sender<Standing>,
     log: LogWriter,
 }
 
@@ -79,20 +85,26 @@ pub fn run(path: PathBuf, take_over: bool) -> anyhow::Result<()> {
             let memory = Arc::<Memory>::default();
             let built = build::read(&path, FIRST, &memory)?;
             watch.follow(&built.sources, built.read);
-            let app = App::start(path, built, memory, take_over).await?;
-            app.until_told_to_stop(watch, stop).await
+            let (tell, orders) = mpsc::channel(ORDERS);
+            let app = App::start(path, built, memory, take_over, tell).await?;
+            app.until_told_to_stop(Reasons { watch, orders }, stop)
+                .await
         })
 }
 
 impl App {
     /// Follows the configuration until a signal, then drains. Connections that come meanwhile are
     /// refused, unless another gateway takes them.
-    async fn until_told_to_stop(mut self, mut watch: Watch, mut stop: Stop) -> anyhow::Result<()> {
+    async fn until_told_to_stop(
+        mut self,
+        mut reasons: Reasons,
+        mut stop: Stop,
+    ) -> anyhow::Result<()> {
         self.readiness.send_replace(Readiness::Ready);
         info!(services = self.services, "ready");
         let mut renew = interval(RENEW);
         let told = loop {
-            let reloaded = self.reload_once(&mut watch, &mut renew, &mut stop).await;
+            let reloaded = self.reload_once(&mut reasons, &mut renew, &mut stop).await;
             if let Err(told) = reloaded {
                 break told;
             }
@@ -112,46 +124,6 @@ impl App {
             .await
             .context("writing the last lines of the access log")?;
         info!("ended");
-        Ok(())
-    }
-
-    /// Waits until the configuration may have changed, and reads it again. Whatever is wrong with it,
-    /// all stays as it was.
-    async fn reload_once(
-        &mut self,
-        watch: &mut Watch,
-        renew: &mut Interval,
-        stop: &mut Stop,
-    ) -> Result<(), Told> {
-        let trigger = self.meanwhile(watch.next(), renew, stop).await?;
-        let (path, generation) = (self.path.clone(), Generation(self.generation.0 + 1));
-        let memory = Arc::clone(self.gateway.live.load().dialer.memory());
-        let read = SystemTime::now();
-        // A large registry takes seconds, in which connections are served as ever.
-        let built = spawn_blocking(move || build::read(&path, generation, &memory));
-        let built = self.meanwhile(built, renew, stop).await?;
-        let reloaded = built.context("reading the configuration").flatten();
-        match reloaded.and_then(|built| self.apply(built, watch)) {
-            Ok(()) => self.metrics.reloaded(self.generation),
-            Err(error) => {
-                // It may be mended in a file that nobody has looked at before.
-                if let Some(ReadError::Invalid(errors)) = error.downcast_ref() {
-                    watch.follow(&build::mended_in(errors), read);
-                }
-                self.metrics.reload_refused();
-                error!(
-                    ?trigger,
-                    "configuration refused, the last one stays in force: {error:#}"
-                );
-                return Ok(());
-            }
-        }
-        info!(
-            ?trigger,
-            generation = self.generation.0,
-            services = self.services,
-            "configuration reloaded"
-        );
         Ok(())
     }
 
@@ -192,54 +164,6 @@ impl App {
             // A large policy takes a while to take apart.
             spawn_blocking(move || drop(unused));
         }
-    }
-
-    /// Puts what was read in force, in one step for user space and one for the kernel.
-    fn apply(&mut self, built: Built, watch: &mut Watch) -> anyhow::Result<()> {
-        watch.follow(&built.sources, built.read);
-        let dialer = self.dialer_for(&built)?;
-        let Built {
-            config,
-            services,
-            policy,
-            shadow,
-            reach,
-            contexts,
-            resolvers,
-            ..
-        } = built;
-        self.kernel.set_reach(&reach)?;
-        self.generation = policy.generation();
-        let live = build::live(&config, policy, shadow, dialer.speaking(contexts));
-        let names = build::rules(&config, Arc::clone(&live.policy), resolvers.clone());
-        self.retired.push(self.gateway.replace(live));
-        self.gateway.dns.set(names);
-        let gateway = Arc::clone(&self.gateway);
-        spawn_blocking(move || gateway.judge_again());
-        if settings::need_restart(&self.config, &config) {
-            warn!(
-                "what changed in [limits], [admin], [access_log], or in [gateway] other than mode, outbound_traffic_policy, internal, shadow, locality, on_revoke and drain, takes effect at the next start"
-            );
-        }
-        self.config = config;
-        self.services = services;
-        self.resolvers = resolvers;
-        Ok(())
-    }
-
-    /// The dialer that there is, with its cache of names, unless its settings have changed.
-    fn dialer_for(&self, built: &Built) -> anyhow::Result<Dialer> {
-        let (old, new) = (&self.config, &built.config);
-        let live = self.gateway.live.load();
-        let same = new.dns == old.dns
-            && new.dial == old.dial
-            && new.gateway.locality == old.gateway.locality
-            && built.resolvers == self.resolvers;
-        if same {
-            return Ok(live.dialer.as_ref().clone());
-        }
-        let memory = Arc::clone(live.dialer.memory());
-        build::dialer(new, memory)
     }
 }
 

@@ -52,6 +52,8 @@ pub enum Trigger {
     Signal,
     /// Something in it, or in what it names, is other than it was.
     Contents,
+    /// An operator says so.
+    Order,
 }
 
 impl Watch {

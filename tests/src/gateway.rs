@@ -51,6 +51,7 @@ struct Local {
     attach: PathBuf,
     pins: PathBuf,
     access_log: PathBuf,
+    socket: PathBuf,
     /// A directory on the file system of the configuration, but not the one that the gateway watches.
     beside: PathBuf,
     /// Where `ca.pem`, `client.pem` and `client.key` are.
@@ -62,7 +63,8 @@ impl Gateway {
     /// Starts one and waits until it is ready.
     ///
     /// `config` is a whole configuration as a user writes it. What names places on the machine is
-    /// replaced: `attach`, `bpffs`, every `[[scope]]`, the DNS servers, the access log's path.
+    /// replaced: `attach`, `bpffs`, every `[[scope]]`, the DNS servers, the paths of the access log and
+    /// the admin socket.
     pub fn start(bed: &Testbed, config: &str) -> Result<Self> {
         Self::start_binary(bed, &binary()?, config)
     }
@@ -156,6 +158,11 @@ impl Gateway {
         get(bed, READY)
     }
 
+    /// The socket of its admin API.
+    pub fn socket(&self) -> &Path {
+        &self.local.socket
+    }
+
     /// The configuration file.
     pub fn config(&self) -> &Path {
         &self.config
@@ -200,6 +207,7 @@ impl Local {
             attach: cgroups.attach(),
             pins: bed.pins(),
             access_log: bed.dir().join("access.log"),
+            socket: bed.dir().join("admin.sock"),
             beside: bed.dir().into(),
             certificates: bed.certificates().into(),
             governed: [cgroups.governed(), cgroups.pods()]
@@ -232,6 +240,11 @@ impl Local {
                 table: "access_log",
                 key: "path",
                 value: access_log,
+            },
+            Override {
+                table: "admin",
+                key: "socket",
+                value: quoted(self.socket.display()),
             },
         ];
         let certificates = self.certificates.display().to_string();

@@ -118,7 +118,7 @@ impl Lookup<'_> {
         } else {
             "answered"
         };
-        self.account.log().write(&Line {
+        self.account.write(&Line {
             time: SystemTime::now().into(),
             conn_id: None,
             src_addr: Some(self.peer),

@@ -3,6 +3,7 @@
 mod labels;
 mod tcp;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -18,8 +19,10 @@ use prometheus_client::registry::{Metric, Registry};
 use super::record::Traffic;
 use crate::types::{DenyReason, Generation};
 
+pub use labels::PASSTHROUGH;
 use labels::{ActionLabel, DecisionLabels, OutcomeLabel, ReasonLabel, ShadowLabels, SniffLabels};
 pub(super) use labels::{Destination, TcpLabels};
+pub use tcp::Totals;
 use tcp::{Series, Tcp};
 
 /// Seconds. From what a cached answer and a neighbour take to the connect timeout's default.
@@ -126,6 +129,11 @@ impl Metrics {
         let mut body = String::new();
         text::encode(&mut body, &self.registry)?;
         Ok(body)
+    }
+
+    /// What came of connections, by service; what has none goes by Istio's names for it.
+    pub fn totals(&self) -> BTreeMap<String, Totals> {
+        self.tcp.totals()
     }
 
     /// A policy took effect.

@@ -4,16 +4,19 @@
 //! the way and tells both when it is over, exactly once.
 
 mod access_log;
+mod denials;
 mod lookup;
 mod metrics;
 mod record;
 
 use std::sync::Arc;
 
+use access_log::Line;
 pub(crate) use access_log::Timestamp;
 pub use access_log::{AccessLog, LogDestination, LogWriter, Unflushed};
+pub use denials::{Denials, Denied, Times, Top};
 pub use lookup::{Lookup, LookupOutcome};
-pub use metrics::Metrics;
+pub use metrics::{Metrics, PASSTHROUGH, Totals};
 pub use record::{Admission, Opinion, Outcome, Record, Traffic};
 
 use crate::types::{Caller, ClientAddr, ConnId, OriginalDst};
@@ -26,12 +29,17 @@ pub struct Account(Arc<Books>);
 struct Books {
     metrics: Arc<Metrics>,
     log: AccessLog,
+    denials: Denials,
 }
 
 impl Account {
     /// Records go to `metrics` and `log`.
     pub fn new(metrics: Arc<Metrics>, log: AccessLog) -> Self {
-        Self(Arc::new(Books { metrics, log }))
+        Self(Arc::new(Books {
+            metrics,
+            log,
+            denials: Denials::default(),
+        }))
     }
 
     /// Begins the record of a connection that was just accepted.
@@ -55,8 +63,17 @@ impl Account {
         &self.0.metrics
     }
 
-    fn log(&self) -> &AccessLog {
-        &self.0.log
+    /// What was denied, counted.
+    pub fn denials(&self) -> &Denials {
+        &self.0.denials
+    }
+
+    /// Writes a line, and counts what it says was denied.
+    fn write(&self, line: &Line<'_>) {
+        self.0.log.write(line);
+        if let Some(denied) = Denied::of(line) {
+            self.0.denials.add(denied);
+        }
     }
 }
 

@@ -256,7 +256,7 @@ impl Record {
                 }
             }
         }
-        self.account.log().write(&self.line(outcome, traffic));
+        self.account.write(&self.line(outcome, traffic));
     }
 
     fn closed(&self, flag: ResponseFlag, traffic: Traffic) {

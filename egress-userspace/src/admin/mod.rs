@@ -1,7 +1,12 @@
-//! What an operator's tools talk to: metrics and health over HTTP.
+//! What an operator's tools talk to, over HTTP: metrics, health, and the API.
 
+mod answer;
+mod api;
+mod door;
 mod respond;
 mod serve;
 
+pub use api::{Api, Order, Reload, Reloaded, Standing};
+pub use door::Door;
 pub use respond::{Readiness, Site};
 pub use serve::serve;

@@ -3,19 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::{Method, Request, StatusCode};
 use tokio::sync::watch;
 
 use crate::account::Metrics;
 
-/// What prometheus-client writes, as Prometheus asks for it.
-const OPEN_METRICS: HeaderValue =
-    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
-const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-const READERS: HeaderValue = HeaderValue::from_static("GET, HEAD");
+use super::Api;
+use super::answer::{Answer, OPEN_METRICS, answer, not_allowed, not_found, text};
 
 /// Whether the gateway takes connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,65 +33,53 @@ impl fmt::Display for Readiness {
     }
 }
 
-/// What is served on one address.
+/// What is served in one place.
 #[derive(Clone, Debug)]
 pub enum Site {
     /// `/metrics`, and `/stats/prometheus` where Envoy has it.
     Metrics(Arc<Metrics>),
     /// `/healthz/ready`.
     Health(watch::Receiver<Readiness>),
+    /// The API, for those who may give orders.
+    Api(Arc<Api>),
+    /// What of the API only reads.
+    Reading(Arc<Api>),
 }
 
 impl Site {
-    /// Answers a request by its method and path; a body and headers say nothing to this server.
-    pub(super) fn respond<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
-        match (self, request.uri().path()) {
-            (Self::Metrics(_) | Self::Health(_), _) if !reads(request.method()) => not_allowed(),
-            (Self::Metrics(metrics), "/metrics" | "/stats/prometheus") => scrape(metrics),
-            (Self::Health(readiness), "/healthz/ready") => ready(*readiness.borrow()),
-            (Self::Metrics(_) | Self::Health(_), _) => {
-                answer(StatusCode::NOT_FOUND, TEXT, "not found\n".into())
+    /// Answers a request.
+    pub(super) async fn respond(&self, request: Request<Incoming>) -> Answer {
+        let path = request.uri().path();
+        match self {
+            Self::Api(api) => api.order(request).await,
+            Self::Reading(api) => api.read(request).await,
+            Self::Metrics(_) | Self::Health(_) if !reads(request.method()) => {
+                not_allowed("GET, HEAD")
             }
+            Self::Metrics(metrics) if matches!(path, "/metrics" | "/stats/prometheus") => {
+                scrape(metrics)
+            }
+            Self::Health(readiness) if path == "/healthz/ready" => ready(*readiness.borrow()),
+            Self::Metrics(_) | Self::Health(_) => not_found(),
         }
     }
 }
 
-fn reads(method: &Method) -> bool {
+pub(super) fn reads(method: &Method) -> bool {
     method == Method::GET || method == Method::HEAD
 }
 
-fn not_allowed() -> Response<Full<Bytes>> {
-    let mut response = answer(
-        StatusCode::METHOD_NOT_ALLOWED,
-        TEXT,
-        "method not allowed\n".into(),
-    );
-    response.headers_mut().insert(ALLOW, READERS);
-    response
-}
-
-fn scrape(metrics: &Metrics) -> Response<Full<Bytes>> {
+pub(super) fn scrape(metrics: &Metrics) -> Answer {
     match metrics.encode() {
         Ok(body) => answer(StatusCode::OK, OPEN_METRICS, body),
-        Err(error) => answer(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            TEXT,
-            format!("{error}\n"),
-        ),
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
     }
 }
 
-fn ready(readiness: Readiness) -> Response<Full<Bytes>> {
+fn ready(readiness: Readiness) -> Answer {
     let status = match readiness {
         Readiness::Ready => StatusCode::OK,
         Readiness::Starting | Readiness::Draining => StatusCode::SERVICE_UNAVAILABLE,
     };
-    answer(status, TEXT, format!("{readiness}\n"))
-}
-
-fn answer(status: StatusCode, content_type: HeaderValue, body: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, content_type);
-    response
+    text(status, format!("{readiness}\n"))
 }

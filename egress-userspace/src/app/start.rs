@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::SystemTime;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -12,15 +13,15 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::net::UdpSocket;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::account::{AccessLog, Account, Metrics};
-use crate::admin::{Readiness, Site, serve};
-use crate::config::Config;
+use crate::admin::{Api, Door, Order, Readiness, Site, serve};
+use crate::config::{Config, LoopbackAddr};
 use crate::conn::{Connections, Gateway, Limits, Reactors, accept};
 use crate::dial::Memory;
 use crate::dns::{Datagrams, Forwarder, Learned};
@@ -45,6 +46,7 @@ impl App {
         built: Built,
         memory: Arc<Memory>,
         take_over: bool,
+        orders: mpsc::Sender<Order>,
     ) -> anyhow::Result<Self> {
         let Built {
             config,
@@ -56,6 +58,7 @@ impl App {
             resolvers,
             ..
         } = built;
+        let started = SystemTime::now();
         let descriptors = net::raise_limit().context("raising the limit on descriptors")?;
         warn_of_descriptors(&config, descriptors);
         let ports = settings::ports(&config);
@@ -109,7 +112,17 @@ impl App {
             dns,
             accepted: AtomicU64::new(0),
         });
-        let admin = serve_admin(&config, &metrics, ready)?;
+        let (standing, seen) = watch::channel(Self::standing(&path, &config, services));
+        let api = Api {
+            gateway: Arc::clone(&gateway),
+            metrics: Arc::clone(&metrics),
+            readiness: ready,
+            standing: seen,
+            orders,
+            pins: config.gateway.bpffs.clone(),
+            started,
+        };
+        let admin = serve_admin(&config, api, take_over)?;
         let acceptor = Acceptor {
             gateway: Arc::clone(&gateway),
             reactors: Reactors::on_each_core().context("starting the threads of connections")?,
@@ -138,6 +151,7 @@ impl App {
             readiness,
             drain,
             admin,
+            standing,
             log,
         };
         app.look_after_connections(events);
@@ -209,14 +223,14 @@ impl Acceptor {
     }
 }
 
-fn serve_admin(
-    config: &Config,
-    metrics: &Arc<Metrics>,
-    ready: watch::Receiver<Readiness>,
-) -> anyhow::Result<JoinSet<()>> {
+fn serve_admin(config: &Config, api: Api, take_over: bool) -> anyhow::Result<JoinSet<()>> {
+    let api = Arc::new(api);
+    let admin = &config.admin;
+    let reading = admin.api.map(LoopbackAddr::socket_addr);
     let sites = [
-        (config.admin.metrics, Site::Metrics(Arc::clone(metrics))),
-        (config.admin.health, Site::Health(ready)),
+        (admin.metrics, Site::Metrics(Arc::clone(&api.metrics))),
+        (admin.health, Site::Health(api.readiness.clone())),
+        (reading, Site::Reading(Arc::clone(&api))),
     ];
     let mut servers = JoinSet::new();
     for (address, site) in sites {
@@ -224,6 +238,11 @@ fn serve_admin(
         let listener =
             net::listen_shared(address).with_context(|| format!("listening on {address}"))?;
         servers.spawn(serve(listener, site));
+    }
+    if let Some(path) = admin.socket.path() {
+        let door = Door::open(path, take_over)
+            .with_context(|| format!("listening on {}", path.display()))?;
+        servers.spawn(serve(door, Site::Api(api)));
     }
     Ok(servers)
 }

@@ -38,8 +38,8 @@ use toml::de::DeTable;
 
 pub use errors::{ConfigError, ConfigErrors};
 pub(crate) use load::open_regular;
-pub use net::InternalNet;
-pub use paths::{CgroupPath, LogPath, SidePath};
+pub use net::{InternalNet, LoopbackAddr};
+pub use paths::{CgroupPath, LogPath, SidePath, SocketPath};
 pub use schema::schema;
 pub use scope::Scope;
 pub use sections::{AccessLog, Admin, Dial, Dns, Gateway, Limits, Relay, Sniff};

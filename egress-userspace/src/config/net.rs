@@ -118,6 +118,34 @@ impl Value for Option<SocketAddr> {
     }
 }
 
+/// An address that only processes of the same network namespace reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoopbackAddr(SocketAddr);
+
+impl LoopbackAddr {
+    /// The address.
+    pub fn socket_addr(self) -> SocketAddr {
+        self.0
+    }
+}
+
+impl Value for Option<LoopbackAddr> {
+    fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
+        match Option::<SocketAddr>::read(value, problems)? {
+            None => Some(None),
+            Some(address) if address.ip().is_loopback() => Some(Some(LoopbackAddr(address))),
+            Some(address) => {
+                let title = format!("{} is not a loopback address", address.ip());
+                let label = "expected one of 127.0.0.0/8, or [::1]";
+                problems.push(Problem::new(value.span(), title, label).help(
+                    "nobody is asked who they are there: others reach the socket, or nothing",
+                ));
+                None
+            }
+        }
+    }
+}
+
 impl Value for HostPattern {
     fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
         string(value, problems, "a name, or `*.` and a name", |text| {

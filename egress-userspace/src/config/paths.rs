@@ -88,6 +88,41 @@ impl Value for LogPath {
     }
 }
 
+/// Longest path of a Unix socket, in bytes: `sun_path` of unix(7) has 108, the last of which is zero.
+const MAX_SOCKET: usize = 107;
+
+/// Where a Unix socket is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SocketPath {
+    /// `"off"`: there is none.
+    Off,
+    /// An absolute path.
+    At(PathBuf),
+}
+
+impl SocketPath {
+    /// The path, if there is one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Off => None,
+            Self::At(path) => Some(path),
+        }
+    }
+}
+
+impl Value for SocketPath {
+    fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
+        let expected = "an absolute path, or \"off\"";
+        string(value, problems, expected, |text| match text {
+            "off" => Ok(Self::Off),
+            text if text.len() > MAX_SOCKET => Err(Reject::new(format!(
+                "a socket's path has at most {MAX_SOCKET} bytes"
+            ))),
+            text => absolute(text).map(Self::At),
+        })
+    }
+}
+
 /// A file that is named by its path from the directory of the file that names it, or absolutely.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SidePath(PathBuf);

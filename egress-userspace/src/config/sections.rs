@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde_spanned::Spanned;
 
-use super::net::InternalNet;
-use super::paths::{LogPath, SidePath};
+use super::net::{InternalNet, LoopbackAddr};
+use super::paths::{LogPath, SidePath, SocketPath};
 use super::section::section;
 use super::units::ByteSize;
 use super::words::{DnsForwarder, RelayMode, SocketWord};
@@ -145,6 +145,10 @@ section! {
         metrics: Option<SocketAddr> = Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 15020));
         /// `/healthz/ready`.
         health: Option<SocketAddr> = Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 15021));
+        /// The whole API, for root and the gateway's own user.
+        socket: SocketPath = SocketPath::At("/run/egress/admin.sock".into());
+        /// What of the API only reads, and the status page, for whoever is on the node.
+        api: Option<LoopbackAddr> = None;
     }
 }
 

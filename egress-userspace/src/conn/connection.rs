@@ -12,6 +12,7 @@ use crate::policy::{Facts, Permit, Policy, Verdict};
 use crate::relay::Counters;
 use crate::types::{
     Caller, Claim, ClientAddr, ConnId, Generation, HostName, OnRevoke, OriginalDst, ServiceName,
+    UpstreamAddr,
 };
 
 /// What is known of a connection before its client has spoken, for as long as it lives.
@@ -67,6 +68,7 @@ pub struct Connection {
     /// What its client asked for last, if that is not what it asked for first.
     latest: Mutex<Option<Box<Claim>>>,
     admitted: Admitted,
+    upstream: UpstreamAddr,
     since: Instant,
     counters: Counters,
     standing: Mutex<Standing>,
@@ -91,6 +93,8 @@ enum Fate {
     Draining { until: Instant, by: Generation },
     /// It is forbidden.
     Closed { by: Generation },
+    /// An operator ended it.
+    Ended,
     /// The gateway ends.
     Cut,
 }
@@ -108,7 +112,13 @@ pub(super) enum Action {
 
 impl Connection {
     /// It begins now.
-    pub(super) fn new(id: ConnId, known: Known, claim: Claim, admitted: Admitted) -> Self {
+    pub(super) fn new(
+        id: ConnId,
+        known: Known,
+        claim: Claim,
+        admitted: Admitted,
+        upstream: UpstreamAddr,
+    ) -> Self {
         let standing = Standing {
             judged_by: admitted.generation,
             fate: Fate::Admitted,
@@ -119,6 +129,7 @@ impl Connection {
             claim,
             latest: Mutex::default(),
             admitted,
+            upstream,
             since: Instant::now(),
             counters: Counters::default(),
             standing: Mutex::new(standing),
@@ -151,6 +162,11 @@ impl Connection {
         &self.claim
     }
 
+    /// The name that it is for: the one that the client sent, or that it was told for its destination.
+    pub fn name(&self) -> Option<&HostName> {
+        self.claim.name().or_else(|| self.permit().learned())
+    }
+
     /// The service that admitted it; `None`: it was let through without one.
     pub fn service(&self) -> Option<&ServiceName> {
         self.permit().service()
@@ -164,6 +180,11 @@ impl Connection {
     /// The permit that it lives under.
     pub fn permit(&self) -> &Permit {
         &self.admitted.permit
+    }
+
+    /// Where it leads.
+    pub fn upstream(&self) -> UpstreamAddr {
+        self.upstream
     }
 
     /// When it was joined.
@@ -207,7 +228,7 @@ impl Connection {
         standing.judged_by = by;
         if admitted {
             // One whose end has been announced may have ended already.
-            if !matches!(standing.fate, Fate::Closed { .. } | Fate::Cut) {
+            if !matches!(standing.fate, Fate::Closed { .. } | Fate::Ended | Fate::Cut) {
                 standing.fate = Fate::Admitted;
                 self.changed.notify_one();
             }
@@ -231,7 +252,16 @@ impl Connection {
 
     /// Has it end, as the gateway does.
     pub(super) fn cut(&self) {
-        lock(&self.standing).fate = Fate::Cut;
+        self.ends_as(Fate::Cut);
+    }
+
+    /// Has it end, because an operator says so.
+    pub fn end(&self) {
+        self.ends_as(Fate::Ended);
+    }
+
+    fn ends_as(&self, fate: Fate) {
+        lock(&self.standing).fate = fate;
         self.changed.notify_one();
     }
 
@@ -249,6 +279,7 @@ impl Connection {
                     }
                 }
                 Fate::Closed { by } => return Ending::Revoked(by),
+                Fate::Ended => return Ending::Told,
                 Fate::Cut => return Ending::Cut,
             }
         }
@@ -276,108 +307,4 @@ impl Action {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use std::net::SocketAddr;
-    use std::time::Duration;
-
-    use super::*;
-    use crate::policy::{Target, Terms};
-    use crate::types::CgroupId;
-
-    /// One that policy 1 admitted.
-    pub(in crate::conn) fn connection(id: u64, on_revoke: OnRevoke) -> Connection {
-        let address = SocketAddr::from(([192, 0, 2, 1], 5432));
-        let known = Known {
-            client: ClientAddr::new(SocketAddr::from(([127, 0, 0, 1], 40_000))),
-            dst: OriginalDst::new(address),
-            caller: Arc::new(Caller::unknown(CgroupId(1))),
-            learned: Box::default(),
-            draw: 0,
-        };
-        let admitted = Admitted {
-            permit: Permit::for_test(Target::Address(address), Terms::default()),
-            on_revoke,
-            generation: Generation(1),
-        };
-        Connection::new(ConnId(id), known, Claim::Opaque, admitted)
-    }
-
-    const LONG: Duration = Duration::from_mins(1);
-
-    #[tokio::test(start_paused = true)]
-    async fn one_that_is_forbidden_ends_at_once_or_when_its_time_is_over() {
-        let begun = Instant::now();
-        let closed = connection(1, OnRevoke::Close);
-        assert_eq!(closed.judged(Generation(2), false), Some(Action::Close));
-        assert_eq!(closed.told_to_end().await, Ending::Revoked(Generation(2)));
-        assert_eq!(begun.elapsed(), Duration::ZERO);
-
-        let drained = connection(2, OnRevoke::Drain(LONG));
-        assert_eq!(drained.judged(Generation(2), false), Some(Action::Drain));
-        // A second policy that forbids it gives it no more time.
-        tokio::time::advance(LONG / 2).await;
-        assert_eq!(drained.judged(Generation(3), false), None);
-        assert_eq!(drained.told_to_end().await, Ending::Revoked(Generation(2)));
-        assert_eq!(begun.elapsed(), LONG);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_policy_that_admits_it_again_lets_it_go_on() {
-        let drained = connection(1, OnRevoke::Drain(LONG));
-        drained.judged(Generation(2), false);
-        assert!(
-            timeout_at(Instant::now() + LONG / 2, drained.told_to_end())
-                .await
-                .is_err()
-        );
-        drained.judged(Generation(3), true);
-        assert!(
-            timeout_at(Instant::now() + 2 * LONG, drained.told_to_end())
-                .await
-                .is_err()
-        );
-    }
-
-    #[tokio::test]
-    async fn one_that_is_cut_is_not_admitted_again() {
-        let cut = connection(1, OnRevoke::Keep);
-        cut.cut();
-        cut.judged(Generation(2), true);
-        assert_eq!(cut.told_to_end().await, Ending::Cut);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_that_is_kept_goes_on_and_is_told_of_once() {
-        let kept = connection(1, OnRevoke::Keep);
-        assert_eq!(kept.judged(Generation(2), false), Some(Action::Keep));
-        assert_eq!(kept.judged(Generation(3), false), None);
-        assert!(
-            timeout_at(Instant::now() + LONG, kept.told_to_end())
-                .await
-                .is_err()
-        );
-    }
-
-    #[tokio::test]
-    async fn an_older_policy_does_not_take_back_what_a_newer_one_said() {
-        let closed = connection(1, OnRevoke::Close);
-        closed.judged(Generation(3), true);
-        assert_eq!(closed.judged(Generation(2), false), None);
-        closed.judged(Generation(4), false);
-        closed.judged(Generation(3), true);
-        assert_eq!(closed.told_to_end().await, Ending::Revoked(Generation(4)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_that_waits_already_is_woken() {
-        let closed = Arc::new(connection(1, OnRevoke::Close));
-        let waiting = Arc::clone(&closed);
-        let waiting = tokio::spawn(async move { waiting.told_to_end().await });
-        tokio::task::yield_now().await;
-        closed.judged(Generation(2), false);
-        assert_eq!(
-            waiting.await.expect("it ends"),
-            Ending::Revoked(Generation(2))
-        );
-    }
-}
+pub(super) mod tests;

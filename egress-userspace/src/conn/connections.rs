@@ -44,6 +44,16 @@ impl Connections {
             .flat_map(|shard| lock(shard).values().cloned().collect::<Vec<_>>())
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).len()).sum()
+    }
+
+    /// The one with this number.
+    pub fn get(&self, id: ConnId) -> Option<Arc<Connection>> {
+        self.shard(id).get(&id).cloned()
+    }
+
     /// Takes one in.
     pub(super) fn insert(&self, connection: &Arc<Connection>) -> Listed<'_> {
         let id = connection.id();

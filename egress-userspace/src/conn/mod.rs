@@ -182,7 +182,7 @@ impl Gateway {
             upstream,
             options,
         } = opened;
-        let connection = Connection::new(record.id(), known, client.claim, admitted);
+        let connection = Connection::new(record.id(), known, client.claim, admitted, upstream.addr);
         let connection = Arc::new(connection);
         record.counted_by({
             let connection = Arc::clone(&connection);
@@ -239,6 +239,11 @@ impl Gateway {
     /// The names that a caller was told for a destination.
     fn learned(&self, caller: &Caller, dst: OriginalDst) -> Box<[HostName]> {
         self.dns.learned().names(caller.cgroup, dst.ip()).into()
+    }
+
+    /// How many connections have been accepted.
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
     }
 
     fn next_id(&self) -> ConnId {

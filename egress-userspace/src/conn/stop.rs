@@ -33,6 +33,8 @@ pub(super) enum Stop {
 pub(super) enum Ending {
     /// The gateway ends.
     Cut,
+    /// An operator says so.
+    Told,
     /// This policy forbids it.
     Revoked(Generation),
 }
@@ -119,8 +121,17 @@ pub(super) fn reset(both: [&TcpStream; 2]) -> CloseReason {
 
 /// How a relay ended, for the record; `ending` is why the gateway ended it, if it did.
 pub(super) fn closed(by: CloseReason, ending: Option<Ending>) -> Outcome {
-    if let (CloseReason::Cut(Cut::Cancelled), Some(Ending::Revoked(by))) = (by, ending) {
-        return Outcome::Revoked { by };
+    match (by, ending) {
+        (CloseReason::Cut(Cut::Cancelled), Some(Ending::Revoked(by))) => {
+            return Outcome::Revoked { by };
+        }
+        (CloseReason::Cut(Cut::Cancelled), Some(Ending::Told)) => {
+            return Outcome::Closed {
+                reason: "operator",
+                flag: ResponseFlag::None,
+            };
+        }
+        _ => {}
     }
     let flag = match by {
         CloseReason::Finished { .. } | CloseReason::Cut(Cut::Cancelled) => ResponseFlag::None,

@@ -49,7 +49,9 @@ pub use self::counters::Counters;
 pub use self::early::{EarlyQueries, EarlyQuery};
 pub use self::error::KernelError;
 pub use self::events::{Decision, Events, Ruling};
-pub use self::inspect::{Attached, Owner, Pinned, Removed, Table, Target, inspect, remove};
+pub use self::inspect::{
+    Attached, Glance, Owner, Pinned, Removed, Table, Target, glance, inspect, remove,
+};
 pub use self::namespaces::Namespaces;
 pub use self::origins::{Origin, Origins};
 pub use self::peers::Peers;

@@ -14,7 +14,7 @@ const EPOCH_FROM_MARCH_0: u64 = 719_468;
 const DAYS_PER_ERA: u64 = 146_097;
 
 /// A moment since 1970 and before 10000, to the millisecond.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Timestamp {
     millis: u64,
 }

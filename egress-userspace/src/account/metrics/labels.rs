@@ -9,6 +9,9 @@ use crate::types::{ResponseFlag, ServiceName};
 /// What Istio writes where a value is missing.
 const UNKNOWN: &str = "unknown";
 
+/// Istio's name for where connections go that were let through without a service.
+pub const PASSTHROUGH: &str = "PassthroughCluster";
+
 /// The labels of Istio's TCP metrics.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::account) struct TcpLabels {
@@ -39,11 +42,11 @@ impl Destination {
         }
     }
 
-    fn service_name(&self) -> &str {
+    pub(super) fn service_name(&self) -> &str {
         match self {
             Self::Service(name) => name.as_str(),
             Self::BlackHole => "BlackHoleCluster",
-            Self::Passthrough => "PassthroughCluster",
+            Self::Passthrough => PASSTHROUGH,
             Self::Unknown => UNKNOWN,
         }
     }

@@ -1,6 +1,6 @@
 //! Istio's TCP metrics: five counters of each set of labels, found by one look.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -38,6 +38,41 @@ impl Tcp {
         drop(known);
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         what(known.entry(labels.clone()).or_default());
+    }
+}
+
+/// What came of all connections to one destination.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Connections to an upstream made.
+    pub opened: u64,
+    /// Connections to an upstream ended.
+    pub closed: u64,
+    /// Connections that were denied or could not be made.
+    pub failed: u64,
+    /// Bytes of those that ended.
+    pub traffic: Traffic,
+}
+
+impl Tcp {
+    /// What has been counted, by the name that Istio's metrics have for the destination.
+    pub(super) fn totals(&self) -> BTreeMap<String, Totals> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut totals = BTreeMap::<String, Totals>::new();
+        for (labels, series) in &*known {
+            let name = labels.destination.service_name();
+            let sum = match totals.get_mut(name) {
+                Some(sum) => sum,
+                None => totals.entry(name.to_owned()).or_default(),
+            };
+            let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+            sum.opened += read(&series.opened);
+            sum.closed += read(&series.closed);
+            sum.failed += read(&series.failed);
+            sum.traffic.from_upstream += read(&series.sent_bytes);
+            sum.traffic.from_client += read(&series.received_bytes);
+        }
+        totals
     }
 }
 

@@ -12,8 +12,8 @@ use serde_json::Value as Json;
 use super::Schema;
 use crate::config::from::{CgroupPattern, ExePattern, KnownUser, PodLabels, PodWord, UnitPattern};
 use crate::config::include::Include;
-use crate::config::net::InternalNet;
-use crate::config::paths::{CgroupPath, LogPath, SidePath};
+use crate::config::net::{InternalNet, LoopbackAddr};
+use crate::config::paths::{CgroupPath, LogPath, SidePath, SocketPath};
 use crate::config::units::ByteSize;
 use crate::config::value::Ranged;
 use crate::types::{EndpointAddress, HostName, HostPattern, Locality, OnRevoke, ServiceName};
@@ -221,5 +221,28 @@ impl Described for LogPath {
             Self::Stdout => Some("-".into()),
             Self::File(path) => path.written(),
         }
+    }
+}
+
+impl Described for SocketPath {
+    fn schema() -> Schema {
+        Schema::pattern("^(off$|/)")
+    }
+
+    fn written(&self) -> Option<Json> {
+        match self {
+            Self::Off => Some("off".into()),
+            Self::At(path) => path.written(),
+        }
+    }
+}
+
+impl Described for Option<LoopbackAddr> {
+    fn schema() -> Schema {
+        Option::<SocketAddr>::schema()
+    }
+
+    fn written(&self) -> Option<Json> {
+        self.map(LoopbackAddr::socket_addr).written()
     }
 }

@@ -1,0 +1,92 @@
+//! What the gateway is, and how it stands.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use tokio::task::spawn_blocking;
+use tracing::warn;
+
+use crate::account::Timestamp;
+use crate::kernel::glance;
+use crate::types::Mode;
+
+use super::{Api, Reload};
+
+/// The whole status.
+#[derive(Debug, Serialize)]
+pub(super) struct Status {
+    version: &'static str,
+    pid: u32,
+    readiness: String,
+    started: Timestamp,
+    mode: &'static str,
+    policy_generation: u64,
+    services: usize,
+    config: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_reload: Option<Reload>,
+    connections: Connections,
+    /// Left out if it can't be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kernel: Option<Kernel>,
+}
+
+#[derive(Debug, Serialize)]
+struct Connections {
+    /// Those that are joined.
+    now: usize,
+    limit: u32,
+    /// Since the gateway's start.
+    accepted: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Kernel {
+    /// Programs that ought to be attached, and are not; left out where they are not pinned, and so can't be
+    /// looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lacking: Option<Vec<&'static str>>,
+    counters: BTreeMap<&'static str, u64>,
+}
+
+impl Api {
+    pub(super) async fn status(&self) -> Status {
+        let kernel = self.kernel().await;
+        let standing = self.standing.borrow().clone();
+        Status {
+            version: env!("CARGO_PKG_VERSION"),
+            pid: std::process::id(),
+            readiness: self.readiness.borrow().to_string(),
+            started: self.started.into(),
+            mode: match standing.mode {
+                Mode::Enforce => "enforce",
+                Mode::Audit => "audit",
+            },
+            policy_generation: standing.generation.0,
+            services: standing.services,
+            config: standing.config,
+            last_reload: standing.last_reload,
+            connections: Connections {
+                now: self.gateway.connections.count(),
+                limit: standing.limit,
+                accepted: self.gateway.accepted(),
+            },
+            kernel,
+        }
+    }
+
+    async fn kernel(&self) -> Option<Kernel> {
+        let pins = self.pins.clone();
+        match spawn_blocking(move || glance(&pins)).await.ok()? {
+            Ok(seen) => Some(Kernel {
+                lacking: seen.lacking,
+                counters: seen.counters.into_iter().collect(),
+            }),
+            Err(error) => {
+                warn!(%error, "cannot look at what is pinned");
+                None
+            }
+        }
+    }
+}
