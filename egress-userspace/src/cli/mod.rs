@@ -1,5 +1,6 @@
 //! The command line: what was asked for, and the commands that need no running gateway.
 
+mod ask;
 mod check;
 mod cleanup;
 mod doctor;
