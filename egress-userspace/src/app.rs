@@ -1,6 +1,7 @@
 //! The running gateway: puts the parts together, follows the configuration, and ends in order.
 
 mod build;
+mod desk;
 mod follow;
 mod guard;
 mod namespaces;

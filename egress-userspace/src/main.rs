@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use egress_userspace::cli::{
-    Arguments, Command, EXIT_INVALID, check, cleanup, doctor, schema, start_logging, status,
+    Arguments, Command, EXIT_INVALID, check, cleanup, connections, denied, doctor, reload, schema,
+    start_logging, status,
 };
 use egress_userspace::{app, config::ReadError, doctor::required};
 
@@ -17,6 +18,9 @@ fn main() -> ExitCode {
         Command::Schema => schema(),
         Command::Doctor { config, json } => doctor(config.as_deref(), json),
         Command::Status { pins, json } => status(pins, json),
+        Command::Connections(asked) => connections(asked),
+        Command::Denied(asked) => denied(asked),
+        Command::Reload(asked) => reload(asked),
         Command::Cleanup(arguments) => cleanup(arguments),
     }
 }

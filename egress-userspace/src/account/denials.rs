@@ -1,5 +1,6 @@
 //! Who was denied what, counted: a table of bounded size that keeps what comes often.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -122,7 +123,7 @@ impl Denials {
         let mut rows: Vec<_> = all
             .map(|(denied, times)| (Arc::clone(denied), *times))
             .collect();
-        rows.sort_unstable_by(|(_, a), (_, b)| (b.count, b.last).cmp(&(a.count, a.last)));
+        rows.sort_unstable_by_key(|(_, times)| Reverse((times.count, times.last)));
         rows.truncate(limit);
         Top {
             rows,

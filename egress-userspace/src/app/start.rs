@@ -5,7 +5,6 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::SystemTime;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -14,14 +13,13 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::account::{AccessLog, Account, Metrics};
-use crate::admin::{Api, Door, Order, Readiness, Site, serve};
-use crate::config::{Config, LoopbackAddr};
+use crate::admin::{Order, Readiness};
+use crate::config::Config;
 use crate::conn::{Connections, Gateway, Limits, Reactors, accept};
 use crate::dial::Memory;
 use crate::dns::{Datagrams, Forwarder, Learned};
@@ -31,6 +29,7 @@ use crate::net::{self, Listener};
 use crate::settings;
 
 use super::build::Built;
+use super::desk::Desk;
 use super::guard::Guard;
 use super::namespaces::Keeper;
 use super::observe::{DialMemory, KernelCounters, LearnedNames, RelayPipes};
@@ -58,18 +57,14 @@ impl App {
             resolvers,
             ..
         } = built;
-        let started = SystemTime::now();
         let descriptors = net::raise_limit().context("raising the limit on descriptors")?;
         warn_of_descriptors(&config, descriptors);
         let ports = settings::ports(&config);
         let own = net::listen_here(ports.clone())
             .with_context(|| format!("listening on a port of {ports:?}"))?;
 
-        let mut metrics = Metrics::new();
-        metrics.register(RelayPipes);
-        metrics.register(DialMemory(Arc::clone(&memory)));
         let learned = Arc::<Learned>::default();
-        metrics.register(LearnedNames(Arc::clone(&learned)));
+        let mut metrics = metrics(&memory, &learned);
         let (readiness, ready) = watch::channel(Readiness::Starting);
 
         let (kernel, taken) = Kernel::load(&settings::setup(&config, reach, take_over))?;
@@ -113,16 +108,8 @@ impl App {
             accepted: AtomicU64::new(0),
         });
         let (standing, seen) = watch::channel(Self::standing(&path, &config, services));
-        let api = Api {
-            gateway: Arc::clone(&gateway),
-            metrics: Arc::clone(&metrics),
-            readiness: ready,
-            standing: seen,
-            orders,
-            pins: config.gateway.bpffs.clone(),
-            started,
-        };
-        let admin = serve_admin(&config, api, take_over)?;
+        let desk = Desk::new(&gateway, ready, seen, orders);
+        let admin = desk.open(&config, &metrics, take_over)?;
         let acceptor = Acceptor {
             gateway: Arc::clone(&gateway),
             reactors: Reactors::on_each_core().context("starting the threads of connections")?,
@@ -174,6 +161,15 @@ impl App {
     }
 }
 
+/// The metrics, with those that other modules keep.
+fn metrics(memory: &Arc<Memory>, learned: &Arc<Learned>) -> Metrics {
+    let mut metrics = Metrics::new();
+    metrics.register(RelayPipes);
+    metrics.register(DialMemory(Arc::clone(memory)));
+    metrics.register(LearnedNames(Arc::clone(learned)));
+    metrics
+}
+
 /// What answers datagrams, for as long as connections are served.
 fn datagrams(forwarder: &Arc<Forwarder>, askers: Askers, drain: &Drain) -> Datagrams {
     Datagrams {
@@ -221,30 +217,6 @@ impl Acceptor {
         let answering = self.datagrams.clone().serve(socket, netns);
         tokio::spawn(async move { gone.run_until_cancelled(answering).await });
     }
-}
-
-fn serve_admin(config: &Config, api: Api, take_over: bool) -> anyhow::Result<JoinSet<()>> {
-    let api = Arc::new(api);
-    let admin = &config.admin;
-    let reading = admin.api.map(LoopbackAddr::socket_addr);
-    let sites = [
-        (admin.metrics, Site::Metrics(Arc::clone(&api.metrics))),
-        (admin.health, Site::Health(api.readiness.clone())),
-        (reading, Site::Reading(Arc::clone(&api))),
-    ];
-    let mut servers = JoinSet::new();
-    for (address, site) in sites {
-        let Some(address) = address else { continue };
-        let listener =
-            net::listen_shared(address).with_context(|| format!("listening on {address}"))?;
-        servers.spawn(serve(listener, site));
-    }
-    if let Some(path) = admin.socket.path() {
-        let door = Door::open(path, take_over)
-            .with_context(|| format!("listening on {}", path.display()))?;
-        servers.spawn(serve(door, Site::Api(api)));
-    }
-    Ok(servers)
 }
 
 /// Tells the gateway before this one that its programs and all new connections are taken.

@@ -2,29 +2,72 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
+use clap::Args;
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::handshake;
 use hyper::header::HOST;
-use hyper::{Request, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::config::{Config, SocketPath};
+
+use super::DEFAULT_CONFIG;
+
+/// Exit code: no gateway can be asked.
+const EXIT_UNANSWERED: u8 = 3;
+
 /// For one question and its whole answer. The gateway answers within milliseconds; one that is busy
 /// or stopped must not make an operator wait long for the news.
 const DEADLINE: Duration = Duration::from_secs(5);
+
+/// For an order to be carried out: the largest registry is read and compiled in some seconds, on a busy
+/// node in more.
+const ORDER_DEADLINE: Duration = Duration::from_mins(1);
 
 /// Bytes of an answer. A connection takes some 500; this is room for tens of thousands.
 const MAX_ANSWER: usize = 32 * 1024 * 1024;
 
 /// HTTP wants a name in every request; over a Unix socket it means nothing.
 const NAME: &str = "egress";
+
+/// Where the gateway is asked.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Socket {
+    /// The configuration file, for its [admin] socket. If it can't be read, its default is used.
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    config: PathBuf,
+    /// The socket, whatever the configuration says.
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+}
+
+impl Socket {
+    /// Who is asked there. A configuration that is wrong must not stand in the way of an operator who wants
+    /// to know.
+    pub(super) fn asker(self) -> Result<Asker, AskError> {
+        let configured = || {
+            let admin = Config::read(&self.config).map(|config| config.admin);
+            match admin.unwrap_or_default().socket {
+                SocketPath::At(path) => Ok(path),
+                SocketPath::Off => Err(AskError::Off),
+            }
+        };
+        self.socket
+            .clone()
+            .map_or_else(configured, Ok)
+            .map(Asker::new)
+    }
+}
 
 /// Asks one gateway. Each question is a connection of its own, so that a gateway that was started
 /// anew is asked like any other.
@@ -36,6 +79,12 @@ pub(super) struct Asker {
 /// Why there is no answer.
 #[derive(Debug, Error)]
 pub(super) enum AskError {
+    /// There is no such place.
+    #[error("the gateway has no admin socket: [admin] socket is \"off\"")]
+    Off,
+    /// There is no runtime to ask with.
+    #[error("cannot begin to ask: {0}")]
+    Runtime(io::Error),
     /// Nobody listens, or one may not ask.
     #[error("no gateway answers at {}: {error}", .socket.display())]
     Unreachable {
@@ -45,14 +94,14 @@ pub(super) enum AskError {
         error: io::Error,
     },
     /// It was reached and said nothing in time.
-    #[error("the gateway has not answered within {} s", DEADLINE.as_secs())]
-    TooSlow,
+    #[error("the gateway has not answered within {} s", .0.as_secs())]
+    TooSlow(Duration),
     /// The connection broke, or did not speak HTTP.
     #[error("the gateway's answer broke off: {0}")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// It does not answer this.
     #[error("the gateway answers {path} with {status}: {body}")]
-    Refused {
+    Unknown {
         /// What was asked for.
         path: String,
         /// What it said.
@@ -60,6 +109,9 @@ pub(super) enum AskError {
         /// And why.
         body: String,
     },
+    /// It says why it does not.
+    #[error("{0}")]
+    Refused(String),
     /// It answered in other words than these.
     #[error("the gateway's answer to {path} is not understood: {error}")]
     Unintelligible {
@@ -78,14 +130,42 @@ impl Asker {
 
     /// What the gateway answers to a GET of `path`, which may have a query.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, AskError> {
-        let (status, body) = timeout(DEADLINE, self.exchange(path))
+        self.ask(Method::GET, path, Bytes::new(), DEADLINE).await
+    }
+
+    /// Has the gateway do something, and waits until it is done.
+    pub(super) fn order<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: impl Into<Bytes>,
+    ) -> Result<T, AskError> {
+        alone(self.ask(method, path, body.into(), ORDER_DEADLINE))
+    }
+
+    /// [`get`](Self::get), where nothing else is done meanwhile.
+    pub(super) fn get_now<T: DeserializeOwned>(&self, path: &str) -> Result<T, AskError> {
+        alone(self.get(path))
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        deadline: Duration,
+    ) -> Result<T, AskError> {
+        let (status, body) = timeout(deadline, self.exchange(method, path, body))
             .await
-            .map_err(|_elapsed| AskError::TooSlow)??;
+            .map_err(|_elapsed| AskError::TooSlow(deadline))??;
         if !status.is_success() {
-            return Err(AskError::Refused {
-                path: path.into(),
-                status,
-                body: String::from_utf8_lossy(&body).trim().into(),
+            return Err(match serde_json::from_slice(&body) {
+                Ok(Refusal { error }) => AskError::Refused(error),
+                Err(_) => AskError::Unknown {
+                    path: path.into(),
+                    status,
+                    body: String::from_utf8_lossy(&body).trim().into(),
+                },
             });
         }
         serde_json::from_slice(&body).map_err(|error| AskError::Unintelligible {
@@ -94,7 +174,12 @@ impl Asker {
         })
     }
 
-    async fn exchange(&self, path: &str) -> Result<(StatusCode, Bytes), AskError> {
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes), AskError> {
         let stream =
             UnixStream::connect(&self.socket)
                 .await
@@ -105,15 +190,42 @@ impl Asker {
         let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(broken)?;
         // Moves the bytes while the answer is awaited, and no longer.
         let _moving = AbortOnDropHandle::new(tokio::spawn(connection));
-        let request = Request::get(path)
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
             .header(HOST, NAME)
-            .body(Empty::<Bytes>::new())
+            .body(Full::new(body))
             .map_err(broken)?;
         let answer = sender.send_request(request).await.map_err(broken)?;
         let status = answer.status();
         let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
         Ok((status, body.map_err(broken)?.to_bytes()))
     }
+}
+
+impl AskError {
+    /// Says why a command could not do its work, and gives the exit code: 3 where no gateway can be asked,
+    /// else 1.
+    pub(super) fn exit(&self) -> ExitCode {
+        eprintln!("error: {self}");
+        match self {
+            Self::Off | Self::Unreachable { .. } => ExitCode::from(EXIT_UNANSWERED),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
+/// Why the gateway does not do what it was asked for.
+#[derive(Deserialize)]
+struct Refusal {
+    error: String,
+}
+
+/// Waits for an answer on this thread.
+fn alone<T>(asked: impl Future<Output = Result<T, AskError>>) -> Result<T, AskError> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build().map_err(AskError::Runtime)?;
+    runtime.block_on(asked)
 }
 
 fn broken(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> AskError {
@@ -174,6 +286,12 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn why_it_refuses_is_told_as_it_says_it() {
+        let (said, _) = ask_one(answer("422 Unprocessable", r#"{"error":"line 7"}"#)).await;
+        assert_eq!(said.expect_err("a refusal").to_string(), "line 7");
+    }
+
+    #[tokio::test]
     async fn what_is_not_an_answer_is_an_error() {
         for (said, why) in [
             (answer("200 OK", "seven"), "is not understood"),
@@ -201,7 +319,7 @@ mod tests {
         let socket = dir.path().join("admin.sock");
         let _listener = UnixListener::bind(&socket).expect("a listener");
         let said = Asker::new(socket).get::<u32>("/").await;
-        assert!(matches!(said, Err(AskError::TooSlow)), "{said:?}");
+        assert!(matches!(said, Err(AskError::TooSlow(DEADLINE))), "{said:?}");
     }
 
     #[tokio::test]

@@ -3,25 +3,34 @@
 mod ask;
 mod check;
 mod cleanup;
+mod connections;
+mod denied;
 mod doctor;
 mod logging;
 mod pins;
+mod plain;
+mod reload;
 mod schema;
 mod status;
 mod table;
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use serde::Serialize;
 
 use crate::kernel::KernelError;
 
 pub use check::{Check, check};
 pub use cleanup::{Cleanup, cleanup};
+pub use connections::{Connections, connections};
+pub use denied::{Denied, denied};
 pub use doctor::doctor;
 pub use logging::start as start_logging;
 pub use pins::Pins;
+pub use reload::{Reload, reload};
 pub use schema::schema;
 pub use status::status;
 
@@ -38,8 +47,10 @@ Examples:
   egress check --strict --resolve FILE           would a reviewer and the DNS agree?
   egress doctor                                  what can this node do?
   egress status                                  what is attached, and by whom?
+  egress denied                                  what is denied, to whom, and why?
+  egress connections                             who talks to what?
   egress cleanup                                 detach everything
-  kill -HUP PID                                  read the file again (done by itself when it changes)
+  egress reload                                  read the file again (done by itself when it changes)
 
 Exit status: 0 all is well, 1 the gateway cannot run, 2 the configuration or command line is wrong.";
 
@@ -58,6 +69,19 @@ const DOCTOR: &str = "Exit status: 0 all that the gateway needs is here, 1 somet
 
 const STATUS: &str = "Exit status: 0 attached and a gateway runs, 1 a program is lacking or the status \
 can't be told, 3 attached but no gateway runs, 4 not attached.";
+
+const CONNECTIONS: &str = "\
+Examples:
+  egress connections --sort bytes --limit 10     who moves most?
+  egress connections close 4711                  end this one
+
+Exit status: 0 done, 1 there is no such connection or the answer is of no use, 3 no gateway can be asked.";
+
+const ASKS: &str =
+    "Exit status: 0 the gateway answered, 1 its answer is of no use, 3 no gateway can be asked.";
+
+const RELOAD: &str = "Exit status: 0 the configuration is in force, 1 the answer is of no use, \
+2 it was refused and the one before it stays in force, 3 no gateway can be asked.";
 
 const CLEANUP: &str = "Exit status: 0 nothing is pinned any more, 1 something still is, 2 it was not \
 confirmed.";
@@ -112,6 +136,15 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Say who talks to what now, or end a connection; asks the gateway that runs.
+    #[command(after_help = CONNECTIONS)]
+    Connections(Connections),
+    /// Say what was denied most often, to whom, and why; asks the gateway that runs.
+    #[command(after_help = ASKS)]
+    Denied(Denied),
+    /// Have the gateway that runs read its configuration again, and say what came of it.
+    #[command(after_help = RELOAD)]
+    Reload(Reload),
     /// Detach everything and remove every pin: nothing is governed from then on.
     #[command(after_help = CLEANUP)]
     Cleanup(Cleanup),
@@ -121,4 +154,12 @@ pub enum Command {
 fn failed(error: &KernelError) -> ExitCode {
     eprintln!("error: {}", error.in_full());
     ExitCode::FAILURE
+}
+
+/// Prints one JSON object.
+fn print_json(value: &impl Serialize) -> io::Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, value)?;
+    writeln!(out)?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,84 @@
+//! The servers that an operator's tools talk to.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::Context;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::account::Metrics;
+use crate::admin::{Api, Door, Order, Readiness, Site, Standing, serve};
+use crate::config::{Config, LoopbackAddr};
+use crate::conn::Gateway;
+use crate::net;
+
+/// What the servers tell of.
+pub(super) struct Desk {
+    gateway: Arc<Gateway>,
+    readiness: watch::Receiver<Readiness>,
+    standing: watch::Receiver<Standing>,
+    orders: mpsc::Sender<Order>,
+}
+
+impl Desk {
+    /// Tells of `gateway`, whether it is ready, and what it goes by; passes orders on.
+    pub(super) fn new(
+        gateway: &Arc<Gateway>,
+        readiness: watch::Receiver<Readiness>,
+        standing: watch::Receiver<Standing>,
+        orders: mpsc::Sender<Order>,
+    ) -> Self {
+        Self {
+            gateway: Arc::clone(gateway),
+            readiness,
+            standing,
+            orders,
+        }
+    }
+
+    /// Begins to serve wherever the configuration says; to `take_over`, in the place of another gateway.
+    pub(super) fn open(
+        self,
+        config: &Config,
+        metrics: &Arc<Metrics>,
+        take_over: bool,
+    ) -> anyhow::Result<JoinSet<()>> {
+        let Self {
+            gateway,
+            readiness,
+            standing,
+            orders,
+        } = self;
+        let admin = &config.admin;
+        let health = Site::Health(readiness.clone());
+        let api = Arc::new(Api {
+            gateway,
+            metrics: Arc::clone(metrics),
+            readiness,
+            standing,
+            orders,
+            pins: config.gateway.bpffs.clone(),
+            started: SystemTime::now(),
+        });
+        let reading = admin.api.map(LoopbackAddr::socket_addr);
+        let sites = [
+            (admin.metrics, Site::Metrics(Arc::clone(metrics))),
+            (admin.health, health),
+            (reading, Site::Reading(Arc::clone(&api))),
+        ];
+        let mut servers = JoinSet::new();
+        for (address, site) in sites {
+            let Some(address) = address else { continue };
+            let listener =
+                net::listen_shared(address).with_context(|| format!("listening on {address}"))?;
+            servers.spawn(serve(listener, site));
+        }
+        if let Some(path) = admin.socket.path() {
+            let door = Door::open(path, take_over)
+                .with_context(|| format!("listening on {}", path.display()))?;
+            servers.spawn(serve(door, Site::Api(api)));
+        }
+        Ok(servers)
+    }
+}

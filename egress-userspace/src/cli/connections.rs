@@ -1,0 +1,196 @@
+//! `egress connections`: who talks to what, now; and ending one of them.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use hyper::Method;
+use serde::{Deserialize, Serialize};
+
+use super::ask::{Asker, Socket};
+use super::plain::plain;
+use super::print_json;
+use super::table::table;
+
+/// Of which gateway, and what of them.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Connections {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    list: List,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// End connections, each by the number that the list and the access log have for it.
+    Close {
+        /// The numbers.
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<u64>,
+        #[command(flatten)]
+        socket: Socket,
+    },
+}
+
+#[derive(Debug, Args)]
+struct List {
+    #[command(flatten)]
+    socket: Socket,
+    /// What comes first: the oldest, or those that moved most bytes.
+    #[arg(long, value_enum, default_value_t = Sort::Age)]
+    sort: Sort,
+    /// At most so many.
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    limit: usize,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Sort {
+    Age,
+    Bytes,
+}
+
+/// What the gateway tells.
+#[derive(Debug, Deserialize, Serialize)]
+struct Told {
+    total: usize,
+    connections: Vec<Connection>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct Connection {
+    id: u64,
+    client: SocketAddr,
+    dst: SocketAddr,
+    upstream: SocketAddr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    protocol: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<String>,
+    verdict: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    caller: Caller,
+    age_ms: u64,
+    bytes_sent: u64,
+    bytes_received: u64,
+    policy_generation: u64,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct Caller {
+    pid: u32,
+    uid: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exe: Option<String>,
+    cgroup: String,
+}
+
+/// Prints, or ends, connections. Exits with 0; with 1 if one was not there to be ended, or the answer is of no
+/// use; with 3 if no gateway can be asked.
+pub fn connections(asked: Connections) -> ExitCode {
+    match asked.action {
+        Some(Action::Close { ids, socket }) => close(&ids, socket),
+        None => list(asked.list),
+    }
+}
+
+fn list(asked: List) -> ExitCode {
+    let List {
+        socket,
+        sort,
+        limit,
+        json,
+    } = asked;
+    let sort = match sort {
+        Sort::Age => "age",
+        Sort::Bytes => "bytes",
+    };
+    let path = format!("/v1/connections?sort={sort}&limit={limit}");
+    match socket.asker().and_then(|asker: Asker| asker.get_now(&path)) {
+        // Nobody is left to tell if standard output is closed.
+        Ok(told) => print(&told, json).unwrap_or(ExitCode::FAILURE),
+        Err(error) => error.exit(),
+    }
+}
+
+fn close(ids: &[u64], socket: Socket) -> ExitCode {
+    let asker = match socket.asker() {
+        Ok(asker) => asker,
+        Err(error) => return error.exit(),
+    };
+    let mut exit = ExitCode::SUCCESS;
+    for id in ids {
+        let path = format!("/v1/connections/{id}");
+        match asker.order::<serde_json::Value>(Method::DELETE, &path, "") {
+            Ok(_) => println!("{id}: told to end"),
+            Err(error) => {
+                eprint!("{id}: ");
+                exit = error.exit();
+            }
+        }
+    }
+    exit
+}
+
+fn print(told: &Told, json: bool) -> io::Result<ExitCode> {
+    if json {
+        return print_json(told);
+    }
+    write!(io::stdout().lock(), "{}", told.text())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Told {
+    fn text(&self) -> String {
+        let rows: Vec<_> = self.connections.iter().map(Connection::cells).collect();
+        let heading = [
+            "ID", "AGE", "SERVICE", "TO", "UPSTREAM", "SENT", "RECEIVED", "FROM",
+        ];
+        let mut text = table(heading, &rows);
+        // Writing to a string can't fail.
+        let _ = writeln!(text, "{} of {}", rows.len(), self.total);
+        text
+    }
+}
+
+impl Connection {
+    fn cells(&self) -> [String; 8] {
+        let port = self.dst.port();
+        let service = self.service.as_deref().map_or_else(|| "-".into(), plain);
+        [
+            self.id.to_string(),
+            format!("{:?}", Duration::from_secs(self.age_ms / 1_000)),
+            match &self.reason {
+                Some(reason) => format!("{service} (audit: {})", plain(reason)),
+                None => service,
+            },
+            match &self.name {
+                Some(name) => format!("{}:{port}", plain(name)),
+                None => self.dst.to_string(),
+            },
+            self.upstream.to_string(),
+            self.bytes_sent.to_string(),
+            self.bytes_received.to_string(),
+            format!(
+                "{} in {}",
+                self.caller
+                    .exe
+                    .as_deref()
+                    .map_or_else(|| format!("process {}", self.caller.pid), plain),
+                plain(&self.caller.cgroup)
+            ),
+        ]
+    }
+}
