@@ -191,6 +191,8 @@ pub(crate) fn bounds(config: &Config) -> Bounds {
 pub(crate) fn log(config: &Config) -> LogDestination {
     match &config.access_log.path {
         LogPath::Stdout => LogDestination::Stdout,
+        LogPath::Syslog => LogDestination::Syslog("/dev/log".into()),
+        LogPath::Journald => LogDestination::Journald("/run/systemd/journal/socket".into()),
         LogPath::File(path) => LogDestination::File(path.clone()),
     }
 }
@@ -222,5 +224,6 @@ pub(crate) fn need_restart(old: &Config, new: &Config) -> bool {
         || old.gateway.strict != new.gateway.strict
         || old.limits != new.limits
         || old.admin != new.admin
-        || old.access_log != new.access_log
+        || old.access_log.path != new.access_log.path
+        || old.access_log.queue != new.access_log.queue
 }

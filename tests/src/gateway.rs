@@ -85,6 +85,11 @@ impl Gateway {
         Self::start_in_place(bed, &binary()?, file)
     }
 
+    /// As [`Gateway::start_from`], with another build of the binary, or what becomes it.
+    pub fn start_binary_from(bed: &Testbed, binary: &Path, file: &Path) -> Result<Self> {
+        Self::start_in_place(bed, binary, file)
+    }
+
     fn start_in_place(bed: &Testbed, binary: &Path, file: &Path) -> Result<Self> {
         let mut process = spawn(bed, binary, file, &[])?;
         process.ready(START, || is_ready(bed))?;

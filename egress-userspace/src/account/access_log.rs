@@ -6,12 +6,14 @@
 mod fields;
 mod line;
 mod queue;
+mod sink;
 mod time;
 mod writer;
 
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +22,8 @@ use prometheus_client::metrics::counter::Counter;
 
 pub(super) use line::{DNS, Line};
 use queue::Queue;
+pub(super) use sink::Stream;
+use sink::{Datagrams, Sink};
 pub(crate) use time::Timestamp;
 pub use writer::{LogWriter, Unflushed};
 
@@ -35,6 +39,10 @@ pub enum LogDestination {
     Stdout,
     /// The end of a file, made if it is not there.
     File(PathBuf),
+    /// The daemon that reads syslog(3)'s messages at this socket.
+    Syslog(PathBuf),
+    /// The systemd-journald that listens at this socket.
+    Journald(PathBuf),
 }
 
 /// The way into the access log. Cheap to clone.
@@ -59,19 +67,34 @@ impl AccessLog {
     ) -> io::Result<(Self, LogWriter)> {
         let dropped = metrics.access_log_dropped();
         match destination {
-            LogDestination::Stdout => Self::start(io::stdout(), queue, dropped),
-            LogDestination::File(path) => Self::start(append_to(path)?, queue, dropped),
+            LogDestination::Stdout => Self::start(Stream::new(stdout()?), queue, dropped),
+            LogDestination::File(path) => {
+                let path = path.clone();
+                let file = Stream::opened(move || append_to(&path))?;
+                Self::start(file, queue, dropped)
+            }
+            LogDestination::Syslog(socket) => {
+                Self::start(Datagrams::syslog(socket)?, queue, dropped)
+            }
+            LogDestination::Journald(socket) => {
+                Self::start(Datagrams::journald(socket)?, queue, dropped)
+            }
         }
     }
 
     pub(super) fn start(
-        sink: impl Write + Send + 'static,
+        sink: impl Sink,
         queue: usize,
         dropped: Counter,
     ) -> io::Result<(Self, LogWriter)> {
         let queue = Arc::new(Queue::new(queue.max(1)));
         let writer = LogWriter::start(Arc::clone(&queue), sink, dropped.clone())?;
         Ok((Self { queue, dropped }, writer))
+    }
+
+    /// Has a file opened again by its name, for who has moved it away: no line is lost, and none is in both.
+    pub fn reopen(&self) {
+        self.queue.reopen();
     }
 
     /// Queues a line.
@@ -85,6 +108,12 @@ impl AccessLog {
             self.dropped.inc();
         }
     }
+}
+
+/// Without a buffer in between, so that what is not written is known.
+fn stdout() -> io::Result<File> {
+    let stdout = io::stdout().as_fd().try_clone_to_owned()?;
+    Ok(stdout.into())
 }
 
 fn append_to(path: &Path) -> io::Result<File> {

@@ -86,6 +86,7 @@ fn the_fields_of_the_log_are_on_the_page_in_their_order() {
         connect: took,
         close_reason: "x",
         response_flags: "x",
+        sample_rate: Some(0.5),
     };
     let mut text = Vec::new();
     line.encode(&mut text);

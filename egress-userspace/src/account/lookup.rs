@@ -149,6 +149,7 @@ impl Lookup<'_> {
             connect: None,
             close_reason,
             response_flags: flag.letters(),
+            sample_rate: None,
         });
     }
 }

@@ -49,6 +49,7 @@ pub struct Metrics {
     policy_generation: Gauge<u64, AtomicU64>,
     reloads: Family<OutcomeLabel, Counter>,
     access_log_dropped: Counter,
+    access_log_sampled_out: Counter,
     lookups: Family<DecisionLabels, Counter>,
     lookup_seconds: Histogram,
     lookups_unanswered: Counter,
@@ -95,6 +96,11 @@ impl Metrics {
             access_log_dropped: add.metric(
                 "egress_access_log_dropped",
                 "Access-log lines lost because the log could not be written fast enough, or at all",
+                Counter::default(),
+            ),
+            access_log_sampled_out: add.metric(
+                "egress_access_log_sampled_out",
+                "Connections without a line in the access log, because only a share has one",
                 Counter::default(),
             ),
             lookups: add.family(
@@ -153,6 +159,10 @@ impl Metrics {
 
     pub(super) fn access_log_dropped(&self) -> Counter {
         self.access_log_dropped.clone()
+    }
+
+    pub(super) fn sampled_out(&self) {
+        self.access_log_sampled_out.inc();
     }
 
     pub(super) fn connection_accepted(&self) {

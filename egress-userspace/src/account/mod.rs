@@ -8,6 +8,7 @@ mod denials;
 mod lookup;
 mod metrics;
 mod record;
+mod sampling;
 
 use std::sync::Arc;
 
@@ -18,6 +19,8 @@ pub use denials::{Denials, Denied, Times, Top};
 pub use lookup::{Lookup, LookupOutcome};
 pub use metrics::{Metrics, PASSTHROUGH, Totals};
 pub use record::{Admission, Opinion, Outcome, Record, Traffic};
+
+use sampling::Sampling;
 
 use crate::types::{Caller, ClientAddr, ConnId, OriginalDst};
 
@@ -30,16 +33,23 @@ struct Books {
     metrics: Arc<Metrics>,
     log: AccessLog,
     denials: Denials,
+    sampling: Sampling,
 }
 
 impl Account {
-    /// Records go to `metrics` and `log`.
+    /// Records go to `metrics` and `log`, where each has a line.
     pub fn new(metrics: Arc<Metrics>, log: AccessLog) -> Self {
         Self(Arc::new(Books {
             metrics,
             log,
             denials: Denials::default(),
+            sampling: Sampling::all(),
         }))
+    }
+
+    /// From now on only this share, from 0 to 1, of the connections that are allowed and end in order has a line.
+    pub fn sample(&self, share: f64) {
+        self.0.sampling.set(share);
     }
 
     /// Begins the record of a connection that was just accepted.
@@ -74,6 +84,10 @@ impl Account {
         if let Some(denied) = Denied::of(line) {
             self.0.denials.add(denied);
         }
+    }
+
+    fn sampling(&self) -> &Sampling {
+        &self.0.sampling
     }
 }
 

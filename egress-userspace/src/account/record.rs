@@ -5,6 +5,7 @@ mod compact;
 mod line;
 mod micros;
 mod opinion;
+mod ordinary;
 mod outcome;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 
 use super::Account;
 use super::metrics::{Destination, TcpLabels};
+use super::sampling::Draw;
 use crate::types::{
     Caller, Claim, ClientAddr, ConnId, DenyReason, Generation, HostName, OriginalDst, Place,
     ResponseFlag, ServiceName, UpstreamAddr,
@@ -256,7 +258,13 @@ impl Record {
                 }
             }
         }
-        self.account.write(&self.line(outcome, traffic));
+        match self.draw(outcome) {
+            Draw::Out => self.account.metrics().sampled_out(),
+            draw => {
+                let line = self.line(outcome, traffic, draw);
+                self.account.write(&line);
+            }
+        }
     }
 
     fn closed(&self, flag: ResponseFlag, traffic: Traffic) {

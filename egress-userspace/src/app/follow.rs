@@ -135,13 +135,15 @@ impl App {
         self.generation = policy.generation();
         let live = build::live(&config, policy, shadow, dialer.speaking(contexts));
         let names = build::rules(&config, Arc::clone(&live.policy), resolvers.clone());
+        let sample = config.access_log.sample;
+        self.gateway.account.sample(sample.share());
         self.retired.push(self.gateway.replace(live));
         self.gateway.dns.set(names);
         let gateway = Arc::clone(&self.gateway);
         spawn_blocking(move || gateway.judge_again());
         if settings::need_restart(&self.config, &config) {
             warn!(
-                "what changed in [limits], [admin], [access_log], or in [gateway] other than mode, outbound_traffic_policy, internal, shadow, locality, on_revoke and drain, takes effect at the next start"
+                "what changed in [limits], [admin], in [access_log] other than sample, or in [gateway] other than mode, outbound_traffic_policy, internal, shadow, locality, on_revoke and drain, takes effect at the next start"
             );
         }
         self.config = config;

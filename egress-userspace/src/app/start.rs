@@ -12,12 +12,13 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::net::UdpSocket;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use crate::account::{AccessLog, Account, Metrics};
+use crate::account::{AccessLog, Account, LogWriter, Metrics};
 use crate::admin::{Order, Readiness};
 use crate::config::Config;
 use crate::conn::{Connections, Gateway, Limits, Reactors, accept};
@@ -83,13 +84,7 @@ impl App {
         let metrics = Arc::new(metrics);
         metrics.reloaded(FIRST);
 
-        let (access_log, log) = AccessLog::open(
-            &settings::log(&config),
-            config.access_log.queue as usize,
-            &metrics,
-        )
-        .context("opening the access log")?;
-        let account = Account::new(Arc::clone(&metrics), access_log);
+        let (account, log) = account(&config, &metrics)?;
         let dialer = build::dialer(&config, Arc::clone(&memory))?;
         let live = build::live(&config, policy, shadow, dialer.speaking(contexts));
         let rules = build::rules(&config, Arc::clone(&live.policy), resolvers.clone());
@@ -168,6 +163,30 @@ fn metrics(memory: &Arc<Memory>, learned: &Arc<Learned>) -> Metrics {
     metrics.register(DialMemory(Arc::clone(memory)));
     metrics.register(LearnedNames(Arc::clone(learned)));
     metrics
+}
+
+/// Where connections are recorded, and the hold on what writes it down.
+fn account(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<(Account, LogWriter)> {
+    let destination = settings::log(config);
+    let queue = config.access_log.queue as usize;
+    let (log, writer) =
+        AccessLog::open(&destination, queue, metrics).context("opening the access log")?;
+    reopen_on_hangup(log.clone()).context("waiting for SIGHUP")?;
+    let account = Account::new(Arc::clone(metrics), log);
+    account.sample(config.access_log.sample.share());
+    Ok((account, writer))
+}
+
+/// Whoever moves the log away tells it by the signal that also has the configuration read. The log does not
+/// wait for that, nor for connections that are drained.
+fn reopen_on_hangup(log: AccessLog) -> io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            log.reopen();
+        }
+    });
+    Ok(())
 }
 
 /// What answers datagrams, for as long as connections are served.

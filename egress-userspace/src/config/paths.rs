@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_spanned::Spanned;
 use toml::de::DeValue;
 
-use super::problem::Problem;
+use super::problem::{Problem, did_you_mean};
 use super::value::{Reject, Value, string};
 
 /// Where cgroup v2 is mounted on nearly every system; only to give advice.
@@ -64,12 +64,19 @@ fn normal(text: &str) -> String {
     format!("/{}", parts.collect::<Vec<_>>().join("/"))
 }
 
+/// What an access log that is not a file may go to.
+const DAEMONS: [&str; 2] = ["syslog", "journald"];
+
 /// Where the access log goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum LogPath {
     /// `"-"`.
     #[default]
     Stdout,
+    /// `"syslog"`.
+    Syslog,
+    /// `"journald"`.
+    Journald,
     /// An absolute path.
     File(PathBuf),
 }
@@ -79,10 +86,14 @@ impl Value for LogPath {
         string(
             value,
             problems,
-            "an absolute path, or \"-\" for standard output",
+            "an absolute path, \"syslog\", \"journald\", or \"-\" for standard output",
             |text| match text {
                 "-" => Ok(Self::Stdout),
-                path => absolute(path).map(Self::File),
+                "syslog" => Ok(Self::Syslog),
+                "journald" => Ok(Self::Journald),
+                path => absolute(path)
+                    .map(Self::File)
+                    .map_err(|reject| reject.maybe_help(did_you_mean(path, &DAEMONS))),
             },
         )
     }

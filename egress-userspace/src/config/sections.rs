@@ -11,7 +11,7 @@ use serde_spanned::Spanned;
 use super::net::{InternalNet, LoopbackAddr};
 use super::paths::{LogPath, SidePath, SocketPath};
 use super::section::section;
-use super::units::ByteSize;
+use super::units::{ByteSize, Fraction};
 use super::words::{DnsForwarder, RelayMode, SocketWord};
 use crate::types::{
     DenyErrno, Established, HostName, Locality, Mode, OnExit, OnRevoke, OutboundTrafficPolicy,
@@ -159,5 +159,7 @@ section! {
         path: LogPath = LogPath::Stdout;
         /// Lines that wait for a slow writer; more are dropped, and counted.
         queue: u32 = 8192, within 1..=1_000_000;
+        /// The share of connections with a line, of those that are allowed and end in order; all others have one.
+        sample: Fraction = Fraction::ALL, within Fraction::NONE..=Fraction::ALL;
     }
 }

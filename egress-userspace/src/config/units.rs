@@ -1,4 +1,4 @@
-//! Durations and sizes: a number with its unit.
+//! Durations and sizes, a number with its unit; and fractions, without.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use serde_spanned::Spanned;
 use toml::de::DeValue;
 
 use super::problem::Problem;
-use super::value::{Ranged, Reject, Value, integer, string};
+use super::value::{Ranged, Reject, Value, integer, string, wrong_kind};
 use crate::types::OnRevoke;
 
 /// What a duration looks like, for messages.
@@ -43,6 +43,43 @@ impl ByteSize {
     /// The number of bytes.
     pub fn bytes(self) -> usize {
         self.0
+    }
+}
+
+/// A part of a whole.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct Fraction(f64);
+
+impl Fraction {
+    /// Nothing.
+    pub const NONE: Self = Self(0.0);
+    /// The whole.
+    pub const ALL: Self = Self(1.0);
+
+    /// From 0 to 1.
+    pub fn share(self) -> f64 {
+        self.0
+    }
+}
+
+impl Value for Fraction {
+    fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
+        let text = match value.get_ref() {
+            DeValue::Float(float) => Some(float.as_str().to_owned()),
+            other => integer(other).map(|whole| whole.to_string()),
+        };
+        let number = text.and_then(|text| text.parse().ok());
+        if number.is_none() {
+            problems.push(wrong_kind(value, "a number", "0.0 to 1.0"));
+        }
+        number.map(Self)
+    }
+}
+
+impl Ranged for Fraction {
+    /// With a point, as TOML has it. What is no number is in no range.
+    fn show(&self) -> String {
+        format!("{:?}", self.0)
     }
 }
 

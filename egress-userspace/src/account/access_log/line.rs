@@ -60,6 +60,8 @@ pub(in crate::account) struct Line<'a> {
     pub(in crate::account) connect: Option<Duration>,
     pub(in crate::account) close_reason: &'static str,
     pub(in crate::account) response_flags: &'static str,
+    /// The share of such connections that have a line, where not all have.
+    pub(in crate::account) sample_rate: Option<f64>,
 }
 
 impl Line<'_> {
@@ -96,6 +98,7 @@ impl Line<'_> {
         fields.number("connect_ms", self.connect.map(millis));
         fields.text("close_reason", Some(self.close_reason));
         fields.text("response_flags", Some(self.response_flags));
+        fields.number("sample_rate", self.sample_rate);
         fields.end();
     }
 }

@@ -27,6 +27,7 @@ pub(super) struct Queue {
 struct State {
     waiting: Batch,
     writer: Writer,
+    reopen: bool,
     ended: bool,
 }
 
@@ -42,9 +43,20 @@ enum Writer {
     Gathering,
 }
 
+/// What the writer is to do when it has written the lines that it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Ask again.
+    Go,
+    /// Open the destination again.
+    Reopen,
+    /// End: there will be no more lines.
+    End,
+}
+
 /// Whole lines.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(in crate::account) struct Batch {
     pub(super) text: Vec<u8>,
     pub(super) lines: usize,
 }
@@ -82,16 +94,22 @@ impl Queue {
         true
     }
 
+    /// The destination is to be opened again, once what waits is written.
+    pub(super) fn reopen(&self) {
+        self.lock().reopen = true;
+        self.wake.notify_one();
+    }
+
     /// Nothing more is taken; what waits still goes to the writer.
     pub(super) fn end(&self) {
         self.lock().ended = true;
         self.wake.notify_one();
     }
 
-    /// Waits for lines, and swaps them for an empty batch; false: there will be none.
-    pub(super) fn take(&self, batch: &mut Batch) -> bool {
+    /// Waits for something to do, and swaps the lines that wait for an empty batch.
+    pub(super) fn next(&self, batch: &mut Batch) -> Next {
         let mut state = self.lock();
-        while state.waiting.lines == 0 && !state.ended {
+        while state.waiting.lines == 0 && !state.hurries() {
             state.writer = Writer::Idle;
             state = self
                 .wake
@@ -99,7 +117,7 @@ impl Queue {
                 .unwrap_or_else(PoisonError::into_inner);
         }
         let until = Instant::now() + GATHER;
-        while !state.ended && !self.is_half_full(&state.waiting) {
+        while !state.hurries() && !self.is_half_full(&state.waiting) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
@@ -110,7 +128,13 @@ impl Queue {
         }
         state.writer = Writer::Awake;
         mem::swap(batch, &mut state.waiting);
-        batch.lines > 0
+        if mem::take(&mut state.reopen) {
+            Next::Reopen
+        } else if state.ended {
+            Next::End
+        } else {
+            Next::Go
+        }
     }
 
     /// One line always fits, however long.
@@ -125,6 +149,13 @@ impl Queue {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whether the writer has something to do that does not wait for lines to gather.
+    fn hurries(&self) -> bool {
+        self.reopen || self.ended
     }
 }
 

@@ -1,5 +1,9 @@
 //! The log's way from a line to its destination.
 
+mod daemons;
+mod files;
+
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc as blocking;
 use std::sync::{Arc, Mutex};
@@ -7,18 +11,19 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::queue::Next;
 use super::*;
 use crate::types::Place;
 
 /// A sink whose content can be looked at, and whose writes can be held up or fail.
 #[derive(Clone, Default)]
-struct Sink {
+struct Page {
     written: Arc<Mutex<Vec<u8>>>,
     gate: Option<Arc<Mutex<blocking::Receiver<()>>>>,
     broken: bool,
 }
 
-impl Sink {
+impl Page {
     fn lines(&self) -> Vec<Value> {
         let written = self.written.lock().expect("the lock").clone();
         let text = String::from_utf8(written).expect("text");
@@ -28,7 +33,7 @@ impl Sink {
     }
 }
 
-impl Write for Sink {
+impl Write for Page {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if let Some(gate) = &self.gate {
             // An error means that the gate stands open for good.
@@ -81,6 +86,7 @@ fn line(conn_id: u64) -> Line<'static> {
         connect: None,
         close_reason: "client_closed",
         response_flags: "-",
+        sample_rate: None,
     }
 }
 
@@ -93,15 +99,16 @@ fn encoded(line: &Line<'_>) -> Vec<u8> {
 /// Lines that may wait.
 const QUEUE: usize = 5_000;
 
-fn start(sink: &Sink) -> (AccessLog, LogWriter, Counter) {
+fn start(sink: &Page) -> (AccessLog, LogWriter, Counter) {
     let dropped = Counter::default();
-    let (log, writer) = AccessLog::start(sink.clone(), QUEUE, dropped.clone()).expect("a thread");
+    let (log, writer) =
+        AccessLog::start(Stream::new(sink.clone()), QUEUE, dropped.clone()).expect("a thread");
     (log, writer, dropped)
 }
 
 #[tokio::test]
 async fn no_line_is_lost_at_an_orderly_end() {
-    let sink = Sink::default();
+    let sink = Page::default();
     let (log, writer, dropped) = start(&sink);
     for conn in 0..5_000 {
         log.write(&line(conn));
@@ -119,9 +126,9 @@ async fn no_line_is_lost_at_an_orderly_end() {
 #[test]
 fn a_line_is_written_though_none_follows() {
     let (open, gate) = blocking::channel();
-    let sink = Sink {
+    let sink = Page {
         gate: Some(Arc::new(Mutex::new(gate))),
-        ..Sink::default()
+        ..Page::default()
     };
     let (log, _writer, _) = start(&sink);
     log.write(&line(1));
@@ -137,7 +144,7 @@ fn the_first_line_waits_for_others_unless_there_are_many() {
     let mut batch = queue::Batch::default();
     let begun = Instant::now();
     queue.push(b"one\n");
-    assert!(queue.take(&mut batch));
+    assert_eq!(queue.next(&mut batch), Next::Go);
     assert!(begun.elapsed() >= queue::GATHER);
 
     let full = Queue::new(2);
@@ -145,19 +152,33 @@ fn the_first_line_waits_for_others_unless_there_are_many() {
     full.push(b"one\n");
     full.push(b"two\n");
     assert!(!full.push(b"three\n"));
-    assert!(full.take(&mut batch));
+    assert_eq!(full.next(&mut batch), Next::Go);
     assert_eq!(
         (batch.text.as_slice(), batch.lines),
         (&b"one\ntwo\n"[..], 2)
     );
 }
 
+#[test]
+fn what_waits_is_written_before_the_destination_is_opened_again() {
+    let queue = Queue::new(QUEUE);
+    let mut batch = queue::Batch::default();
+    queue.push(b"one\n");
+    queue.reopen();
+    queue.end();
+    assert_eq!(queue.next(&mut batch), Next::Reopen);
+    assert_eq!(batch.lines, 1);
+    batch.clear();
+    assert_eq!(queue.next(&mut batch), Next::End);
+    assert_eq!(batch.lines, 0);
+}
+
 #[tokio::test]
 async fn lines_that_are_long_wait_in_a_bounded_text() {
     let (open, gate) = blocking::channel();
-    let sink = Sink {
+    let sink = Page {
         gate: Some(Arc::new(Mutex::new(gate))),
-        ..Sink::default()
+        ..Page::default()
     };
     let (log, writer, dropped) = start(&sink);
     let path = "x".repeat(1_000_000);
@@ -176,9 +197,9 @@ async fn lines_that_are_long_wait_in_a_bounded_text() {
 #[tokio::test]
 async fn a_stuck_reader_costs_lines_but_holds_up_nobody() {
     let (open, gate) = blocking::channel();
-    let sink = Sink {
+    let sink = Page {
         gate: Some(Arc::new(Mutex::new(gate))),
-        ..Sink::default()
+        ..Page::default()
     };
     let (log, writer, dropped) = start(&sink);
     let sent = u64::try_from(QUEUE).expect("a count") * 2;
@@ -199,9 +220,9 @@ async fn a_stuck_reader_costs_lines_but_holds_up_nobody() {
 #[tokio::test(start_paused = true)]
 async fn the_end_does_not_wait_for_a_stuck_reader_for_ever() {
     let (_shut, gate) = blocking::channel();
-    let sink = Sink {
+    let sink = Page {
         gate: Some(Arc::new(Mutex::new(gate))),
-        ..Sink::default()
+        ..Page::default()
     };
     let (log, writer, _) = start(&sink);
     log.write(&line(1));
@@ -211,9 +232,9 @@ async fn the_end_does_not_wait_for_a_stuck_reader_for_ever() {
 
 #[tokio::test]
 async fn lines_that_cannot_be_written_are_counted() {
-    let (log, writer, dropped) = start(&Sink {
+    let (log, writer, dropped) = start(&Page {
         broken: true,
-        ..Sink::default()
+        ..Page::default()
     });
     for conn in 0..3 {
         log.write(&line(conn));

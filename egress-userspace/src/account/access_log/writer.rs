@@ -1,6 +1,6 @@
 //! The thread that writes lines.
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use prometheus_client::metrics::counter::Counter;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::queue::{Batch, Queue};
+use super::queue::{Batch, Next, Queue};
+use super::sink::{Lost, Sink};
 
 /// How long the end waits for lines to be written; a reader that is stuck must not keep the gateway
 /// from ending.
@@ -30,11 +31,7 @@ pub struct LogWriter {
 pub struct Unflushed;
 
 impl LogWriter {
-    pub(super) fn start(
-        queue: Arc<Queue>,
-        sink: impl Write + Send + 'static,
-        dropped: Counter,
-    ) -> io::Result<Self> {
+    pub(super) fn start(queue: Arc<Queue>, sink: impl Sink, dropped: Counter) -> io::Result<Self> {
         let (finished, done) = oneshot::channel();
         let writer = Writer {
             sink,
@@ -69,37 +66,56 @@ impl Drop for LogWriter {
     }
 }
 
-struct Writer<W> {
-    sink: W,
+struct Writer<S> {
+    sink: S,
     dropped: Counter,
     /// The last write failed; the next failure is not worth telling of.
     failing: bool,
 }
 
-impl<W: Write> Writer<W> {
+impl<S: Sink> Writer<S> {
     fn run(mut self, queue: &Queue) {
         let mut batch = Batch::default();
-        while queue.take(&mut batch) {
-            self.write(&batch);
-            batch.clear();
+        loop {
+            let next = queue.next(&mut batch);
+            if batch.lines > 0 {
+                self.write(&batch);
+                batch.clear();
+            }
+            match next {
+                Next::Go => {}
+                Next::Reopen => self.reopen(),
+                Next::End => return,
+            }
         }
     }
 
     fn write(&mut self, batch: &Batch) {
-        let written = self
-            .sink
-            .write_all(&batch.text)
-            .and_then(|()| self.sink.flush());
-        match written {
-            Ok(()) => self.failing = false,
-            Err(error) => {
+        match self.sink.write(batch) {
+            Ok(()) => {
+                if self.failing {
+                    tracing::info!("the access log is written again");
+                }
+                self.failing = false;
+            }
+            Err(Lost { lines, error }) => {
                 self.dropped
-                    .inc_by(u64::try_from(batch.lines).unwrap_or(u64::MAX));
+                    .inc_by(u64::try_from(lines).unwrap_or(u64::MAX));
                 if !self.failing {
                     tracing::warn!(%error, "cannot write the access log; its lines are dropped");
                 }
                 self.failing = true;
             }
+        }
+    }
+
+    fn reopen(&mut self) {
+        match self.sink.reopen() {
+            Ok(()) => tracing::debug!("the access log is opened again"),
+            Err(error) => tracing::warn!(
+                %error,
+                "cannot open the access log again; its lines go to where they went before"
+            ),
         }
     }
 }

@@ -8,10 +8,16 @@ use std::time::SystemTime;
 use super::admission::verdict;
 use super::{Outcome, Record, Traffic};
 use crate::account::access_log::{DNS, Line};
+use crate::account::sampling::Draw;
 use crate::types::{Caller, ClientAddr, DenyReason, HostName, Place, ServiceName};
 
 impl Record {
-    pub(super) fn line<'a>(&'a self, outcome: &'a Outcome, traffic: Traffic) -> Line<'a> {
+    pub(super) fn line<'a>(
+        &'a self,
+        outcome: &'a Outcome,
+        traffic: Traffic,
+        draw: Draw,
+    ) -> Line<'a> {
         let caller = self.caller.as_deref();
         let sniffed = self.sniffed.as_ref();
         let connected = self.connected.as_ref();
@@ -63,6 +69,7 @@ impl Record {
             connect: connected.map(|connected| connected.connect_time.into()),
             close_reason: outcome.close_reason(),
             response_flags: outcome.flag().letters(),
+            sample_rate: draw.share(),
         }
     }
 

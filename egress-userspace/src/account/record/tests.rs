@@ -1,6 +1,7 @@
 //! What a connection's life leaves in the log and in the metrics.
 
 mod policies;
+mod sampled;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::account::access_log::Stream;
 use crate::account::{AccessLog, LogWriter, Metrics};
 use crate::policy::Denial;
 use crate::types::{CgroupId, DenyReason, Place, ServiceName, Tls};
@@ -28,6 +30,9 @@ impl Write for Sink {
     }
 }
 
+/// More lines than any test here makes.
+const QUEUE: usize = 50_000;
+
 struct Books {
     account: Account,
     writer: LogWriter,
@@ -38,8 +43,12 @@ impl Books {
     fn new() -> Self {
         let metrics = Arc::new(Metrics::new());
         let sink = Sink::default();
-        let (log, writer) =
-            AccessLog::start(sink.clone(), 16, metrics.access_log_dropped()).expect("a thread");
+        let (log, writer) = AccessLog::start(
+            Stream::new(sink.clone()),
+            QUEUE,
+            metrics.access_log_dropped(),
+        )
+        .expect("a thread");
         Self {
             account: Account::new(metrics, log),
             writer,

@@ -14,7 +14,7 @@ use crate::config::from::{CgroupPattern, ExePattern, KnownUser, PodLabels, PodWo
 use crate::config::include::Include;
 use crate::config::net::{InternalNet, LoopbackAddr};
 use crate::config::paths::{CgroupPath, LogPath, SidePath, SocketPath};
-use crate::config::units::ByteSize;
+use crate::config::units::{ByteSize, Fraction};
 use crate::config::value::Ranged;
 use crate::types::{EndpointAddress, HostName, HostPattern, Locality, OnRevoke, ServiceName};
 
@@ -50,6 +50,22 @@ pub(in crate::config) trait Bounded: Described + Ranged {
     fn schema_within(range: &RangeInclusive<Self>) -> Schema {
         let range = format!("{} to {}", range.start().show(), range.end().show());
         Self::schema().describe(&range)
+    }
+}
+
+impl Described for Fraction {
+    fn schema() -> Schema {
+        Self::schema_within(&(Self::NONE..=Self::ALL))
+    }
+
+    fn written(&self) -> Option<Json> {
+        Some(self.share().into())
+    }
+}
+
+impl Bounded for Fraction {
+    fn schema_within(range: &RangeInclusive<Self>) -> Schema {
+        Schema::number(range.start().share()..=range.end().share())
     }
 }
 
@@ -213,12 +229,14 @@ impl Described for Option<PathBuf> {
 
 impl Described for LogPath {
     fn schema() -> Schema {
-        Schema::pattern("^(-$|/)")
+        Schema::pattern("^((-|syslog|journald)$|/)")
     }
 
     fn written(&self) -> Option<Json> {
         match self {
             Self::Stdout => Some("-".into()),
+            Self::Syslog => Some("syslog".into()),
+            Self::Journald => Some("journald".into()),
             Self::File(path) => path.written(),
         }
     }

@@ -73,6 +73,12 @@ impl Schema {
             .with("maximum", (*range.end()).into())
     }
 
+    pub(super) fn number(range: RangeInclusive<f64>) -> Self {
+        Self::of_type("number")
+            .with("minimum", (*range.start()).into())
+            .with("maximum", (*range.end()).into())
+    }
+
     pub(super) fn array(items: Self) -> Self {
         Self::of_type("array").with("items", Json::Object(items.0))
     }

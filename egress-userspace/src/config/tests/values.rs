@@ -76,11 +76,38 @@ fn sizes_are_numbers_of_bytes_or_have_a_unit() {
 }
 
 #[test]
-fn the_access_log_goes_to_standard_output_or_a_file() {
+fn the_access_log_goes_to_standard_output_a_daemon_or_a_file() {
     assert_eq!(with("").access_log.path, LogPath::Stdout);
+    for (word, means) in [("syslog", LogPath::Syslog), ("journald", LogPath::Journald)] {
+        let config = with(&format!("[access_log]\npath = '{word}'"));
+        assert_eq!(config.access_log.path, means);
+    }
     let path = PathBuf::from("/var/log/egress.log");
     let config = with("[access_log]\npath = '/var/log/egress.log'");
     assert_eq!(config.access_log.path, LogPath::File(path));
+}
+
+#[test]
+fn a_fraction_is_a_number_from_0_to_1() {
+    for (text, share) in [
+        ("0.25", 0.25),
+        ("1e-3", 0.001),
+        ("1", 1.0),
+        ("0", 0.0),
+        ("-0.0", 0.0),
+    ] {
+        let config = with(&format!("[access_log]\nsample = {text}"));
+        assert!(
+            (config.access_log.sample.share() - share).abs() < f64::EPSILON,
+            "{text}"
+        );
+    }
+    for text in ["-0.1", "1.000001", "2", "nan", "inf", "'0.5'", "[]"] {
+        let text = format!("{MINIMAL}\n[access_log]\nsample = {text}");
+        let errors = Config::from_toml("egress.toml", &text).expect_err(&text);
+        let expected: Vec<_> = errors.iter().map(|error| error.expected).collect();
+        assert_eq!(expected, ["expected 0.0 to 1.0"], "{text}");
+    }
 }
 
 #[test]
