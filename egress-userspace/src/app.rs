@@ -30,10 +30,12 @@ use crate::conn::{Gateway, Live};
 use crate::dial::Memory;
 use crate::drain::Drain;
 use crate::kernel::Kernel;
+use crate::logging::Levels;
 use crate::reload::Watch;
 use crate::settings;
 use crate::types::Generation;
 
+use desk::Operator;
 use follow::Reasons;
 
 /// When another gateway has taken over, a handshake that began before is over well within this time.
@@ -74,7 +76,9 @@ struct App {
 
 /// Runs the gateway until SIGTERM, SIGINT, or until another takes its place. A configuration that cannot be read is a
 /// [`ReadError`](crate::config::ReadError).
-pub fn run(path: PathBuf, take_over: bool) -> anyhow::Result<()> {
+///
+/// `levels` say how much is told of it.
+pub fn run(path: PathBuf, take_over: bool, levels: Levels) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -87,7 +91,11 @@ pub fn run(path: PathBuf, take_over: bool) -> anyhow::Result<()> {
             let built = build::read(&path, FIRST, &memory)?;
             watch.follow(&built.sources, built.read);
             let (tell, orders) = mpsc::channel(ORDERS);
-            let app = App::start(path, built, memory, take_over, tell).await?;
+            let operator = Operator {
+                orders: tell,
+                levels,
+            };
+            let app = App::start(path, built, memory, take_over, operator).await?;
             app.until_told_to_stop(Reasons { watch, orders }, stop)
                 .await
         })

@@ -21,6 +21,7 @@ pub mod doctor;
 pub mod drain;
 pub mod http;
 pub mod kernel;
+pub mod logging;
 pub mod net;
 pub mod policy;
 pub mod relay;

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use egress_userspace::cli::{
-    Arguments, Command, EXIT_INVALID, check, cleanup, connections, denied, doctor, reload, schema,
-    start_logging, status,
+    Arguments, Command, EXIT_INVALID, check, cleanup, connections, denied, doctor, log_level,
+    reload, schema, status,
 };
-use egress_userspace::{app, config::ReadError, doctor::required};
+use egress_userspace::{app, config::ReadError, doctor::required, logging};
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
@@ -20,18 +20,19 @@ fn main() -> ExitCode {
         Command::Status { pins, json } => status(pins, json),
         Command::Connections(asked) => connections(asked),
         Command::Denied(asked) => denied(asked),
+        Command::LogLevel(asked) => log_level(asked),
         Command::Reload(asked) => reload(asked),
         Command::Cleanup(arguments) => cleanup(arguments),
     }
 }
 
 fn run(path: PathBuf, take_over: bool) -> ExitCode {
-    start_logging();
+    let levels = logging::start();
     if let Err(unfit) = required() {
         tracing::error!("{unfit}");
         return ExitCode::FAILURE;
     }
-    let Err(error) = app::run(path, take_over) else {
+    let Err(error) = app::run(path, take_over, levels) else {
         return ExitCode::SUCCESS;
     };
     if let Some(error) = error.downcast_ref::<ReadError>() {

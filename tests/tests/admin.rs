@@ -79,6 +79,7 @@ fn what_it_answers_is_what_its_description_says() -> Result<()> {
     let document = get(&scene, "/openapi.json")?;
     for (path, name) in [
         ("/v1/status", "Status"),
+        ("/v1/log-level", "LogLevel"),
         ("/v1/services", "Services"),
         ("/v1/connections?limit=5&sort=bytes", "Connections"),
         ("/v1/denied?limit=5", "Denied"),
@@ -202,6 +203,19 @@ fn a_reload_is_waited_for_and_a_refused_one_changes_nothing() -> Result<()> {
         Some(&json!("refused"))
     );
     assert_eq!(status.pointer("/policy_generation"), Some(&json!(2)));
+    Ok(())
+}
+
+#[test]
+fn what_the_diagnostics_tell_is_changed_and_a_mistake_changes_nothing() -> Result<()> {
+    let scene = Scene::new("")?;
+    assert_eq!(egress(&scene, &["log-level"])?.stdout, "info\n");
+    let changed = egress(&scene, &["log-level", "warn,egress_userspace::conn=debug"])?;
+    assert_eq!(changed.stdout, "egress_userspace::conn=debug,warn\n");
+    let wrong = egress(&scene, &["log-level", "loud"])?;
+    assert_eq!(wrong.status, Some(2), "{}", wrong.text());
+    assert!(wrong.stderr.contains("loud"), "{}", wrong.text());
+    assert_eq!(egress(&scene, &["log-level"])?.stdout, changed.stdout);
     Ok(())
 }
 

@@ -11,14 +11,23 @@ use crate::account::Metrics;
 use crate::admin::{Api, Door, Order, Readiness, Site, Standing, serve};
 use crate::config::{Config, LoopbackAddr};
 use crate::conn::Gateway;
+use crate::logging::Levels;
 use crate::net;
+
+/// What an operator may change, beside the configuration.
+pub(super) struct Operator {
+    /// Who carries out orders.
+    pub(super) orders: mpsc::Sender<Order>,
+    /// What the diagnostics tell.
+    pub(super) levels: Levels,
+}
 
 /// What the servers tell of.
 pub(super) struct Desk {
     gateway: Arc<Gateway>,
     readiness: watch::Receiver<Readiness>,
     standing: watch::Receiver<Standing>,
-    orders: mpsc::Sender<Order>,
+    operator: Operator,
 }
 
 impl Desk {
@@ -27,13 +36,13 @@ impl Desk {
         gateway: &Arc<Gateway>,
         readiness: watch::Receiver<Readiness>,
         standing: watch::Receiver<Standing>,
-        orders: mpsc::Sender<Order>,
+        operator: Operator,
     ) -> Self {
         Self {
             gateway: Arc::clone(gateway),
             readiness,
             standing,
-            orders,
+            operator,
         }
     }
 
@@ -48,7 +57,7 @@ impl Desk {
             gateway,
             readiness,
             standing,
-            orders,
+            operator: Operator { orders, levels },
         } = self;
         let admin = &config.admin;
         let health = Site::Health(readiness.clone());
@@ -58,6 +67,7 @@ impl Desk {
             readiness,
             standing,
             orders,
+            levels,
             pins: config.gateway.bpffs.clone(),
             started: SystemTime::now(),
         });

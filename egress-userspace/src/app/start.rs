@@ -13,13 +13,13 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::net::UdpSocket;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::account::{AccessLog, Account, LogWriter, Metrics};
-use crate::admin::{Order, Readiness};
+use crate::admin::Readiness;
 use crate::config::Config;
 use crate::conn::{Connections, Gateway, Limits, Reactors, accept};
 use crate::dial::Memory;
@@ -30,7 +30,7 @@ use crate::net::{self, Listener};
 use crate::settings;
 
 use super::build::Built;
-use super::desk::Desk;
+use super::desk::{Desk, Operator};
 use super::guard::Guard;
 use super::namespaces::Keeper;
 use super::observe::{DialMemory, KernelCounters, LearnedNames, RelayPipes};
@@ -46,7 +46,7 @@ impl App {
         built: Built,
         memory: Arc<Memory>,
         take_over: bool,
-        orders: mpsc::Sender<Order>,
+        operator: Operator,
     ) -> anyhow::Result<Self> {
         let Built {
             config,
@@ -103,7 +103,7 @@ impl App {
             accepted: AtomicU64::new(0),
         });
         let (standing, seen) = watch::channel(Self::standing(&path, &config, services));
-        let desk = Desk::new(&gateway, ready, seen, orders);
+        let desk = Desk::new(&gateway, ready, seen, operator);
         let admin = desk.open(&config, &metrics, take_over)?;
         let acceptor = Acceptor {
             gateway: Arc::clone(&gateway),

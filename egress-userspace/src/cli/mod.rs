@@ -6,7 +6,7 @@ mod cleanup;
 mod connections;
 mod denied;
 mod doctor;
-mod logging;
+mod log_level;
 mod pins;
 mod plain;
 mod reload;
@@ -28,7 +28,7 @@ pub use cleanup::{Cleanup, cleanup};
 pub use connections::{Connections, connections};
 pub use denied::{Denied, denied};
 pub use doctor::doctor;
-pub use logging::start as start_logging;
+pub use log_level::{LogLevel, log_level};
 pub use pins::Pins;
 pub use reload::{Reload, reload};
 pub use schema::schema;
@@ -82,6 +82,14 @@ const ASKS: &str =
 
 const RELOAD: &str = "Exit status: 0 the configuration is in force, 1 the answer is of no use, \
 2 it was refused and the one before it stays in force, 3 no gateway can be asked.";
+
+const LOG_LEVEL: &str = "\
+Examples:
+  egress log-level                                  what is told now?
+  egress log-level info,egress_userspace::dial=debug
+
+Exit status: 0 done, 1 the answer is of no use, 2 the level is not understood and nothing has changed, \
+3 no gateway can be asked.";
 
 const CLEANUP: &str = "Exit status: 0 nothing is pinned any more, 1 something still is, 2 it was not \
 confirmed.";
@@ -145,6 +153,9 @@ pub enum Command {
     /// Have the gateway that runs read its configuration again, and say what came of it.
     #[command(after_help = RELOAD)]
     Reload(Reload),
+    /// Say what the diagnostics of the gateway that runs tell, or have them tell something else.
+    #[command(after_help = LOG_LEVEL)]
+    LogLevel(LogLevel),
     /// Detach everything and remove every pin: nothing is governed from then on.
     #[command(after_help = CLEANUP)]
     Cleanup(Cleanup),

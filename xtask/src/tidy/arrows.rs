@@ -12,7 +12,7 @@ const LEVELS: &[&[&str]] = &[
     &["relay", "dns"],
     &["http"],
     &["conn"],
-    &["drain", "reload", "settings"],
+    &["drain", "logging", "reload", "settings"],
     &["doctor"],
     &["admin", "cli"],
     &["app"],

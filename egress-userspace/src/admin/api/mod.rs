@@ -26,6 +26,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::account::Metrics;
 use crate::conn::Gateway;
+use crate::logging::Levels;
 
 use super::Readiness;
 use super::answer::{Answer, answer, json, not_allowed, not_found};
@@ -49,6 +50,8 @@ pub struct Api {
     pub standing: watch::Receiver<Standing>,
     /// Who carries out orders.
     pub orders: mpsc::Sender<Order>,
+    /// What the diagnostics tell.
+    pub levels: Levels,
     /// Where the programs are pinned.
     pub pins: PathBuf,
     /// When it started.
@@ -89,6 +92,7 @@ impl Api {
             ),
             "/metrics" | "/stats/prometheus" => scrape(&self.metrics),
             "/v1/status" => json(StatusCode::OK, &self.status().await),
+            "/v1/log-level" => json(StatusCode::OK, &self.log_level()),
             "/v1/services" => json(StatusCode::OK, &self.services()),
             "/v1/connections" => {
                 told(query::connections(query).map(|asked| self.connections(&asked)))
@@ -99,11 +103,13 @@ impl Api {
     }
 
     async fn carry_out(&self, request: Request<Incoming>) -> Answer {
-        let (parts, _body) = request.into_parts();
+        let (parts, body) = request.into_parts();
         match (parts.method, parts.uri.path()) {
             (Method::POST, "/v1/reload") => self.reload().await,
             (Method::POST, "/v1/drain") => self.drain().await,
+            (Method::PUT, "/v1/log-level") => self.set_log_level(body).await,
             (_, "/v1/reload" | "/v1/drain") => not_allowed("POST"),
+            (_, "/v1/log-level") => not_allowed("GET, HEAD, PUT"),
             (method, path) => match path.strip_prefix("/v1/connections/") {
                 Some(id) if method == Method::DELETE => self.close(id),
                 Some(_) => not_allowed("DELETE"),

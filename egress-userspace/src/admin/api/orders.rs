@@ -1,12 +1,24 @@
 //! What the gateway is told to do.
 
+use http_body_util::{BodyExt as _, Limited};
 use hyper::StatusCode;
+use hyper::body::Incoming;
+use serde::Serialize;
 use tokio::sync::oneshot;
 use tracing::info;
 
 use crate::types::ConnId;
 
 use super::{Answer, Api, Reloaded, json, refused};
+
+/// Bytes of what is to be told: a directive for each of some dozens of modules.
+const LONGEST_LEVEL: usize = 4_096;
+
+/// What the diagnostics tell.
+#[derive(Debug, Serialize)]
+pub(super) struct LogLevel {
+    log_level: String,
+}
 
 /// What the gateway's own loop carries out.
 #[derive(Debug)]
@@ -36,6 +48,34 @@ impl Api {
         match self.orders.send(Order::Drain).await {
             Ok(()) => json(StatusCode::ACCEPTED, &serde_json::json!({})),
             Err(_) => ending(),
+        }
+    }
+
+    /// What the diagnostics tell.
+    pub(super) fn log_level(&self) -> LogLevel {
+        LogLevel {
+            log_level: self.levels.now(),
+        }
+    }
+
+    /// Has the diagnostics tell what the body says.
+    pub(super) async fn set_log_level(&self, body: Incoming) -> Answer {
+        let body = Limited::new(body, LONGEST_LEVEL).collect().await;
+        let Some(directives) = body.ok().and_then(|body| {
+            let bytes = body.to_bytes();
+            String::from_utf8(bytes.into()).ok()
+        }) else {
+            return refused(StatusCode::BAD_REQUEST, "not a text of at most 4096 bytes");
+        };
+        match self.levels.set(directives.trim()) {
+            Ok(()) => {
+                info!(
+                    log_level = self.levels.now(),
+                    "an operator sets what is told"
+                );
+                json(StatusCode::OK, &self.log_level())
+            }
+            Err(error) => refused(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()),
         }
     }
 

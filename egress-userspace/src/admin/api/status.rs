@@ -27,6 +27,7 @@ pub(super) struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     last_reload: Option<Reload>,
     connections: Connections,
+    log_level: String,
     /// Left out if it can't be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     kernel: Option<Kernel>,
@@ -72,6 +73,7 @@ impl Api {
                 limit: standing.limit,
                 accepted: self.gateway.accepted(),
             },
+            log_level: self.levels.now(),
             kernel,
         }
     }

@@ -1,0 +1,61 @@
+//! `egress log-level`: what the running gateway's diagnostics tell, and having them tell something else.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Args;
+use hyper::Method;
+use serde::{Deserialize, Serialize};
+
+use super::ask::{AskError, Socket};
+use super::{EXIT_INVALID, print_json};
+
+/// Of which gateway, and what it is to be.
+#[derive(Debug, Args)]
+pub struct LogLevel {
+    /// What is to be told from now on, as in EGRESS_LOG; without it nothing changes.
+    #[arg(value_name = "LEVEL")]
+    level: Option<String>,
+    #[command(flatten)]
+    socket: Socket,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is told now.
+#[derive(Debug, Deserialize, Serialize)]
+struct Told {
+    log_level: String,
+}
+
+/// Prints what is told, and before that changes it if something else was said. Exits with 0; 2 if that is not
+/// understood, and nothing has changed; 3 if no gateway can be asked, 1 if its answer is of no use.
+pub fn log_level(asked: LogLevel) -> ExitCode {
+    let LogLevel {
+        level,
+        socket,
+        json,
+    } = asked;
+    let told = socket.asker().and_then(|asker| match level {
+        Some(level) => asker.order(Method::PUT, "/v1/log-level", level),
+        None => asker.get_now("/v1/log-level"),
+    });
+    match told {
+        // Nobody is left to tell if standard output is closed.
+        Ok(told) => print(&told, json).unwrap_or(ExitCode::FAILURE),
+        Err(error @ AskError::Refused(_)) => {
+            eprintln!("error: {error}");
+            ExitCode::from(EXIT_INVALID)
+        }
+        Err(error) => error.exit(),
+    }
+}
+
+fn print(told: &Told, json: bool) -> io::Result<ExitCode> {
+    if json {
+        return print_json(told);
+    }
+    writeln!(io::stdout().lock(), "{}", told.log_level)?;
+    Ok(ExitCode::SUCCESS)
+}
