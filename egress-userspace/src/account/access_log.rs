@@ -97,6 +97,11 @@ impl AccessLog {
         self.queue.reopen();
     }
 
+    /// Lines that wait for the writer, and how many may.
+    pub fn queue(&self) -> (usize, usize) {
+        self.queue.usage()
+    }
+
     /// Queues a line.
     pub(super) fn write(&self, line: &Line<'_>) {
         let queued = SCRATCH.with_borrow_mut(|scratch| {

@@ -8,10 +8,14 @@ use crate::types::{DenyReason, Place};
 
 const PAGE: &str = include_str!("../../../docs/observability.md");
 /// Where metrics get their names, and where connections get the words for how they ended.
-const METRICS: [&str; 3] = [
+const METRICS: [&str; 7] = [
     include_str!("metrics.rs"),
     include_str!("metrics/tcp.rs"),
     include_str!("../app/observe.rs"),
+    include_str!("../app/observe/kernel.rs"),
+    include_str!("../app/observe/limits.rs"),
+    include_str!("../app/observe/process.rs"),
+    include_str!("../app/observe/readiness.rs"),
 ];
 const ENDINGS: [&str; 4] = [
     include_str!("record/outcome.rs"),
@@ -117,15 +121,20 @@ fn the_ways_in_which_connections_end_are_on_the_page() {
     assert_eq!(set(listed("### `response_flags`")), set(flags));
 }
 
+/// A metric's name without what the registry adds to those of counters, and of facts.
+fn plain(name: &str) -> &str {
+    name.trim_end_matches("_total").trim_end_matches("_info")
+}
+
 #[test]
 fn the_metrics_are_on_the_page() {
     let names = METRICS.iter().flat_map(|source| words(source, label));
-    let names = names.filter(|name| name.starts_with("egress_") || name.starts_with("istio_"));
+    let families = ["egress_", "istio_", "process_"];
+    let names = names.filter(|name| families.iter().any(|family| name.starts_with(family)));
     let kinds = listed("### `kind` of `egress_kernel_total`");
     assert_eq!(set(kinds), set(words(KERNEL, label)));
     let listed = listed("## Metrics");
-    // The registry adds that to counters.
-    let plain = listed.iter().map(|name| name.trim_end_matches("_total"));
+    let plain = listed.iter().map(|name| plain(name));
     assert_eq!(set(plain), set(names));
     assert_eq!(set(listed.iter().copied()).len(), listed.len());
 }

@@ -83,6 +83,11 @@ impl Lookup<'_> {
         self.would_deny = self.would_deny.take().or_else(|| denial.cloned());
     }
 
+    /// A server answered, with this code; what its answer leads to is not known yet.
+    pub fn answered_with(&self, code: &'static str) {
+        self.account.metrics().lookup_answered(code);
+    }
+
     /// Ends the record.
     pub fn finish(self, outcome: LookupOutcome) {
         let took = self.begun.elapsed();

@@ -2,34 +2,32 @@
 
 mod labels;
 mod tcp;
+mod timing;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
 
 use super::record::Traffic;
 use crate::types::{DenyReason, Generation};
 
 pub use labels::PASSTHROUGH;
-use labels::{ActionLabel, DecisionLabels, OutcomeLabel, ReasonLabel, ShadowLabels, SniffLabels};
+use labels::{
+    ActionLabel, CodeLabel, DecisionLabels, OutcomeLabel, ReasonLabel, ShadowLabels, SniffLabels,
+};
 pub(super) use labels::{Destination, TcpLabels};
 pub use tcp::Totals;
 use tcp::{Series, Tcp};
-
-/// Seconds. From what a cached answer and a neighbour take to the connect timeout's default.
-const LATENCY_BUCKETS: [f64; 16] = [
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
-    5.0, 10.0,
-];
+use timing::Timing;
 
 /// All metrics of the gateway.
 #[derive(Debug)]
@@ -39,19 +37,23 @@ pub struct Metrics {
     connections: Gauge,
     decisions: Family<DecisionLabels, Counter>,
     sniffs: Family<SniffLabels, Counter>,
-    sniff_seconds: Histogram,
-    resolve_seconds: Histogram,
-    connect_seconds: Histogram,
+    sniff_seconds: Timing,
+    resolve_seconds: Timing,
+    connect_seconds: Timing,
+    connection_seconds: Timing,
     redials: Counter,
     dial_failures: Family<ReasonLabel, Counter>,
     shadow_verdicts: Family<ShadowLabels, Counter>,
     revoked: Family<ActionLabel, Counter>,
     policy_generation: Gauge<u64, AtomicU64>,
     reloads: Family<OutcomeLabel, Counter>,
+    last_reload_applied: Gauge,
+    last_reload_time: Gauge<u64, AtomicU64>,
     access_log_dropped: Counter,
     access_log_sampled_out: Counter,
     lookups: Family<DecisionLabels, Counter>,
-    lookup_seconds: Histogram,
+    lookup_seconds: Timing,
+    answers: Family<CodeLabel, Counter>,
     lookups_unanswered: Counter,
     lookups_dropped: Counter,
 }
@@ -61,6 +63,11 @@ impl Metrics {
     pub fn new() -> Self {
         let mut registry = Registry::default();
         let mut add = Adder(&mut registry);
+        add.info(
+            "egress_build",
+            "The version that runs",
+            [("version", env!("CARGO_PKG_VERSION"))],
+        );
         Self {
             tcp: add.collector(Tcp::default()),
             connections: add.metric(
@@ -73,6 +80,11 @@ impl Metrics {
             sniff_seconds: add.latency("egress_sniff_seconds", "Time until the name was known"),
             resolve_seconds: add.latency("egress_resolve_seconds", "Time to resolve a name"),
             connect_seconds: add.latency("egress_connect_seconds", "Time to connect upstream"),
+            connection_seconds: add.metric(
+                "egress_connection_seconds",
+                "Time from accept to the end, of connections that had an upstream",
+                Timing::new(timing::LIFE),
+            ),
             redials: add.metric(
                 "egress_redials",
                 "Connections whose own address is not one of the name's, dialled to one that is",
@@ -92,7 +104,17 @@ impl Metrics {
                 "Number of the policy in effect, counted from 1",
                 Gauge::default(),
             ),
-            reloads: add.family("egress_reloads", "Reloads of the configuration by outcome"),
+            reloads: add.family("egress_reloads", "Configurations read, by outcome"),
+            last_reload_applied: add.metric(
+                "egress_config_last_reload_successful",
+                "Whether the last configuration that was read took effect: 1, or 0",
+                Gauge::default(),
+            ),
+            last_reload_time: add.metric(
+                "egress_config_last_reload_success_timestamp_seconds",
+                "When a configuration took effect for the last time, as Unix time",
+                Gauge::default(),
+            ),
             access_log_dropped: add.metric(
                 "egress_access_log_dropped",
                 "Access-log lines lost because the log could not be written fast enough, or at all",
@@ -110,6 +132,10 @@ impl Metrics {
             lookup_seconds: add.latency(
                 "egress_dns_query_seconds",
                 "Time until a DNS query was answered or denied",
+            ),
+            answers: add.family(
+                "egress_dns_answers",
+                "Answers of DNS servers to queries of governed processes, by response code",
             ),
             lookups_unanswered: add.metric(
                 "egress_dns_unanswered",
@@ -148,6 +174,9 @@ impl Metrics {
         self.reloads
             .get_or_create(&OutcomeLabel { outcome: "applied" })
             .inc();
+        self.last_reload_applied.set(1);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        self.last_reload_time.set(now.unwrap_or_default().as_secs());
     }
 
     /// A configuration was refused; the policy before it stays.
@@ -155,6 +184,7 @@ impl Metrics {
         self.reloads
             .get_or_create(&OutcomeLabel { outcome: "refused" })
             .inc();
+        self.last_reload_applied.set(0);
     }
 
     pub(super) fn access_log_dropped(&self) -> Counter {
@@ -177,7 +207,7 @@ impl Metrics {
         self.sniffs
             .get_or_create(&SniffLabels { protocol, outcome })
             .inc();
-        self.sniff_seconds.observe(took.as_secs_f64());
+        self.sniff_seconds.observe(took);
     }
 
     pub(super) fn decided(&self, verdict: &'static str, reason: Option<DenyReason>) {
@@ -197,7 +227,11 @@ impl Metrics {
         self.lookups
             .get_or_create(&DecisionLabels { verdict, reason })
             .inc();
-        self.lookup_seconds.observe(took.as_secs_f64());
+        self.lookup_seconds.observe(took);
+    }
+
+    pub(super) fn lookup_answered(&self, code: &'static str) {
+        self.answers.get_or_create(&CodeLabel { code }).inc();
     }
 
     pub(super) fn lookup_unanswered(&self) {
@@ -227,9 +261,9 @@ impl Metrics {
     ) {
         self.tcp.count(labels, Series::opened);
         if let Some(took) = resolve {
-            self.resolve_seconds.observe(took.as_secs_f64());
+            self.resolve_seconds.observe(took);
         }
-        self.connect_seconds.observe(connect.as_secs_f64());
+        self.connect_seconds.observe(connect);
     }
 
     pub(super) fn redialled(&self) {
@@ -246,8 +280,9 @@ impl Metrics {
         self.tcp.count(labels, Series::failed);
     }
 
-    pub(super) fn closed(&self, labels: &TcpLabels, traffic: Traffic) {
+    pub(super) fn closed(&self, labels: &TcpLabels, traffic: Traffic, lasted: Duration) {
         self.tcp.count(labels, |series| series.closed(traffic));
+        self.connection_seconds.observe(lasted);
     }
 }
 
@@ -279,8 +314,17 @@ impl Adder<'_> {
         self.metric(name, help, Family::default())
     }
 
-    fn latency(&mut self, name: &str, help: &str) -> Histogram {
-        self.metric(name, help, Histogram::new(LATENCY_BUCKETS))
+    fn latency(&mut self, name: &str, help: &str) -> Timing {
+        self.metric(name, help, Timing::new(timing::LATENCY))
+    }
+
+    fn info<const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        labels: [(&'static str, &'static str); N],
+    ) {
+        self.0.register(name, help, Info::new(labels));
     }
 }
 

@@ -269,7 +269,8 @@ impl Record {
 
     fn closed(&self, flag: ResponseFlag, traffic: Traffic) {
         let labels = self.labels(self.destination(), flag);
-        self.account.metrics().closed(&labels, traffic);
+        let lasted = self.accepted.elapsed();
+        self.account.metrics().closed(&labels, traffic, lasted);
     }
 
     fn failed(&self, destination: Destination, flag: ResponseFlag) {

@@ -1,54 +1,85 @@
-//! What the kernel side, the dialer and the relay count, read when the metrics are asked for.
+//! What other modules count, and what this process takes, read when the metrics are asked for.
+
+mod kernel;
+mod limits;
+mod process;
+mod readiness;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use anyhow::Context as _;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
-use tracing::warn;
+use tokio::sync::watch;
 
+use crate::account::{AccessLog, Metrics};
+use crate::admin::Readiness;
+use crate::conn::{Bounds, Limits};
 use crate::dial::{Memory, ServiceStats};
 use crate::dns::Learned;
-use crate::kernel::Counters;
+use crate::kernel::Shown;
 use crate::relay;
 
-/// The kernel programs' counters.
-pub(super) struct KernelCounters(pub(super) Counters);
+use kernel::{KernelCounters, KernelFill, KernelPrograms};
+use limits::LimitsInUse;
+use process::Process;
+use readiness::Ready;
 
-impl Collector for KernelCounters {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let counters = match self.0.read() {
-            Ok(counters) => counters,
-            Err(error) => {
-                warn!(%error, "the kernel's counters cannot be read");
-                return Ok(());
-            }
-        };
-        let mut family = encoder.encode_descriptor(
-            "egress_kernel",
-            "What the kernel programs did, by kind, since they were loaded.",
-            None,
-            MetricType::Counter,
-        )?;
-        for (kind, count) in counters {
-            ConstCounter::new(count).encode(family.encode_family(&[("kind", kind)])?)?;
+/// What is read at each scrape, besides what the kernel side has.
+pub(super) struct Observed {
+    pub(super) learned: Arc<Learned>,
+    pub(super) limits: Limits,
+    /// Once it is open.
+    pub(super) log: Arc<OnceLock<AccessLog>>,
+    memory: Arc<Memory>,
+    ready: watch::Receiver<Readiness>,
+}
+
+impl Observed {
+    /// Nothing is in use yet.
+    pub(super) fn new(
+        bounds: Bounds,
+        memory: &Arc<Memory>,
+        ready: &watch::Receiver<Readiness>,
+    ) -> Self {
+        Self {
+            learned: Arc::default(),
+            limits: Limits::new(bounds),
+            log: Arc::default(),
+            memory: Arc::clone(memory),
+            ready: ready.clone(),
         }
+    }
+
+    /// Adds all of it.
+    pub(super) fn register(&self, metrics: &mut Metrics) -> anyhow::Result<()> {
+        metrics.register(Ready(self.ready.clone()));
+        metrics.register(LimitsInUse {
+            limits: self.limits.clone(),
+            log: Arc::clone(&self.log),
+        });
+        metrics.register(RelayPipes);
+        metrics.register(DialMemory(Arc::clone(&self.memory)));
+        metrics.register(LearnedNames(Arc::clone(&self.learned)));
+        metrics.register(Process::new().context("reading what this process takes")?);
         Ok(())
     }
 }
 
-impl fmt::Debug for KernelCounters {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KernelCounters").finish_non_exhaustive()
-    }
+/// Adds what the kernel side has.
+pub(super) fn kernel(metrics: &mut Metrics, shown: Shown) {
+    metrics.register(KernelPrograms(shown.attachments));
+    metrics.register(KernelCounters(shown.counters));
+    metrics.register(KernelFill(shown.fill));
 }
 
 /// The relay's pipes.
 #[derive(Debug)]
-pub(super) struct RelayPipes;
+struct RelayPipes;
 
 impl Collector for RelayPipes {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
@@ -57,16 +88,13 @@ impl Collector for RelayPipes {
             pipes_pooled,
             fallbacks,
         } = relay::stats();
-        let mut pipes = encoder.encode_descriptor(
+        gauges(
+            &mut encoder,
             "egress_relay_pipes",
             "Pipes of the splice engine, by state.",
-            None,
-            MetricType::Gauge,
+            "state",
+            [("in_use", pipes_in_use), ("pooled", pipes_pooled)],
         )?;
-        for (state, count) in [("in_use", pipes_in_use), ("pooled", pipes_pooled)] {
-            let count = i64::try_from(count).unwrap_or(i64::MAX);
-            ConstGauge::new(count).encode(pipes.encode_family(&[("state", state)])?)?;
-        }
         let fallback = encoder.encode_descriptor(
             "egress_relay_fallbacks",
             "Bulk directions that copied because no pipe was to be had.",
@@ -79,7 +107,7 @@ impl Collector for RelayPipes {
 
 /// What dialling remembers of services, for those of which anything is remembered.
 #[derive(Debug)]
-pub(super) struct DialMemory(pub(super) Arc<Memory>);
+struct DialMemory(Arc<Memory>);
 
 impl Collector for DialMemory {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
@@ -133,7 +161,7 @@ impl Collector for DialMemory {
 }
 
 /// The names that callers were told.
-pub(super) struct LearnedNames(pub(super) Arc<Learned>);
+struct LearnedNames(Arc<Learned>);
 
 impl Collector for LearnedNames {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
@@ -152,4 +180,20 @@ impl fmt::Debug for LearnedNames {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LearnedNames").finish_non_exhaustive()
     }
+}
+
+/// Writes a gauge with one label, whose values are few.
+fn gauges<'a>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    label: &str,
+    values: impl IntoIterator<Item = (&'a str, usize)>,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (value, count) in values {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        ConstGauge::new(count).encode(family.encode_family(&[(label, value)])?)?;
+    }
+    Ok(())
 }

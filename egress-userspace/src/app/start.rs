@@ -21,9 +21,9 @@ use tracing::warn;
 use crate::account::{AccessLog, Account, LogWriter, Metrics};
 use crate::admin::Readiness;
 use crate::config::Config;
-use crate::conn::{Connections, Gateway, Limits, Reactors, accept};
+use crate::conn::{Connections, Gateway, Reactors, accept};
 use crate::dial::Memory;
-use crate::dns::{Datagrams, Forwarder, Learned};
+use crate::dns::{Datagrams, Forwarder};
 use crate::drain::Drain;
 use crate::kernel::{Askers, Events, Kernel, Parts};
 use crate::net::{self, Listener};
@@ -33,7 +33,7 @@ use super::build::Built;
 use super::desk::{Desk, Operator};
 use super::guard::Guard;
 use super::namespaces::Keeper;
-use super::observe::{DialMemory, KernelCounters, LearnedNames, RelayPipes};
+use super::observe::{self, Observed};
 use super::{App, FIRST, build};
 
 impl App {
@@ -64,9 +64,10 @@ impl App {
         let own = net::listen_here(ports.clone())
             .with_context(|| format!("listening on a port of {ports:?}"))?;
 
-        let learned = Arc::<Learned>::default();
-        let mut metrics = metrics(&memory, &learned);
+        let mut metrics = Metrics::new();
         let (readiness, ready) = watch::channel(Readiness::Starting);
+        let observed = Observed::new(settings::bounds(&config), &memory, &ready);
+        observed.register(&mut metrics)?;
 
         let (kernel, taken) = Kernel::load(&settings::setup(&config, reach, take_over))?;
         let Parts {
@@ -76,26 +77,26 @@ impl App {
             events,
             requests,
             namespaces,
-            counters,
+            shown,
             strict,
             before,
         } = taken;
-        metrics.register(KernelCounters(counters));
+        observe::kernel(&mut metrics, shown);
         let metrics = Arc::new(metrics);
         metrics.reloaded(FIRST);
 
-        let (account, log) = account(&config, &metrics)?;
+        let (account, log) = account(&config, &metrics, &observed)?;
         let dialer = build::dialer(&config, Arc::clone(&memory))?;
         let live = build::live(&config, policy, shadow, dialer.speaking(contexts));
         let rules = build::rules(&config, Arc::clone(&live.policy), resolvers.clone());
-        let dns = Forwarder::new(rules, account.clone(), learned, memory);
+        let dns = Forwarder::new(rules, account.clone(), observed.learned, memory);
         let dns = Arc::new(dns);
         let drain = Drain::default();
         let datagrams = datagrams(&dns, askers, &drain);
         let gateway = Arc::new(Gateway {
             origins,
             account,
-            limits: Limits::new(settings::bounds(&config)),
+            limits: observed.limits,
             connections: Connections::new(),
             cut: drain.cutting.clone(),
             live: ArcSwap::from_pointee(live),
@@ -156,22 +157,18 @@ impl App {
     }
 }
 
-/// The metrics, with those that other modules keep.
-fn metrics(memory: &Arc<Memory>, learned: &Arc<Learned>) -> Metrics {
-    let mut metrics = Metrics::new();
-    metrics.register(RelayPipes);
-    metrics.register(DialMemory(Arc::clone(memory)));
-    metrics.register(LearnedNames(Arc::clone(learned)));
-    metrics
-}
-
 /// Where connections are recorded, and the hold on what writes it down.
-fn account(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<(Account, LogWriter)> {
+fn account(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+    observed: &Observed,
+) -> anyhow::Result<(Account, LogWriter)> {
     let destination = settings::log(config);
     let queue = config.access_log.queue as usize;
     let (log, writer) =
         AccessLog::open(&destination, queue, metrics).context("opening the access log")?;
     reopen_on_hangup(log.clone()).context("waiting for SIGHUP")?;
+    observed.log.get_or_init(|| log.clone());
     let account = Account::new(Arc::clone(metrics), log);
     account.sample(config.access_log.sample.share());
     Ok((account, writer))

@@ -23,9 +23,10 @@ pub struct Bounds {
     pub sniff_memory: usize,
 }
 
-/// What is taken of the limits. Over one, a connection is refused, never queued.
-#[derive(Debug)]
+/// What is taken of the limits. Over one, a connection is refused, never queued. Cheap to clone.
+#[derive(Clone, Debug)]
 pub struct Limits {
+    bounds: Bounds,
     connections: Arc<Semaphore>,
     sniff: Arc<Semaphore>,
     callers: Arc<Callers>,
@@ -66,6 +67,7 @@ impl Limits {
     /// Nothing is taken yet.
     pub fn new(bounds: Bounds) -> Self {
         Self {
+            bounds,
             connections: Arc::new(Semaphore::new(bounds.connections)),
             sniff: Arc::new(Semaphore::new(bounds.sniff_memory / SNIFF_UNIT)),
             callers: Arc::new(Callers {
@@ -73,6 +75,25 @@ impl Limits {
                 live: Mutex::default(),
             }),
         }
+    }
+
+    /// What is taken now, and the bounds. Of one cgroup: of that with the most connections.
+    pub fn usage(&self) -> (Bounds, Bounds) {
+        let live = self
+            .callers
+            .live
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let most = live.values().max().copied().unwrap_or_default();
+        drop(live);
+        let free = self.sniff.available_permits() * SNIFF_UNIT;
+        let taken = Bounds {
+            connections: self.bounds.connections - self.connections.available_permits(),
+            per_cgroup: most,
+            // What is less than a unit cannot be taken.
+            sniff_memory: (self.bounds.sniff_memory / SNIFF_UNIT * SNIFF_UNIT) - free,
+        };
+        (taken, self.bounds)
     }
 
     /// Takes room for a connection.
@@ -170,6 +191,22 @@ mod tests {
         );
         drop(first);
         assert!(limits.connection().is_ok());
+    }
+
+    #[test]
+    fn what_is_taken_is_told_beside_the_bounds() {
+        let limits = limits();
+        let _connection = limits.connection().expect("room");
+        let _caller = limits.caller(CgroupId(1)).expect("room");
+        let _memory = limits.sniff_memory(1500).expect("room");
+        let (taken, bounds) = limits.usage();
+        let expected = Bounds {
+            connections: 1,
+            per_cgroup: 1,
+            sniff_memory: 2048,
+        };
+        assert_eq!(taken, expected);
+        assert_eq!((bounds.connections, bounds.sniff_memory), (2, 4096));
     }
 
     #[test]

@@ -48,6 +48,17 @@ impl Answer {
         self.message.metadata.response_code
     }
 
+    /// The response code's label: those that tell of a server's health, and one for all others.
+    pub(super) fn code_label(&self) -> &'static str {
+        match self.code() {
+            ResponseCode::NoError => "noerror",
+            ResponseCode::NXDomain => "nxdomain",
+            ResponseCode::ServFail => "servfail",
+            ResponseCode::Refused => "refused",
+            _ => "other",
+        }
+    }
+
     /// The addresses that it gives, each with how long it holds.
     pub(super) fn addresses(&self) -> Vec<(IpAddr, Duration)> {
         let of = |record: &Record| {

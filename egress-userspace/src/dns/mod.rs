@@ -185,6 +185,7 @@ impl Forwarder {
                 debug!(%error, server = %asker.server, "a query has no answer");
                 Stop::Unanswered
             })?;
+        lookup.answered_with(answer.code_label());
         self.release(context, &grant, answer, lookup)
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, MapData, MapError};
@@ -10,12 +11,13 @@ use ipnet::IpNet;
 
 use crate::types::{AddressAction, AddressRule, Transport};
 
+use super::fill::Known;
 use super::{KernelError, Reach};
 
 /// Added to an IPv4 prefix's length, for the address is in its IPv4-mapped form.
 const V4_PREFIX: u8 = 96;
 /// Two sets of rules lie in the table while one takes the other's place.
-const ROOM: usize = size::DESTINATIONS / 2;
+pub(super) const ROOM: usize = size::DESTINATIONS / 2;
 
 /// The kernel's table of destinations, with what is in it.
 pub(super) struct Destinations {
@@ -23,6 +25,7 @@ pub(super) struct Destinations {
     holds: Array<MapData, u32>,
     generation: u32,
     keys: Vec<Key<Destination>>,
+    known: Arc<Known>,
 }
 
 impl Destinations {
@@ -30,6 +33,7 @@ impl Destinations {
     pub(super) fn new(
         table: LpmTrie<MapData, Destination, u32>,
         holds: Array<MapData, u32>,
+        known: Arc<Known>,
     ) -> Result<Self, KernelError> {
         let generation = holds
             .get(&0, 0)
@@ -41,6 +45,7 @@ impl Destinations {
             holds,
             generation,
             keys,
+            known,
         })
     }
 
@@ -70,6 +75,7 @@ impl Destinations {
             return Err(error);
         }
         self.generation = next;
+        self.known.destinations(keys.len());
         let old = std::mem::replace(&mut self.keys, keys);
         self.remove(&old);
         Ok(())

@@ -4,6 +4,7 @@
 
 mod about;
 mod askers;
+mod attachments;
 mod caller;
 mod cgroup;
 mod counters;
@@ -12,6 +13,7 @@ mod early;
 mod errno;
 mod error;
 mod events;
+mod fill;
 mod inspect;
 mod namespaces;
 mod object;
@@ -45,10 +47,12 @@ use tracing::warn;
 use crate::types::{AddressRule, DenyErrno, Established, OnExit};
 
 pub use self::askers::Askers;
+pub use self::attachments::Attachments;
 pub use self::counters::Counters;
 pub use self::early::{EarlyQueries, EarlyQuery};
 pub use self::error::KernelError;
 pub use self::events::{Decision, Events, Ruling};
+pub use self::fill::{Fill, Filled};
 pub use self::inspect::{
     Attached, Glance, Owner, Pinned, Removed, Table, Target, glance, inspect, remove,
 };
@@ -114,6 +118,7 @@ pub struct Kernel {
     programs: Ebpf,
     // Links that are not pinned detach when these go.
     links: Vec<FdLink>,
+    attachments: Attachments,
     pins: Pins,
     on_exit: OnExit,
 }
@@ -141,10 +146,20 @@ pub struct Parts {
     pub namespaces: Namespaces,
     /// For the veths of governed namespaces; `None`: not wanted, or not possible.
     pub strict: Option<(Strict, Peers)>,
-    /// What the programs count.
-    pub counters: Counters,
+    /// What is to be seen of the programs from outside.
+    pub shown: Shown,
     /// Process id of the gateway whose place is taken.
     pub before: Option<u32>,
+}
+
+/// What is to be seen of the programs from outside.
+pub struct Shown {
+    /// What they count.
+    pub counters: Counters,
+    /// How full their maps are.
+    pub fill: Fill,
+    /// Which of them are attached.
+    pub attachments: Attachments,
 }
 
 impl Kernel {
@@ -185,7 +200,9 @@ impl Kernel {
         );
         write_settings(&mut ebpf, settings, &pins)?;
         let attach = visible.attach().to_owned();
-        let mut tables = Tables::new(&mut ebpf, visible)?;
+        let known = Arc::<fill::Known>::default();
+        let attachments = Attachments::default();
+        let mut tables = Tables::new(&mut ebpf, visible, Arc::clone(&known))?;
         tables.set(&hierarchy, &setup.reach)?;
         let parts = Parts {
             origins: Origins::new(take(&mut ebpf, "ACC")?, Arc::clone(&hierarchy)),
@@ -195,8 +212,12 @@ impl Kernel {
             requests: Requests::start(take(&mut ebpf, "REQUESTS")?).map_err(KernelError::Thread)?,
             namespaces: Namespaces::new(take(&mut ebpf, "NETNS")?),
             events: Events::new(take(&mut ebpf, "EVENTS")?, Arc::clone(&hierarchy)),
-            strict: strict(&mut ebpf, setup, &pins, is_strict)?,
-            counters: Counters::new(take(&mut ebpf, "COUNTERS")?),
+            strict: strict(&mut ebpf, setup, &pins, is_strict, &known)?,
+            shown: Shown {
+                counters: Counters::new(take(&mut ebpf, "COUNTERS")?),
+                fill: Fill::new(&mut ebpf, &pins, known)?,
+                attachments: attachments.clone(),
+            },
             before,
         };
         let on_exit = setup.on_exit;
@@ -207,6 +228,7 @@ impl Kernel {
             governed,
             programs: ebpf,
             links: exec.into_iter().collect(),
+            attachments,
             pins,
             on_exit,
         };
@@ -246,6 +268,7 @@ impl Loaded {
         let Kernel {
             programs,
             links,
+            attachments,
             pins,
             on_exit,
             ..
@@ -253,10 +276,12 @@ impl Loaded {
         match on_exit {
             OnExit::Closed => {
                 programs::attach(programs, &self.attach, Some(pins))?;
+                attachments.made(programs, Some(pins));
                 pins.remove_others()?;
             }
             OnExit::Open => {
                 links.extend(programs::attach(programs, &self.attach, None)?);
+                attachments.made(programs, None);
                 programs::unpin(pins)?;
                 strict::forget_all(pins)?;
             }
@@ -298,13 +323,14 @@ fn strict(
     setup: &Setup,
     pins: &Pins,
     is_strict: bool,
+    known: &Arc<fill::Known>,
 ) -> Result<Option<(Strict, Peers)>, KernelError> {
     if !is_strict {
         strict::forget_all(pins)?;
         return Ok(None);
     }
     let pins = (setup.on_exit == OnExit::Closed).then(|| pins.clone());
-    Strict::new(ebpf, pins).map(Some)
+    Strict::new(ebpf, pins, Arc::clone(known)).map(Some)
 }
 
 fn bits(kinds: &[SocketKind]) -> u32 {

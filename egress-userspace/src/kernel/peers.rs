@@ -15,6 +15,7 @@ use tracing::warn;
 
 use crate::types::CgroupId;
 
+use super::fill::Known;
 use super::{KernelError, take};
 
 /// How often flows that are over are removed: what a flood leaves is gone in a minute and this.
@@ -37,10 +38,14 @@ struct Tables {
 pub struct Peers {
     flows: BpfMap<MapData, Peer, Answerable>,
     quotas: Arc<Quotas>,
+    known: Arc<Known>,
 }
 
 impl Peers {
-    pub(super) fn new(ebpf: &mut Ebpf) -> Result<(Arc<Quotas>, Self), KernelError> {
+    pub(super) fn new(
+        ebpf: &mut Ebpf,
+        known: Arc<Known>,
+    ) -> Result<(Arc<Quotas>, Self), KernelError> {
         let tables = Tables {
             veths: take(ebpf, "VETHS")?,
             opened: take(ebpf, "OPENED")?,
@@ -49,6 +54,7 @@ impl Peers {
         let peers = Self {
             flows: take(ebpf, "PEERS")?,
             quotas: Arc::clone(&quotas),
+            known,
         };
         Ok((quotas, peers))
     }
@@ -90,6 +96,9 @@ impl Peers {
         for peer in over {
             gone_is_fine(self.flows.remove(&peer), "PEERS")?;
         }
+        let flows = live.values().fold(0, |all, flows| all + *flows);
+        self.known
+            .peers(usize::try_from(flows).unwrap_or(usize::MAX));
         self.quotas.renew(&live)
     }
 }

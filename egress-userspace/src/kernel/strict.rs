@@ -16,6 +16,7 @@ use crate::types::CgroupId;
 
 use super::KernelError;
 use super::error::Failure;
+use super::fill::Known;
 use super::peers::{Peers, Quotas};
 use super::pins::Pins;
 
@@ -73,8 +74,12 @@ impl Strict {
     }
 
     /// Takes the loaded programs. `pins`: where they stay attached without a gateway.
-    pub(super) fn new(ebpf: &mut Ebpf, pins: Option<Pins>) -> Result<(Self, Peers), KernelError> {
-        let (quotas, peers) = Peers::new(ebpf)?;
+    pub(super) fn new(
+        ebpf: &mut Ebpf,
+        pins: Option<Pins>,
+        known: Arc<Known>,
+    ) -> Result<(Self, Peers), KernelError> {
+        let (quotas, peers) = Peers::new(ebpf, known)?;
         let strict = Self {
             learn: own(ebpf, LEARN)?,
             judge: own(ebpf, JUDGE)?,

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use aya::Ebpf;
 
 use super::destinations::Destinations;
+use super::fill::Known;
 use super::scope::Governed;
 use super::visible::Visible;
 use super::{Hierarchy, KernelError, Reach, take};
@@ -18,12 +20,17 @@ pub(super) struct Tables {
 
 impl Tables {
     /// Takes the maps.
-    pub(super) fn new(ebpf: &mut Ebpf, visible: Visible) -> Result<Self, KernelError> {
+    pub(super) fn new(
+        ebpf: &mut Ebpf,
+        visible: Visible,
+        known: Arc<Known>,
+    ) -> Result<Self, KernelError> {
         Ok(Self {
             governed: Governed::new(take(ebpf, "SCOPE")?, visible)?,
             destinations: Destinations::new(
                 take(ebpf, "DESTINATIONS")?,
                 take(ebpf, "GENERATION")?,
+                known,
             )?,
         })
     }

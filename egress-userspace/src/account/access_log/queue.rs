@@ -100,6 +100,11 @@ impl Queue {
         self.wake.notify_one();
     }
 
+    /// Lines that wait, and how many may.
+    pub(super) fn usage(&self) -> (usize, usize) {
+        (self.lock().waiting.lines, self.bound)
+    }
+
     /// Nothing more is taken; what waits still goes to the writer.
     pub(super) fn end(&self) {
         self.lock().ended = true;

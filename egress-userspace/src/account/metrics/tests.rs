@@ -21,6 +21,7 @@ fn istios_metrics_have_istios_names_labels_and_directions() {
             from_client: 3,
             from_upstream: 5,
         },
+        Duration::from_secs(2),
     );
     metrics.failed(&TcpLabels {
         destination: Destination::BlackHole,
@@ -38,6 +39,7 @@ fn istios_metrics_have_istios_names_labels_and_directions() {
         format!("istio_tcp_connections_closed_total{all} 1"),
         format!("istio_tcp_sent_bytes_total{all} 5"),
         format!("istio_tcp_received_bytes_total{all} 3"),
+        "egress_connection_seconds_sum 2.0".into(),
     ] {
         assert!(text.contains(&line), "{line}\nis not in\n{text}");
     }
@@ -50,8 +52,9 @@ fn istios_metrics_have_istios_names_labels_and_directions() {
 #[test]
 fn the_gateways_own_metrics_are_there_from_the_start() {
     let metrics = Metrics::new();
-    metrics.reloaded(Generation(3));
     metrics.reload_refused();
+    metrics.reloaded(Generation(3));
+    metrics.lookup_answered("servfail");
     metrics.decided("deny", Some(DenyReason::NoName));
     metrics.decided("allow", None);
     metrics.sniffed("tls", "name", Duration::from_millis(2));
@@ -75,11 +78,23 @@ fn the_gateways_own_metrics_are_there_from_the_start() {
         "egress_shadow_verdicts_total{verdict=\"deny\",agrees=\"false\"} 1",
         "egress_revoked_connections_total{action=\"drain\"} 1",
         "egress_connections 0",
+        "egress_config_last_reload_successful 1",
+        "egress_dns_answers_total{code=\"servfail\"} 1",
+        concat!(
+            "egress_build_info{version=\"",
+            env!("CARGO_PKG_VERSION"),
+            "\"} 1"
+        ),
         "egress_access_log_dropped_total 0",
     ] {
         assert!(text.contains(line), "{line}\nis not in\n{text}");
     }
     assert!(text.ends_with("# EOF\n"));
+    metrics.reload_refused();
+    let text = metrics.encode().expect("encodes");
+    assert!(text.contains("egress_config_last_reload_successful 0"));
+    let unset = "egress_config_last_reload_success_timestamp_seconds 0";
+    assert!(!text.contains(unset), "{text}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod policies;
 mod sampled;
+mod strangers;
 
 use std::io::Write;
 use std::net::SocketAddr;

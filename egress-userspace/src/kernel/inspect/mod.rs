@@ -96,6 +96,14 @@ pub fn glance(directory: &Path) -> Result<Glance, KernelError> {
     })
 }
 
+/// The program of a link to a cgroup that is there, if that is what a text of `/proc/self/fdinfo` is of.
+pub(super) fn program_on_a_cgroup(text: &str) -> Option<u32> {
+    match Object::parse(text)? {
+        Object::Link(link) => link.cgroup.map(|_| link.program),
+        Object::Map(_) | Object::Program => None,
+    }
+}
+
 /// The counters of this version's programs, if they are pinned.
 fn counters(maps: &[Pin]) -> Option<Vec<(&'static str, u64)>> {
     let pin = maps.iter().find(|pin| pin.name() == "COUNTERS")?;
