@@ -11,6 +11,7 @@ use crate::account::Metrics;
 use crate::admin::{Api, Door, Order, Readiness, Site, Standing, serve};
 use crate::config::{Config, LoopbackAddr};
 use crate::conn::Gateway;
+use crate::kernel::Shown;
 use crate::logging::Levels;
 use crate::net;
 
@@ -25,6 +26,7 @@ pub(super) struct Operator {
 /// What the servers tell of.
 pub(super) struct Desk {
     gateway: Arc<Gateway>,
+    kernel: Arc<Shown>,
     readiness: watch::Receiver<Readiness>,
     standing: watch::Receiver<Standing>,
     operator: Operator,
@@ -34,12 +36,14 @@ impl Desk {
     /// Tells of `gateway`, whether it is ready, and what it goes by; passes orders on.
     pub(super) fn new(
         gateway: &Arc<Gateway>,
+        kernel: Arc<Shown>,
         readiness: watch::Receiver<Readiness>,
         standing: watch::Receiver<Standing>,
         operator: Operator,
     ) -> Self {
         Self {
             gateway: Arc::clone(gateway),
+            kernel,
             readiness,
             standing,
             operator,
@@ -55,6 +59,7 @@ impl Desk {
     ) -> anyhow::Result<JoinSet<()>> {
         let Self {
             gateway,
+            kernel,
             readiness,
             standing,
             operator: Operator { orders, levels },
@@ -63,12 +68,12 @@ impl Desk {
         let health = Site::Health(readiness.clone());
         let api = Arc::new(Api {
             gateway,
+            kernel,
             metrics: Arc::clone(metrics),
             readiness,
             standing,
             orders,
             levels,
-            pins: config.gateway.bpffs.clone(),
             started: SystemTime::now(),
         });
         let reading = admin.api.map(LoopbackAddr::socket_addr);

@@ -71,10 +71,10 @@ impl Observed {
 }
 
 /// Adds what the kernel side has.
-pub(super) fn kernel(metrics: &mut Metrics, shown: Shown) {
-    metrics.register(KernelPrograms(shown.attachments));
-    metrics.register(KernelCounters(shown.counters));
-    metrics.register(KernelFill(shown.fill));
+pub(super) fn kernel(metrics: &mut Metrics, shown: &Arc<Shown>) {
+    metrics.register(KernelPrograms(Arc::clone(shown)));
+    metrics.register(KernelCounters(Arc::clone(shown)));
+    metrics.register(KernelFill(Arc::clone(shown)));
 }
 
 /// The relay's pipes.

@@ -81,7 +81,8 @@ impl App {
             strict,
             before,
         } = taken;
-        observe::kernel(&mut metrics, shown);
+        let shown = Arc::new(shown);
+        observe::kernel(&mut metrics, &shown);
         let metrics = Arc::new(metrics);
         metrics.reloaded(FIRST);
 
@@ -104,7 +105,7 @@ impl App {
             accepted: AtomicU64::new(0),
         });
         let (standing, seen) = watch::channel(Self::standing(&path, &config, services));
-        let desk = Desk::new(&gateway, ready, seen, operator);
+        let desk = Desk::new(&gateway, shown, ready, seen, operator);
         let admin = desk.open(&config, &metrics, take_over)?;
         let acceptor = Acceptor {
             gateway: Arc::clone(&gateway),

@@ -53,9 +53,7 @@ pub use self::early::{EarlyQueries, EarlyQuery};
 pub use self::error::KernelError;
 pub use self::events::{Decision, Events, Ruling};
 pub use self::fill::{Fill, Filled};
-pub use self::inspect::{
-    Attached, Glance, Owner, Pinned, Removed, Table, Target, glance, inspect, remove,
-};
+pub use self::inspect::{Attached, Owner, Pinned, Removed, Table, Target, inspect, remove};
 pub use self::namespaces::Namespaces;
 pub use self::origins::{Origin, Origins};
 pub use self::peers::Peers;

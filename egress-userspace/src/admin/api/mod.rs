@@ -13,7 +13,6 @@ mod status;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -26,6 +25,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::account::Metrics;
 use crate::conn::Gateway;
+use crate::kernel::Shown;
 use crate::logging::Levels;
 
 use super::Readiness;
@@ -42,6 +42,8 @@ const OPENAPI: &str = include_str!("openapi.json");
 pub struct Api {
     /// For its connections and what was denied.
     pub gateway: Arc<Gateway>,
+    /// For what the programs count, and whether they are attached.
+    pub kernel: Arc<Shown>,
     /// For what has been counted.
     pub metrics: Arc<Metrics>,
     /// Whether it takes connections.
@@ -52,8 +54,6 @@ pub struct Api {
     pub orders: mpsc::Sender<Order>,
     /// What the diagnostics tell.
     pub levels: Levels,
-    /// Where the programs are pinned.
-    pub pins: PathBuf,
     /// When it started.
     pub started: SystemTime,
 }
@@ -91,7 +91,7 @@ impl Api {
                 OPENAPI.into(),
             ),
             "/metrics" | "/stats/prometheus" => scrape(&self.metrics),
-            "/v1/status" => json(StatusCode::OK, &self.status().await),
+            "/v1/status" => json(StatusCode::OK, &self.status()),
             "/v1/log-level" => json(StatusCode::OK, &self.log_level()),
             "/v1/services" => json(StatusCode::OK, &self.services()),
             "/v1/connections" => {

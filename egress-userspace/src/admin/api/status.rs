@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use tokio::task::spawn_blocking;
 use tracing::warn;
 
 use crate::account::Timestamp;
-use crate::kernel::glance;
 use crate::types::Mode;
 
 use super::{Api, Reload};
@@ -44,16 +42,14 @@ struct Connections {
 
 #[derive(Debug, Serialize)]
 struct Kernel {
-    /// Programs that ought to be attached, and are not; left out where they are not pinned, and so can't be
-    /// looked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lacking: Option<Vec<&'static str>>,
+    /// Programs that ought to be attached, and are not.
+    lacking: Vec<&'static str>,
     counters: BTreeMap<&'static str, u64>,
 }
 
 impl Api {
-    pub(super) async fn status(&self) -> Status {
-        let kernel = self.kernel().await;
+    pub(super) fn status(&self) -> Status {
+        let kernel = self.kernel();
         let standing = self.standing.borrow().clone();
         Status {
             version: env!("CARGO_PKG_VERSION"),
@@ -78,17 +74,15 @@ impl Api {
         }
     }
 
-    async fn kernel(&self) -> Option<Kernel> {
-        let pins = self.pins.clone();
-        match spawn_blocking(move || glance(&pins)).await.ok()? {
-            Ok(seen) => Some(Kernel {
-                lacking: seen.lacking,
-                counters: seen.counters.into_iter().collect(),
-            }),
-            Err(error) => {
-                warn!(%error, "cannot look at what is pinned");
-                None
-            }
-        }
+    fn kernel(&self) -> Option<Kernel> {
+        let counters = self.kernel.counters.read();
+        let counters =
+            counters.inspect_err(|error| warn!(%error, "the kernel's counters cannot be read"));
+        let programs = self.kernel.attachments.read().into_iter();
+        let lacking = programs.filter(|(_, attached)| !attached);
+        Some(Kernel {
+            lacking: lacking.map(|(program, _)| program).collect(),
+            counters: counters.ok()?.into_iter().collect(),
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! What the kernel side counts, holds and has attached.
 
 use std::fmt;
+use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -9,17 +10,17 @@ use prometheus_client::metrics::counter::ConstCounter;
 use tracing::warn;
 
 use super::gauges;
-use crate::kernel::{Attachments, Counters, Fill};
+use crate::kernel::Shown;
 
 /// Those counters that tell of something lost because a ring buffer was full, each with the ring's name.
 const RINGS: [(&str, &str); 2] = [("event_lost", "EVENTS"), ("early_lost", "EARLY")];
 
 /// The kernel programs' counters.
-pub(in crate::app) struct KernelCounters(pub(in crate::app) Counters);
+pub(in crate::app) struct KernelCounters(pub(in crate::app) Arc<Shown>);
 
 impl Collector for KernelCounters {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let counters = match self.0.read() {
+        let counters = match self.0.counters.read() {
             Ok(counters) => counters,
             Err(error) => {
                 warn!(%error, "the kernel's counters cannot be read");
@@ -57,11 +58,11 @@ impl fmt::Debug for KernelCounters {
 }
 
 /// How full the kernel programs' maps are.
-pub(in crate::app) struct KernelFill(pub(in crate::app) Fill);
+pub(in crate::app) struct KernelFill(pub(in crate::app) Arc<Shown>);
 
 impl Collector for KernelFill {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let maps = self.0.read();
+        let maps = self.0.fill.read();
         gauges(
             &mut encoder,
             "egress_kernel_map_entries",
@@ -86,12 +87,11 @@ impl fmt::Debug for KernelFill {
 }
 
 /// Which of the kernel programs are attached.
-#[derive(Debug)]
-pub(in crate::app) struct KernelPrograms(pub(in crate::app) Attachments);
+pub(in crate::app) struct KernelPrograms(pub(in crate::app) Arc<Shown>);
 
 impl Collector for KernelPrograms {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let programs = self.0.read();
+        let programs = self.0.attachments.read();
         gauges(
             &mut encoder,
             "egress_kernel_program_attached",
@@ -101,5 +101,11 @@ impl Collector for KernelPrograms {
                 .iter()
                 .map(|(program, attached)| (*program, usize::from(*attached))),
         )
+    }
+}
+
+impl fmt::Debug for KernelPrograms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KernelPrograms").finish_non_exhaustive()
     }
 }

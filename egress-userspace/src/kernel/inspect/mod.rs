@@ -70,32 +70,6 @@ pub fn inspect(directory: &Path) -> Result<Pinned, KernelError> {
     Ok(pinned)
 }
 
-/// What can be seen of the programs without a look at other processes.
-#[derive(Debug)]
-pub struct Glance {
-    /// Names of programs that ought to be attached, and are not; `None`: they are not pinned, and go with
-    /// their gateway.
-    pub lacking: Option<Vec<&'static str>>,
-    /// What they have counted, with each label.
-    pub counters: Vec<(&'static str, u64)>,
-}
-
-/// Looks whether all programs that are pinned below `directory` are attached.
-pub fn glance(directory: &Path) -> Result<Glance, KernelError> {
-    let (mut links, mut maps) = (Vec::new(), Vec::new());
-    for pin in pins(directory)? {
-        match &pin.object {
-            Object::Link(link) => links.push((Some(pin.name()), link.clone())),
-            Object::Map(_) => maps.push(pin),
-            Object::Program => {}
-        }
-    }
-    Ok(Glance {
-        lacking: (!links.is_empty()).then(|| lacking(&describe(links))),
-        counters: counters(&maps).unwrap_or_default(),
-    })
-}
-
 /// The program of a link to a cgroup that is there, if that is what a text of `/proc/self/fdinfo` is of.
 pub(super) fn program_on_a_cgroup(text: &str) -> Option<u32> {
     match Object::parse(text)? {
