@@ -52,7 +52,7 @@ impl Site {
         let path = request.uri().path();
         match self {
             Self::Api(api) => api.order(request).await,
-            Self::Reading(api) => api.read(request).await,
+            Self::Reading(api) => api.read(&request),
             Self::Metrics(_) | Self::Health(_) if !reads(request.method()) => {
                 not_allowed("GET, HEAD")
             }

@@ -13,7 +13,7 @@ use super::{EXIT_INVALID, print_json};
 /// Of which gateway, and what it is to be.
 #[derive(Debug, Args)]
 pub struct LogLevel {
-    /// What is to be told from now on, as in EGRESS_LOG; without it nothing changes.
+    /// What is to be told from now on, as in `EGRESS_LOG`; without it nothing changes.
     #[arg(value_name = "LEVEL")]
     level: Option<String>,
     #[command(flatten)]

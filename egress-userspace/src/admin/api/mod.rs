@@ -63,26 +63,26 @@ impl Api {
     ///
     /// A web page that somebody on the node looks at can have its browser ask here, under a name of its own
     /// that leads to this address: such a request names that host, and is refused.
-    pub(super) async fn read(&self, request: Request<Incoming>) -> Answer {
+    pub(super) fn read(&self, request: &Request<Incoming>) -> Answer {
         if !request.headers().get(HOST).is_some_and(is_local) {
             return refused(StatusCode::MISDIRECTED_REQUEST, "ask by a loopback address");
         }
         if !reads(request.method()) {
             return not_allowed("GET, HEAD");
         }
-        self.tell(&request).await
+        self.tell(request)
     }
 
     /// Answers a request of somebody who may do all.
     pub(super) async fn order(&self, request: Request<Incoming>) -> Answer {
         if reads(request.method()) {
-            self.tell(&request).await
+            self.tell(&request)
         } else {
             self.carry_out(request).await
         }
     }
 
-    async fn tell(&self, request: &Request<Incoming>) -> Answer {
+    fn tell(&self, request: &Request<Incoming>) -> Answer {
         let query = request.uri().query().unwrap_or_default();
         match request.uri().path() {
             "/openapi.json" => answer(
