@@ -4,6 +4,7 @@ mod build;
 mod desk;
 mod follow;
 mod guard;
+mod manager;
 mod namespaces;
 mod observe;
 mod read;
@@ -37,6 +38,7 @@ use crate::types::Generation;
 
 use desk::Operator;
 use follow::Reasons;
+use manager::Manager;
 
 /// When another gateway has taken over, a handshake that began before is over well within this time.
 const LAST_CONNECTIONS: Duration = Duration::from_secs(1);
@@ -72,6 +74,7 @@ struct App {
     /// What the admin API tells of the configuration.
     standing: watch::Sender<Standing>,
     log: LogWriter,
+    manager: Manager,
 }
 
 /// Runs the gateway until SIGTERM, SIGINT, or until another takes its place. A configuration that cannot be read is a
@@ -110,6 +113,7 @@ impl App {
         mut stop: Stop,
     ) -> anyhow::Result<()> {
         self.readiness.send_replace(Readiness::Ready);
+        self.manager.ready(self.services, self.generation);
         info!(services = self.services, "ready");
         let mut renew = interval(RENEW);
         let told = loop {
@@ -119,6 +123,7 @@ impl App {
             }
         };
         self.readiness.send_replace(Readiness::Draining);
+        self.manager.stopping(self.drain.connections.len());
         if told == Told::HandOver {
             info!("another gateway takes over");
             self.admin.shutdown().await;
@@ -127,6 +132,7 @@ impl App {
         tokio::select! {
             () = self.drain.run(self.config.gateway.drain) => {}
             _ = stop.told() => self.drain.cut().await,
+            () = self.manager.keep_alive(RENEW) => {}
         }
         self.log
             .finish()
@@ -149,7 +155,10 @@ impl App {
             tokio::select! {
                 happened = &mut event => return Ok(happened),
                 told = stop.told() => return Err(told),
-                _ = renew.tick() => self.renew(),
+                _ = renew.tick() => {
+                    self.renew();
+                    self.manager.alive();
+                }
             }
         }
     }

@@ -4,15 +4,14 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
 use egress_userspace::cli::{
-    Arguments, Command, EXIT_INVALID, check, cleanup, connections, denied, doctor, log_level,
-    reload, schema, status,
+    Command, EXIT_INVALID, check, cleanup, completions, connections, denied, doctor, help,
+    log_level, man, parse, reload, schema, status,
 };
 use egress_userspace::{app, config::ReadError, doctor::required, logging};
 
 fn main() -> ExitCode {
-    match Arguments::parse().command {
+    match parse().command {
         Command::Run { config, take_over } => run(config, take_over),
         Command::Check(asked) => check(&asked),
         Command::Schema => schema(),
@@ -23,6 +22,9 @@ fn main() -> ExitCode {
         Command::LogLevel(asked) => log_level(asked),
         Command::Reload(asked) => reload(asked),
         Command::Cleanup(arguments) => cleanup(arguments),
+        Command::Help { topic } => help(topic.as_deref()),
+        Command::Completions { shell } => completions(shell),
+        Command::Man(pages) => man(&pages),
     }
 }
 

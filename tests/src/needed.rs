@@ -11,7 +11,7 @@ pub struct Needed {
     pub package: &'static str,
 }
 
-/// Everything that a [`crate::Testbed`] runs.
+/// Everything that a [`crate::Testbed`], and a test beside it, runs.
 pub const NEEDED: &[Needed] = &[
     Needed {
         program: "ip",
@@ -52,6 +52,32 @@ pub const NEEDED: &[Needed] = &[
     Needed {
         program: "python3",
         package: "python3",
+    },
+    // What the manual's pages and the completions are checked by.
+    Needed {
+        program: "man",
+        package: "man-db",
+    },
+    Needed {
+        program: "zsh",
+        package: "zsh",
+    },
+    Needed {
+        program: "fish",
+        package: "fish",
+    },
+    // And the unit, and the package.
+    Needed {
+        program: "systemd-analyze",
+        package: "systemd",
+    },
+    Needed {
+        program: "setpriv",
+        package: "util-linux",
+    },
+    Needed {
+        program: "dpkg-shlibdeps",
+        package: "dpkg-dev",
     },
 ];
 

@@ -32,6 +32,7 @@ use crate::settings;
 use super::build::Built;
 use super::desk::{Desk, Operator};
 use super::guard::Guard;
+use super::manager::Manager;
 use super::namespaces::Keeper;
 use super::observe::{self, Observed};
 use super::{App, FIRST, build};
@@ -137,6 +138,7 @@ impl App {
             admin,
             standing,
             log,
+            manager: Manager::new(),
         };
         app.look_after_connections(events);
         if let Some(pid) = before {

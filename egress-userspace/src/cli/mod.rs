@@ -1,34 +1,44 @@
 //! The command line: what was asked for, and the commands that need no running gateway.
 
+mod after;
 mod ask;
 mod check;
 mod cleanup;
+mod completions;
 mod connections;
 mod denied;
 mod doctor;
+mod help;
 mod log_level;
+mod man;
+mod pages;
 mod pins;
 mod plain;
 mod reload;
 mod schema;
 mod status;
 mod table;
+mod topics;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use clap_complete::Shell;
 use serde::Serialize;
 
 use crate::kernel::KernelError;
 
 pub use check::{Check, check};
 pub use cleanup::{Cleanup, cleanup};
+pub use completions::completions;
 pub use connections::{Connections, connections};
 pub use denied::{Denied, denied};
 pub use doctor::doctor;
+pub use help::{command, help, parse};
 pub use log_level::{LogLevel, log_level};
+pub use man::{Pages, man};
 pub use pins::Pins;
 pub use reload::{Reload, reload};
 pub use schema::schema;
@@ -51,6 +61,7 @@ Examples:
   egress connections                             who talks to what?
   egress cleanup                                 detach everything
   egress reload                                  read the file again (done by itself when it changes)
+  egress help reasons                            why was that denied, and what is to be done?
 
 Exit status: 0 all is well, 1 the gateway cannot run, 2 the configuration or command line is wrong.";
 
@@ -60,6 +71,9 @@ Govern connections until SIGTERM.
 Needs root: CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH. SIGHUP, or \
 a change of the file, has the configuration read again; SIGTERM ends the gateway when its connections have ended, or \
 after [gateway] drain. EGRESS_LOG sets how much is told, as in EGRESS_LOG=debug.";
+
+const RUN_STATUS: &str =
+    "Exit status: 0 it ended in order, 1 it cannot run, 2 the configuration is wrong.";
 
 const CHECK: &str = "Exit status: 0 the file is right, 1 there are warnings and --strict was given, \
 2 the file is wrong.";
@@ -94,12 +108,18 @@ Exit status: 0 done, 1 the answer is of no use, 2 the level is not understood an
 const CLEANUP: &str = "Exit status: 0 nothing is pinned any more, 1 something still is, 2 it was not \
 confirmed.";
 
+const COMPLETIONS: &str = "\
+Examples:
+  egress completions bash > /etc/bash_completion.d/egress
+  egress completions zsh > /usr/local/share/zsh/site-functions/_egress
+  egress completions fish > ~/.config/fish/completions/egress.fish";
+
 /// A transparent L4 egress gateway.
 ///
 /// Connections of governed processes are turned to the gateway by the kernel; it reads which name each
 /// one is for, asks the registry, and joins it to its destination or refuses it.
 #[derive(Debug, Parser)]
-#[command(name = "egress", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = "egress", version, max_term_width = 100, after_help = EXAMPLES, disable_help_subcommand = true)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -110,7 +130,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Govern connections until SIGTERM.
-    #[command(long_about = RUN)]
+    #[command(long_about = RUN, after_help = RUN_STATUS)]
     Run {
         /// The configuration file.
         #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
@@ -159,6 +179,20 @@ pub enum Command {
     /// Detach everything and remove every pin: nothing is governed from then on.
     #[command(after_help = CLEANUP)]
     Cleanup(Cleanup),
+    /// Say more of a command or a topic.
+    Help {
+        /// The command or topic.
+        topic: Option<String>,
+    },
+    /// Print what a shell needs to complete the command line.
+    #[command(after_help = COMPLETIONS)]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write the pages of the manual, for packages.
+    #[command(hide = true)]
+    Man(Pages),
 }
 
 /// Says why a command could not do its work.

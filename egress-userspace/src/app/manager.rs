@@ -1,0 +1,91 @@
+//! What the service manager is told, by sd_notify(3); nothing, where none has asked to be.
+
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::time::{Instant, interval};
+use tracing::warn;
+
+use crate::types::Generation;
+
+/// The service manager that has started the gateway, if one has.
+#[derive(Debug)]
+pub(super) struct Manager {
+    watchdog: Option<Watchdog>,
+}
+
+/// A manager that takes a gateway that is silent for too long for one that hangs.
+#[derive(Debug)]
+struct Watchdog {
+    /// How often it is told: half of the time after which it acts, as sd_watchdog_enabled(3) advises.
+    period: Duration,
+    next: Instant,
+}
+
+impl Manager {
+    /// The one that this process's environment names.
+    pub(super) fn new() -> Self {
+        let watchdog = sd_notify::watchdog_enabled().map(|limit| Watchdog {
+            period: limit / 2,
+            next: Instant::now(),
+        });
+        Self { watchdog }
+    }
+
+    /// Programs are attached, listeners serve, and this policy is in force.
+    pub(super) fn ready(&self, services: usize, generation: Generation) {
+        let status = format!("ready: {services} services, policy {}", generation.0);
+        tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
+    }
+
+    /// The configuration is being read again.
+    pub(super) fn reloading(&self) {
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => tell(&[
+                NotifyState::Reloading,
+                now,
+                NotifyState::Status("reading the configuration again"),
+            ]),
+            Err(error) => warn!(%error, "cannot read the clock"),
+        }
+    }
+
+    /// It was wrong: this policy stays in force.
+    pub(super) fn refused(&self, generation: Generation) {
+        let status = format!(
+            "ready, but the configuration was refused: policy {} stays in force, the log says why",
+            generation.0
+        );
+        tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
+    }
+
+    /// The gateway ends, when these connections have.
+    pub(super) fn stopping(&self, connections: usize) {
+        let status = format!("ending: {connections} connections when it began");
+        tell(&[NotifyState::Stopping, NotifyState::Status(&status)]);
+    }
+
+    /// The main loop is alive. To be called often; the manager is told as often as it wants to be.
+    pub(super) fn alive(&mut self) {
+        let now = Instant::now();
+        if let Some(watchdog) = self.watchdog.as_mut().filter(|due| due.next <= now) {
+            watchdog.next = now + watchdog.period;
+            tell(&[NotifyState::Watchdog]);
+        }
+    }
+
+    /// Says so every so often, for as long as it is waited for.
+    pub(super) async fn keep_alive(&mut self, often: Duration) {
+        let mut often = interval(often);
+        loop {
+            often.tick().await;
+            self.alive();
+        }
+    }
+}
+
+fn tell(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        warn!(%error, "cannot tell the service manager");
+    }
+}
