@@ -34,6 +34,7 @@ mod server;
 mod signals;
 mod sniffer;
 mod sweep;
+mod unit;
 mod wait;
 
 pub use access_log::{AccessLog, Line};
@@ -51,4 +52,5 @@ pub use python::Python;
 pub use scene::{REGISTRY, Scene, registry};
 pub use server::hosts;
 pub use sniffer::{Packet, Sniffer};
+pub use unit::{confined, unit};
 pub use wait::wait_until;

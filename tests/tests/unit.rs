@@ -1,0 +1,192 @@
+//! The gateway as a service of systemd: its unit, and what it tells the service manager.
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use egress_tests::{Gateway, REGISTRY, Scene, Testbed, binary, command, confined, registry, unit};
+use nix::sys::signal::Signal;
+
+/// What `systemd-analyze security` may make of the unit at most, in tenths: it counts what the gateway
+/// cannot be without at 3.2.
+const EXPOSURE: &str = "33";
+/// Longest wait for a message: that of a loaded machine at its start.
+const MESSAGE: Duration = Duration::from_secs(30);
+
+/// Where a service manager is told, and the messages.
+struct Manager(UnixDatagram);
+
+impl Manager {
+    /// With a gateway that is run by this line of shell, whose watchdog acts after this many microseconds.
+    fn start(watchdog: u64, run: impl FnOnce(&Testbed) -> Result<String>) -> Result<(Self, Scene)> {
+        let bed = Testbed::new()?;
+        let path = bed.dir().join("notify");
+        let manager = Self(UnixDatagram::bind(&path)?);
+        manager.0.set_read_timeout(Some(MESSAGE))?;
+        let told = format!("NOTIFY_SOCKET={} WATCHDOG_PID=$$", path.display());
+        let command = format!("env {told} WATCHDOG_USEC={watchdog} {}", run(&bed)?);
+        let start = |bed: &Testbed| Gateway::start_within(bed, &command, &registry(""));
+        Ok((manager, Scene::on(bed, start)?))
+    }
+
+    /// The same, with all rights.
+    fn unconfined(watchdog: u64) -> Result<(Self, Scene)> {
+        Self::start(watchdog, |_| Ok(binary()?.to_string_lossy().into_owned()))
+    }
+
+    /// The next message, its lines.
+    fn next(&self) -> Result<Vec<String>> {
+        let mut message = [0; 4096];
+        let length = self.0.recv(&mut message).context("no message")?;
+        let text = String::from_utf8_lossy(message.get(..length).unwrap_or_default());
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+
+    /// The next message that is not of the watchdog.
+    fn news(&self) -> Result<Vec<String>> {
+        loop {
+            let message = self.next()?;
+            if message != ["WATCHDOG=1"] {
+                return Ok(message);
+            }
+        }
+    }
+}
+
+#[test]
+fn systemd_finds_no_fault_in_the_unit() -> Result<()> {
+    let text = fs::read_to_string(unit())?;
+    let scratch = std::env::temp_dir().join(format!("egress-unit-{}", std::process::id()));
+    fs::create_dir_all(&scratch)?;
+    let copy = scratch.join("egress.service");
+    let here = text.replace("/usr/bin/egress", &binary()?.to_string_lossy());
+    fs::write(&copy, here)?;
+    let mut verify = command::system("systemd-analyze");
+    verify.args(["verify", "--man=no"]).arg(&copy);
+    let verified = command::output(&mut verify);
+    fs::remove_dir_all(&scratch)?;
+    let verified = verified?;
+    assert!(verified.status.success(), "{verified:?}");
+    assert_eq!(
+        String::from_utf8_lossy(&verified.stderr),
+        "",
+        "{verified:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn the_unit_leaves_little_open() -> Result<()> {
+    let mut security = command::system("systemd-analyze");
+    security.args(["security", "--offline=true", "--no-pager"]);
+    security.arg(format!("--threshold={EXPOSURE}")).arg(unit());
+    command::stdout(&mut security).map(drop)
+}
+
+#[test]
+fn what_the_unit_leaves_is_enough() -> Result<()> {
+    let (manager, mut scene) = Manager::start(30_000_000, confined)?;
+    assert!(manager.news()?.contains(&"READY=1".into()));
+    let mut client = scene.python()?;
+    let api = "get('api.example.com', '203.0.113.10')";
+    let answer = client.ask(api)?;
+    assert!(answer.starts_with("served by api"), "{answer}");
+    let line = scene.line()?;
+    assert_eq!(line.pick("verdict service"), "allow api");
+    // By their ids, and by rights over other processes.
+    let caller = line.pick("src.cgroup src.exe");
+    assert!(
+        caller.contains("/governed") && caller.contains("python"),
+        "{caller}"
+    );
+    assert_eq!(
+        client.ask("get('evil.example.net', '203.0.113.66')")?,
+        "SSLError"
+    );
+    assert_eq!(scene.line()?.pick("verdict"), "deny");
+
+    // In another network namespace, behind a veth that is guarded.
+    let pod = scene.bed.pod(1)?;
+    let mut inside = pod.client().session()?;
+    let answer = inside.ask(api)?;
+    assert!(answer.starts_with("served by api"), "{answer}");
+    drop((inside, pod));
+
+    scene.gateway.replace_config(&format!("{REGISTRY}\n"))?;
+    scene.gateway.signal(Signal::SIGHUP)?;
+    scene.reloaded(2)?;
+    let said = scene.gateway.output();
+    assert!(!said.contains("ERROR") && !said.contains("WARN"), "{said}");
+    assert!(scene.gateway.terminate()?.success());
+    Ok(())
+}
+
+#[test]
+fn the_service_manager_is_told_how_the_gateway_is() -> Result<()> {
+    let (manager, mut scene) = Manager::unconfined(30_000_000)?;
+    let ready = manager.news()?;
+    assert_eq!(
+        ready.first().map(String::as_str),
+        Some("READY=1"),
+        "{ready:?}"
+    );
+    let status = ready.get(1).context("no status")?;
+    assert!(
+        status.starts_with("STATUS=ready: ") && status.ends_with(", policy 1"),
+        "{status}"
+    );
+
+    scene.gateway.signal(Signal::SIGHUP)?;
+    let reloading = manager.news()?;
+    assert_eq!(
+        reloading.first().map(String::as_str),
+        Some("RELOADING=1"),
+        "{reloading:?}"
+    );
+    let clock = reloading
+        .get(1)
+        .and_then(|line| line.strip_prefix("MONOTONIC_USEC="));
+    let clock: u64 = clock.with_context(|| format!("{reloading:?}"))?.parse()?;
+    assert!(clock > 0);
+    let ready = manager.news()?;
+    assert!(ready.contains(&"READY=1".into()), "{ready:?}");
+    assert!(
+        ready.iter().any(|line| line.ends_with(", policy 2")),
+        "{ready:?}"
+    );
+
+    fs::write(scene.gateway.config(), "[gatway]\n")?;
+    assert!(manager.news()?.contains(&"RELOADING=1".into()));
+    let refused = manager.news()?;
+    assert!(refused.contains(&"READY=1".into()), "{refused:?}");
+    assert!(
+        refused
+            .iter()
+            .any(|line| line.contains("policy 2 stays in force")),
+        "{refused:?}"
+    );
+
+    scene.gateway.signal(Signal::SIGTERM)?;
+    assert!(manager.news()?.contains(&"STOPPING=1".into()));
+    assert!(scene.gateway.wait()?.success());
+    Ok(())
+}
+
+#[test]
+fn the_watchdog_hears_of_the_main_loop_also_while_connections_end() -> Result<()> {
+    let (manager, mut scene) = Manager::unconfined(500_000)?;
+    manager.news()?;
+    for _ in 0..3 {
+        assert_eq!(manager.next()?, ["WATCHDOG=1"]);
+    }
+    let mut client = scene.python()?;
+    client.run("held = context().wrap_socket(connect('203.0.113.10', 443), server_hostname='api.example.com')")?;
+    scene.gateway.signal(Signal::SIGTERM)?;
+    assert!(manager.news()?.contains(&"STOPPING=1".into()));
+    assert_eq!(manager.next()?, ["WATCHDOG=1"]);
+    // A second signal cuts what is left.
+    scene.gateway.signal(Signal::SIGTERM)?;
+    scene.gateway.wait()?;
+    Ok(())
+}
