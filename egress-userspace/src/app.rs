@@ -9,6 +9,7 @@ mod namespaces;
 mod observe;
 mod read;
 mod start;
+mod successor;
 
 use std::io;
 use std::net::SocketAddr;
@@ -39,6 +40,7 @@ use crate::types::Generation;
 use desk::Operator;
 use follow::Reasons;
 use manager::Manager;
+use successor::Successor;
 
 /// When another gateway has taken over, a handshake that began before is over well within this time.
 const LAST_CONNECTIONS: Duration = Duration::from_secs(1);
@@ -75,6 +77,7 @@ struct App {
     standing: watch::Sender<Standing>,
     log: LogWriter,
     manager: Manager,
+    successor: Successor,
 }
 
 /// Runs the gateway until SIGTERM, SIGINT, or until another takes its place. A configuration that cannot be read is a
@@ -123,7 +126,13 @@ impl App {
             }
         };
         self.readiness.send_replace(Readiness::Draining);
-        self.manager.stopping(self.drain.connections.len());
+        match self.successor.pid() {
+            Some(pid) if told == Told::HandOver => self.manager.succeeded_by(pid),
+            _ => {
+                self.successor.abandon();
+                self.manager.stopping(self.drain.connections.len());
+            }
+        }
         if told == Told::HandOver {
             info!("another gateway takes over");
             self.admin.shutdown().await;
@@ -155,9 +164,13 @@ impl App {
             tokio::select! {
                 happened = &mut event => return Ok(happened),
                 told = stop.told() => return Err(told),
+                () = self.successor.asked() => self.successor.start(),
                 _ = renew.tick() => {
                     self.renew();
                     self.manager.alive();
+                    if self.successor.failed() {
+                        self.manager.not_succeeded(self.generation);
+                    }
                 }
             }
         }

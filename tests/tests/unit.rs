@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use egress_tests::{Gateway, REGISTRY, Scene, Testbed, binary, command, confined, registry, unit};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 /// What `systemd-analyze security` may make of the unit at most, in tenths: it counts what the gateway
 /// cannot be without at 3.2.
@@ -188,5 +189,77 @@ fn the_watchdog_hears_of_the_main_loop_also_while_connections_end() -> Result<()
     // A second signal cuts what is left.
     scene.gateway.signal(Signal::SIGTERM)?;
     scene.gateway.wait()?;
+    Ok(())
+}
+
+/// Waits for the message that names another process, and gives its id.
+fn successor(manager: &Manager) -> Result<i32> {
+    loop {
+        let message = manager.next()?;
+        let pid = message
+            .iter()
+            .find_map(|line| line.strip_prefix("MAINPID="));
+        if let Some(pid) = pid {
+            assert!(message.contains(&"READY=1".into()), "{message:?}");
+            return pid.parse().context("not a process id");
+        }
+        assert!(!message.contains(&"STOPPING=1".into()), "{message:?}");
+    }
+}
+
+#[test]
+fn sigusr1_has_the_service_go_on_in_a_new_process_and_no_connection_ends() -> Result<()> {
+    let (manager, mut scene) = Manager::start(30_000_000, confined)?;
+    let old = scene.gateway.pid();
+    let mut client = scene.python()?;
+    client.run("held = connect('198.51.100.20', 5432); held.sendall(b'echo\\n')")?;
+    client.ask("held.recv(100)")?;
+
+    scene.gateway.signal(Signal::SIGUSR1)?;
+    let new = successor(&manager)?;
+    assert_ne!(u32::try_from(new)?, old);
+    let answer = client.ask("get('api.example.com', '203.0.113.10')")?;
+    assert!(answer.starts_with("served by api"), "{answer}");
+    client.run("held.sendall(b'still here')")?;
+    assert_eq!(client.ask("exactly(held, 10)")?, "still here");
+    client.run("held.close()")?;
+    assert!(scene.gateway.wait()?.success());
+
+    let status = scene.bed.outside().run(
+        &binary()?.to_string_lossy(),
+        &[
+            "status",
+            "--json",
+            "--bpffs",
+            &scene.bed.pins().to_string_lossy(),
+        ],
+    )?;
+    assert!(
+        status.stdout.contains(&format!("\"pid\":{new}")),
+        "{status:?}"
+    );
+    kill(Pid::from_raw(new), Signal::SIGTERM)?;
+    while !manager.news()?.contains(&"STOPPING=1".into()) {}
+    Ok(())
+}
+
+#[test]
+fn a_successor_that_cannot_start_changes_nothing() -> Result<()> {
+    let (manager, mut scene) = Manager::unconfined(30_000_000)?;
+    manager.news()?;
+    fs::write(scene.gateway.config(), "[gatway]\n")?;
+    manager.news()?;
+    manager.news()?;
+    scene.gateway.signal(Signal::SIGUSR1)?;
+    let told = manager.news()?;
+    assert!(
+        told.iter().any(|line| line.contains("could not take over")),
+        "{told:?}"
+    );
+    let answer = scene
+        .python()?
+        .ask("get('api.example.com', '203.0.113.10')")?;
+    assert!(answer.starts_with("served by api"), "{answer}");
+    assert!(scene.gateway.terminate()?.success());
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod build_ebpf;
 mod demo;
+mod dist;
 mod gateway;
 mod install;
 mod test;
@@ -21,6 +22,7 @@ Examples:
   cargo xtask test --unit          without root: all but the end-to-end tests
   cargo xtask bench                the data path beside HAProxy, nginx, sniproxy and Envoy
   cargo xtask bench hooks          what the kernel programs cost, on and off in one run
+  cargo xtask dist                 what is shipped: a tarball and a Debian package
   cargo xtask build-ebpf           only the kernel programs
   cargo xtask tidy                 the rules that no compiler checks
 
@@ -44,6 +46,8 @@ enum Task {
     Demo,
     /// Measure what the gateway costs, on this machine
     Bench(bench::Args),
+    /// Make a tarball and a Debian package, and print their paths
+    Dist(dist::Args),
     /// Check what no compiler checks: file sizes, module order, where unsafe may be
     Tidy,
 }
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::main(&args),
         Task::Demo => demo::main(),
         Task::Bench(args) => bench::main(&args),
+        Task::Dist(args) => dist::main(&args),
         Task::Tidy => tidy::main(),
     };
     if let Err(error) = done {

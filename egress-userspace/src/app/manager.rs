@@ -59,6 +59,26 @@ impl Manager {
         tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
     }
 
+    /// From now on this process is the service; it has just been ready, and its own word for it is heard
+    /// only from now on.
+    pub(super) fn succeeded_by(&self, pid: u32) {
+        tell(&[
+            NotifyState::MainPid(pid),
+            NotifyState::Ready,
+            NotifyState::Watchdog,
+            NotifyState::Status("ready: has taken over"),
+        ]);
+    }
+
+    /// The successor that was started has ended: this gateway goes on, with this policy.
+    pub(super) fn not_succeeded(&self, generation: Generation) {
+        let status = format!(
+            "ready: policy {}; the successor could not take over, the log says why",
+            generation.0
+        );
+        tell(&[NotifyState::Status(&status)]);
+    }
+
     /// The gateway ends, when these connections have.
     pub(super) fn stopping(&self, connections: usize) {
         let status = format!("ending: {connections} connections when it began");

@@ -35,6 +35,7 @@ use super::guard::Guard;
 use super::manager::Manager;
 use super::namespaces::Keeper;
 use super::observe::{self, Observed};
+use super::successor::Successor;
 use super::{App, FIRST, build};
 
 impl App {
@@ -139,6 +140,7 @@ impl App {
             standing,
             log,
             manager: Manager::new(),
+            successor: Successor::new().context("waiting for signals")?,
         };
         app.look_after_connections(events);
         if let Some(pid) = before {

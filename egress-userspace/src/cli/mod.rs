@@ -69,7 +69,8 @@ const RUN: &str = "\
 Govern connections until SIGTERM.
 
 Needs root: CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH. SIGHUP, or \
-a change of the file, has the configuration read again; SIGTERM ends the gateway when its connections have ended, or \
+a change of the file, has the configuration read again; SIGUSR1 has the program started anew, which takes over, and no \
+connection is lost; SIGTERM ends the gateway when its connections have ended, or \
 after [gateway] drain. EGRESS_LOG sets how much is told, as in EGRESS_LOG=debug.";
 
 const RUN_STATUS: &str =
