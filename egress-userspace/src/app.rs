@@ -39,7 +39,7 @@ use crate::types::Generation;
 
 use desk::Operator;
 use follow::Reasons;
-use manager::Manager;
+use manager::Watchdog;
 use successor::Successor;
 
 /// When another gateway has taken over, a handshake that began before is over well within this time.
@@ -76,7 +76,7 @@ struct App {
     /// What the admin API tells of the configuration.
     standing: watch::Sender<Standing>,
     log: LogWriter,
-    manager: Manager,
+    watchdog: Watchdog,
     successor: Successor,
 }
 
@@ -116,7 +116,7 @@ impl App {
         mut stop: Stop,
     ) -> anyhow::Result<()> {
         self.readiness.send_replace(Readiness::Ready);
-        self.manager.ready(self.services, self.generation);
+        manager::ready(self.services, self.generation);
         info!(services = self.services, "ready");
         let mut renew = interval(RENEW);
         let told = loop {
@@ -127,10 +127,14 @@ impl App {
         };
         self.readiness.send_replace(Readiness::Draining);
         match self.successor.pid() {
-            Some(pid) if told == Told::HandOver => self.manager.succeeded_by(pid),
+            Some(pid) if told == Told::HandOver => {
+                manager::succeeded_by(pid);
+                // Only the service's own process is heard.
+                self.watchdog = Watchdog::default();
+            }
             _ => {
                 self.successor.abandon();
-                self.manager.stopping(self.drain.connections.len());
+                manager::stopping(self.drain.connections.len());
             }
         }
         if told == Told::HandOver {
@@ -141,7 +145,7 @@ impl App {
         tokio::select! {
             () = self.drain.run(self.config.gateway.drain) => {}
             _ = stop.told() => self.drain.cut().await,
-            () = self.manager.keep_alive(RENEW) => {}
+            () = self.watchdog.keep_alive(RENEW) => {}
         }
         self.log
             .finish()
@@ -167,9 +171,9 @@ impl App {
                 () = self.successor.asked() => self.successor.start(),
                 _ = renew.tick() => {
                     self.renew();
-                    self.manager.alive();
+                    self.watchdog.alive();
                     if self.successor.failed() {
-                        self.manager.not_succeeded(self.generation);
+                        manager::not_succeeded(self.generation);
                     }
                 }
             }

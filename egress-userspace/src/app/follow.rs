@@ -18,7 +18,7 @@ use crate::settings;
 use crate::types::Generation;
 
 use super::build::{self, Built};
-use super::{App, FIRST, Stop, Told};
+use super::{App, FIRST, Stop, Told, manager};
 
 /// Who may want the configuration read again.
 pub(super) struct Reasons {
@@ -57,7 +57,7 @@ impl App {
             Reason::Ordered(Order::Reload(waiting)) => (Trigger::Order, Some(waiting)),
             Reason::Ordered(Order::Drain) => return Err(Told::Stop),
         };
-        self.manager.reloading();
+        manager::reloading();
         let (path, generation) = (self.path.clone(), Generation(self.generation.0 + 1));
         let memory = Arc::clone(self.gateway.live.load().dialer.memory());
         let read = SystemTime::now();
@@ -75,7 +75,7 @@ impl App {
                     "configuration reloaded"
                 );
                 self.metrics.reloaded(self.generation);
-                self.manager.ready(self.services, self.generation);
+                manager::ready(self.services, self.generation);
                 Ok(Reloaded {
                     policy_generation: self.generation.0,
                     services: self.services,
@@ -87,7 +87,7 @@ impl App {
                     watch.follow(&build::mended_in(errors), read);
                 }
                 self.metrics.reload_refused();
-                self.manager.refused(self.generation);
+                manager::refused(self.generation);
                 error!(
                     ?trigger,
                     "configuration refused, the last one stays in force: {error:#}"

@@ -1,4 +1,4 @@
-//! What the service manager is told, by sd_notify(3); nothing, where none has asked to be.
+//! What the service manager is told, by `sd_notify(3)`; nothing, where none has asked to be.
 
 use std::time::Duration;
 
@@ -8,88 +8,33 @@ use tracing::warn;
 
 use crate::types::Generation;
 
-/// The service manager that has started the gateway, if one has.
-#[derive(Debug)]
-pub(super) struct Manager {
-    watchdog: Option<Watchdog>,
-}
+/// The manager's watchdog, if it has one: it takes a gateway that is silent for too long for one that hangs.
+/// The default is none.
+#[derive(Debug, Default)]
+pub(super) struct Watchdog(Option<Due>);
 
-/// A manager that takes a gateway that is silent for too long for one that hangs.
+/// When it is to be told.
 #[derive(Debug)]
-struct Watchdog {
-    /// How often it is told: half of the time after which it acts, as sd_watchdog_enabled(3) advises.
+struct Due {
+    /// How often: half of the time after which it acts, as `sd_watchdog_enabled(3)` advises.
     period: Duration,
     next: Instant,
 }
 
-impl Manager {
-    /// The one that this process's environment names.
+impl Watchdog {
+    /// The one that this process's environment tells of.
     pub(super) fn new() -> Self {
-        let watchdog = sd_notify::watchdog_enabled().map(|limit| Watchdog {
+        Self(sd_notify::watchdog_enabled().map(|limit| Due {
             period: limit / 2,
             next: Instant::now(),
-        });
-        Self { watchdog }
-    }
-
-    /// Programs are attached, listeners serve, and this policy is in force.
-    pub(super) fn ready(&self, services: usize, generation: Generation) {
-        let status = format!("ready: {services} services, policy {}", generation.0);
-        tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
-    }
-
-    /// The configuration is being read again.
-    pub(super) fn reloading(&self) {
-        match NotifyState::monotonic_usec_now() {
-            Ok(now) => tell(&[
-                NotifyState::Reloading,
-                now,
-                NotifyState::Status("reading the configuration again"),
-            ]),
-            Err(error) => warn!(%error, "cannot read the clock"),
-        }
-    }
-
-    /// It was wrong: this policy stays in force.
-    pub(super) fn refused(&self, generation: Generation) {
-        let status = format!(
-            "ready, but the configuration was refused: policy {} stays in force, the log says why",
-            generation.0
-        );
-        tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
-    }
-
-    /// From now on this process is the service; it has just been ready, and its own word for it is heard
-    /// only from now on.
-    pub(super) fn succeeded_by(&self, pid: u32) {
-        tell(&[
-            NotifyState::MainPid(pid),
-            NotifyState::Ready,
-            NotifyState::Watchdog,
-            NotifyState::Status("ready: has taken over"),
-        ]);
-    }
-
-    /// The successor that was started has ended: this gateway goes on, with this policy.
-    pub(super) fn not_succeeded(&self, generation: Generation) {
-        let status = format!(
-            "ready: policy {}; the successor could not take over, the log says why",
-            generation.0
-        );
-        tell(&[NotifyState::Status(&status)]);
-    }
-
-    /// The gateway ends, when these connections have.
-    pub(super) fn stopping(&self, connections: usize) {
-        let status = format!("ending: {connections} connections when it began");
-        tell(&[NotifyState::Stopping, NotifyState::Status(&status)]);
+        }))
     }
 
     /// The main loop is alive. To be called often; the manager is told as often as it wants to be.
     pub(super) fn alive(&mut self) {
         let now = Instant::now();
-        if let Some(watchdog) = self.watchdog.as_mut().filter(|due| due.next <= now) {
-            watchdog.next = now + watchdog.period;
+        if let Some(due) = self.0.as_mut().filter(|due| due.next <= now) {
+            due.next = now + due.period;
             tell(&[NotifyState::Watchdog]);
         }
     }
@@ -102,6 +47,59 @@ impl Manager {
             self.alive();
         }
     }
+}
+
+/// Programs are attached, listeners serve, and this policy is in force.
+pub(super) fn ready(services: usize, generation: Generation) {
+    let status = format!("ready: {services} services, policy {}", generation.0);
+    tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
+}
+
+/// The configuration is being read again.
+pub(super) fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[
+            NotifyState::Reloading,
+            now,
+            NotifyState::Status("reading the configuration again"),
+        ]),
+        Err(error) => warn!(%error, "cannot read the clock"),
+    }
+}
+
+/// It was wrong: this policy stays in force.
+pub(super) fn refused(generation: Generation) {
+    let status = format!(
+        "ready, but the configuration was refused: policy {} stays in force, the log says why",
+        generation.0
+    );
+    tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
+}
+
+/// From now on this process is the service; it has just been ready, and its own word for it is heard
+/// only from now on.
+pub(super) fn succeeded_by(pid: u32) {
+    tell(&[
+        NotifyState::MainPid(pid),
+        NotifyState::Ready,
+        NotifyState::Watchdog,
+        NotifyState::Status("ready: has taken over"),
+    ]);
+}
+
+/// The successor that was started has ended: this gateway goes on, with this policy.
+pub(super) fn not_succeeded(generation: Generation) {
+    let status = format!(
+        "ready: policy {}; the successor could not take over, the log says why",
+        generation.0
+    );
+    tell(&[NotifyState::Status(&status)]);
+}
+
+/// The gateway ends, when these connections have.
+pub(super) fn stopping(connections: usize) {
+    let status = format!("ending: {connections} connections when it began");
+    tell(&[NotifyState::Stopping, NotifyState::Status(&status)]);
 }
 
 fn tell(state: &[NotifyState<'_>]) {

@@ -32,7 +32,7 @@ use crate::settings;
 use super::build::Built;
 use super::desk::{Desk, Operator};
 use super::guard::Guard;
-use super::manager::Manager;
+use super::manager::Watchdog;
 use super::namespaces::Keeper;
 use super::observe::{self, Observed};
 use super::successor::Successor;
@@ -139,7 +139,7 @@ impl App {
             admin,
             standing,
             log,
-            manager: Manager::new(),
+            watchdog: Watchdog::new(),
             successor: Successor::new().context("waiting for signals")?,
         };
         app.look_after_connections(events);

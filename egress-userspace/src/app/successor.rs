@@ -32,7 +32,7 @@ impl Successor {
     /// Waits until one is asked for. Nothing is lost if the wait is abandoned.
     pub(super) async fn asked(&mut self) {
         if self.asked.recv().await.is_none() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

@@ -19,7 +19,7 @@ const MAINTAINER: (&str, &str) = ("The egress authors", "maintainers@egress.inva
 const KIB: u64 = 1024;
 
 /// Builds the package of what is below `staged`, which gets what only packages have; gives its path.
-pub(super) fn make(staged: &Path, out: &Path, release: &Release) -> Result<PathBuf> {
+pub(super) fn make(staged: &Path, out: &Path, release: &Release, fast: bool) -> Result<PathBuf> {
     let control = staged.join("DEBIAN");
     document(staged, release)?;
     let files = seal(staged, release)?;
@@ -50,7 +50,12 @@ pub(super) fn make(staged: &Path, out: &Path, release: &Release) -> Result<PathB
     let deb = out.join(name);
     let mut build = command::system("dpkg-deb");
     // One thread: where xz cuts its blocks depends on how many there are.
-    build.args(["--root-owner-group", "--threads-max=1", "-Zxz"]);
+    build.args(["--root-owner-group", "--threads-max=1"]);
+    build.args(if fast {
+        ["-Zgzip", "-z1"]
+    } else {
+        ["-Zxz", "-z6"]
+    });
     build.arg("--build").args([staged, &deb]);
     build.env("SOURCE_DATE_EPOCH", release.time.to_string());
     build.stdout(std::io::stderr());
@@ -67,7 +72,9 @@ fn document(staged: &Path, release: &Release) -> Result<()> {
     let mit: Vec<_> = paragraphs
         .map(|line| format!(" {}", if line.is_empty() { "." } else { line }))
         .collect();
-    let copyright = source("copyright")?.replace("@MIT@", &mit.join("\n"));
+    let copyright = source("copyright")?
+        .replace("@YEAR@", &release.date("+%Y")?)
+        .replace("@MIT@", &mit.join("\n"));
     put(staged, &format!("{DOC}/copyright"), copyright.as_bytes())?;
     let overrides = source("lintian-overrides")?;
     put(

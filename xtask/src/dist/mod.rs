@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// Where the results go [default: target/dist]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Pack in a second instead of a minute: larger, for trying it out
+    #[arg(long)]
+    fast: bool,
 }
 
 pub(crate) fn main(args: &Args) -> Result<()> {
@@ -52,8 +55,8 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     stage::fill(&root, &binary, &release)?;
     say("packing");
     let made = [
-        tarball::make(&root, &scratch, &out, &release)?,
-        deb::make(&root, &out, &release)?,
+        tarball::make(&root, &scratch, &out, &release, args.fast)?,
+        deb::make(&root, &out, &release, args.fast)?,
     ];
     clear(&scratch)?;
     for path in made {

@@ -16,6 +16,7 @@ pub(super) fn make(
     scratch: &Path,
     out: &Path,
     release: &Release,
+    fast: bool,
 ) -> Result<PathBuf> {
     let name = release.name();
     let dir = scratch.join(&name);
@@ -36,7 +37,8 @@ pub(super) fn make(
     tar.arg(format!("--mtime=@{}", release.time));
     tar.arg("--file").arg(&tarball);
     command::run(tar.arg("--directory").arg(scratch).arg(&name))?;
+    let level = if fast { "-1" } else { "-9" };
     let mut gzip = command::system("gzip");
-    command::run(gzip.args(["-9", "--no-name", "--force"]).arg(&tarball))?;
+    command::run(gzip.args([level, "--no-name", "--force"]).arg(&tarball))?;
     Ok(out.join(format!("{name}.tar.gz")))
 }

@@ -16,9 +16,12 @@ impl Page {
     /// explained in bold, if `bold`.
     pub(in crate::cli) fn to_text(&self, width: usize, bold: bool) -> String {
         let width = width.clamp(NARROWEST, WIDEST);
-        let strong = |text: &str| match bold {
-            true => format!("\x1b[1m{text}\x1b[0m"),
-            false => text.to_owned(),
+        let strong = |text: &str| {
+            if bold {
+                format!("\x1b[1m{text}\x1b[0m")
+            } else {
+                text.to_owned()
+            }
         };
         let mut out = format!("{} - {}\n", strong(&self.name), self.about);
         for part in &self.parts {

@@ -40,6 +40,7 @@ fn capitalised(sentence: &str) -> String {
 }
 
 /// What an operator can do about it, if the connection is wanted.
+#[expect(clippy::too_many_lines, reason = "a table: an entry for each reason")]
 fn advice(reason: DenyReason) -> &'static str {
     match reason {
         DenyReason::PortNotInRegistry => {
