@@ -67,6 +67,12 @@ impl AccessLog {
     }
 }
 
+impl From<Value> for Line {
+    fn from(line: Value) -> Self {
+        Self(line)
+    }
+}
+
 impl Line {
     /// Some values, each as text and in the order of the keys: `api allow -`.
     pub fn pick(&self, keys: &str) -> String {

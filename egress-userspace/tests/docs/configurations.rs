@@ -32,19 +32,27 @@ fn service(keys: &str) -> Result<String, String> {
         ("resolution", "\"DNS\""),
     ];
     let missing = needed.iter().filter(|(key, _)| !given.contains_key(*key));
-    let missing: String = missing
-        .map(|(key, value)| format!("{key} = {value}\n"))
-        .collect();
-    Ok(format!("[[service]]\n{missing}{keys}"))
+    let mut lines = vec!["[[service]]".to_owned()];
+    lines.extend(missing.map(|(key, value)| format!("{key} = {value}")));
+    lines.push(keys.to_owned());
+    Ok(lines.join("\n"))
 }
 
 /// What is wrong with a block.
 fn look(block: &Block) -> Result<(), String> {
-    if let [unknown, ..] = block.unknown_options(&["fragment", "warns"]).as_slice() {
+    if let [unknown, ..] = block
+        .unknown_options(&["fragment", "refused", "warns"])
+        .as_slice()
+    {
         return Err(format!("`{unknown}` says nothing here"));
     }
     let text = whole(block)?;
-    let review = Review::from_toml("block", &text).map_err(|errors| errors.render(false))?;
+    let review = match Review::from_toml("block", &text) {
+        Err(_) if block.option("refused").is_some() => return Ok(()),
+        Err(errors) => return Err(errors.render(false)),
+        Ok(_) if block.option("refused").is_some() => return Err("it is right".into()),
+        Ok(review) => review,
+    };
     let (_, warnings) = review.finish();
     let meant: Vec<_> = block
         .option("warns")
@@ -88,6 +96,8 @@ fn a_wrong_one_is_found() {
     assert!(look("fragment=service", "trust = \"blind\"").is_err());
     assert!(look("fragment=servive", "trust = \"verify\"").is_err());
     assert!(look("wrong", "[gateway]\nmode = \"audit\"").is_err());
+    assert!(look("refused", "[gateway]\nmode = \"audit\"").is_err());
+    assert_eq!(look("refused", "[gateway]\nmodus = \"audit\""), Ok(()));
     let wide = "hosts = [\"*.com\"]\nresolution = \"DYNAMIC_DNS\"";
     assert!(look("fragment=service", wide).is_err());
     assert_eq!(look("fragment=service warns=public_suffix", wide), Ok(()));

@@ -11,37 +11,65 @@ pub(crate) struct Simple {
 
 /// The commands of a line: joined by `;`, `&&`, `||`, `&` or `|`. What follows a `#` is a comment.
 pub(crate) fn commands(line: &str) -> Vec<Simple> {
-    let mut all = vec![Simple::default()];
-    let mut word: Option<String> = None;
+    let mut reader = Reader::default();
     let mut quote = None;
-    for char in line.chars() {
-        let command = all.last_mut().expect("there is always one");
-        match (quote, char) {
-            (Some(open), _) if char == open => quote = None,
-            (Some(_), _) => word.get_or_insert_default().push(char),
-            (None, '\'' | '"') => {
+    for char in line.replace("2>&1", "").chars() {
+        if let Some(open) = quote {
+            if char == open {
+                quote = None;
+            } else {
+                reader.word.get_or_insert_default().push(char);
+            }
+            continue;
+        }
+        match char {
+            '\'' | '"' => {
                 quote = Some(char);
-                word.get_or_insert_default();
+                reader.word.get_or_insert_default();
             }
-            (None, '#') if word.is_none() => break,
-            (None, ' ' | '\t') => command.words.extend(word.take()),
-            (None, '>' | '<') => {
-                command.is_redirected = true;
-                command.words.extend(word.take());
+            '#' if reader.word.is_none() => break,
+            ' ' | '\t' => reader.end_word(),
+            '>' | '<' => {
+                reader.end_word();
+                reader.command.is_redirected = true;
+                reader.is_target = true;
             }
-            (None, '|' | ';' | '&') => {
-                command.is_redirected |= char == '|';
-                command.words.extend(word.take());
-                all.push(Simple::default());
+            '|' | ';' | '&' => {
+                reader.command.is_redirected |= char == '|';
+                reader.end_command();
             }
-            (None, _) => word.get_or_insert_default().push(char),
+            _ => reader.word.get_or_insert_default().push(char),
         }
     }
-    if let Some(command) = all.last_mut() {
-        command.words.extend(word);
+    reader.end_command();
+    reader.all
+}
+
+/// What was read of a line.
+#[derive(Default)]
+struct Reader {
+    all: Vec<Simple>,
+    command: Simple,
+    word: Option<String>,
+    /// The next word is a file that the command is redirected to or from.
+    is_target: bool,
+}
+
+impl Reader {
+    fn end_word(&mut self) {
+        let word = self.word.take();
+        let is_target = self.is_target && word.is_some();
+        self.is_target &= word.is_none();
+        self.command.words.extend(word.filter(|_| !is_target));
     }
-    all.retain(|command| !command.words.is_empty());
-    all
+
+    fn end_command(&mut self) {
+        self.end_word();
+        let command = std::mem::take(&mut self.command);
+        if !command.words.is_empty() {
+            self.all.push(command);
+        }
+    }
 }
 
 impl Simple {
@@ -68,8 +96,10 @@ fn lines_come_apart_as_in_a_shell() {
         words("a 'b c' --d=\"e f\" && g; h # i"),
         [vec!["a", "b c", "--d=e f"], vec!["g"], vec!["h"]]
     );
-    let piped = commands("egress schema > x | jq .y");
-    assert!(piped.first().is_some_and(|command| command.is_redirected));
+    let redirected = commands("egress schema > x 2>&1 | jq .y");
+    let first = redirected.first().expect("a command");
+    assert_eq!(first.words, ["egress", "schema"]);
+    assert!(first.is_redirected);
 }
 
 #[test]

@@ -9,6 +9,7 @@
 //! | `toml` | | is read as a configuration; one without a `[[scope]]` has one added |
 //! | `toml` | `fragment=service` | is the inside of a `[[service]]` |
 //! | `toml` | `warns=CODE,CODE` | is right, and has these warnings; others have none |
+//! | `toml` | `refused` | is wrong, and has to be |
 //! | `console` | | commands after `# ` or `$ `. Those with output below them are run, and print that; a line `…` stands for any lines |
 //! | `console` | `not-run=REASON` | their output was seen, and is not compared: see [`console::REASONS`] |
 //! | `json` | | one value, or one a line; of the access log's lines every key is a field |

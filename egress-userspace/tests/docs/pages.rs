@@ -39,7 +39,7 @@ pub(crate) fn root() -> PathBuf {
 
 /// Every page, in the order of their paths.
 pub(crate) fn all() -> Vec<Page> {
-    let pages = files(|path| path.ends_with(".md"));
+    let pages = files(&["md"]);
     pages
         .into_iter()
         .map(|path| {
@@ -49,27 +49,31 @@ pub(crate) fn all() -> Vec<Page> {
         .collect()
 }
 
-/// The repository's files that are asked for, as paths from its root; none that a build made.
-pub(crate) fn files(wanted: fn(&str) -> bool) -> Vec<String> {
+/// The repository's files with these extensions, as paths from its root; none that a build made.
+pub(crate) fn files(extensions: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
-    visit(&root(), "", wanted, &mut found);
+    visit(&root(), "", extensions, &mut found);
     found.sort();
     found
 }
 
-fn visit(directory: &Path, prefix: &str, wanted: fn(&str) -> bool, found: &mut Vec<String>) {
+fn visit(directory: &Path, prefix: &str, extensions: &[&str], found: &mut Vec<String>) {
     for entry in fs::read_dir(directory).expect("a directory") {
         let entry = entry.expect("an entry");
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = format!("{prefix}{name}");
         if entry.path().is_dir() {
             if name != "target" && !name.starts_with('.') {
-                visit(&entry.path(), &format!("{path}/"), wanted, found);
+                visit(&entry.path(), &format!("{path}/"), extensions, found);
             }
-        } else if wanted(&path) {
+        } else if extension(&path).is_some_and(|own| extensions.contains(&own)) {
             found.push(path);
         }
     }
+}
+
+fn extension(path: &str) -> Option<&str> {
+    Path::new(path).extension()?.to_str()
 }
 
 impl Page {
@@ -105,20 +109,25 @@ impl Page {
 }
 
 impl Block {
-    /// The value of a word behind the language.
+    /// The value of a word behind the language; of one alone, nothing.
     pub(crate) fn option(&self, key: &str) -> Option<&str> {
         let mut options = self.options.iter();
-        options.find_map(|option| option.strip_prefix(key)?.strip_prefix('='))
+        options.find_map(|option| match option.split_once('=') {
+            Some((name, value)) => (name == key).then_some(value),
+            None => (option == key).then_some(""),
+        })
     }
 
     /// Words behind the language that nobody knows here.
     pub(crate) fn unknown_options(&self, known: &[&str]) -> Vec<&str> {
         let options = self.options.iter().map(String::as_str);
-        let is_known = |option: &&str| {
-            let (key, value) = option.split_once('=').unwrap_or((option, ""));
-            known.contains(&key) && !value.is_empty()
+        let name = |option: &str| {
+            option
+                .split('=')
+                .next()
+                .is_some_and(|name| known.contains(&name))
         };
-        options.filter(|option| !is_known(option)).collect()
+        options.filter(|option| !name(option)).collect()
     }
 
     /// The file that it is, if its first line says so.

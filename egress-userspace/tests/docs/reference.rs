@@ -150,9 +150,8 @@ fn look(table: &str, row: &Row, schema: &Value, required: bool) -> Vec<String> {
                 wrong.push(format!("the default is {default}"));
             }
         }
-        (None, "") => {}
+        (None, "" | "{}") => {}
         // That these are the defaults the tests of the configuration itself show.
-        (None, "{}") => {}
         (None, _) if table == "service" || !table.contains('.') => {}
         (None, _) => wrong.push("it has no default".into()),
     }

@@ -66,6 +66,28 @@ fn every_reason_and_every_end_has_its_remedy() {
 }
 
 #[test]
+fn what_only_strict_mode_stops_is_told_among_the_limits() {
+    let pages = pages::all();
+    let tried = page(&pages, "docs/bypass.md").text.lines();
+    let rows = tried.map(|row| row.split(" | ").collect::<Vec<_>>());
+    let by_strict = rows.filter(|row| row.last().is_some_and(|by| by.starts_with("strict mode")));
+    let limits = page(&pages, "docs/enforcement.md").text.split("\n## ");
+    let limits: String = limits
+        .filter(|section| section.starts_with("The limits"))
+        .collect();
+    let ways: Vec<_> = by_strict
+        .filter_map(|row| Some(row.first()?.trim_start_matches("| ").to_owned()))
+        .collect();
+    assert!(ways.len() > 10, "{ways:?}");
+    let untold = ways.iter().filter(|way| !limits.contains(way.as_str()));
+    assert_none(
+        &untold
+            .map(|way| format!("not among the limits: {way}"))
+            .collect::<Vec<_>>(),
+    );
+}
+
+#[test]
 fn every_metric_that_is_named_is_one() {
     let pages = pages::all();
     let metrics = rows(page(&pages, WORDS), "## Metrics");
