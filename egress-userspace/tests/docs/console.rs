@@ -57,6 +57,13 @@ fn shown(block: &Block) -> Vec<Shown> {
     all
 }
 
+/// Whether a line can be run here.
+fn can_run(line: &str) -> bool {
+    // What a shell would run within a word is not seen.
+    let is_plain = !line.contains('`') && !line.contains("$(");
+    is_plain && commands(line).iter().all(is_harmless)
+}
+
 /// Whether it needs nothing but the files that the page shows: neither root, nor a network, nor a gateway.
 fn is_harmless(command: &Simple) -> bool {
     if command.is_redirected {
@@ -160,7 +167,7 @@ fn look(page: &Page) -> Vec<String> {
             if reason.is_some() || output.iter().all(String::is_empty) {
                 continue;
             }
-            if !commands(&command).iter().all(is_harmless) {
+            if !can_run(&command) {
                 let why = "shows output, and cannot be run here: say why with `not-run=`";
                 wrong.push(at(line, why));
                 continue;
@@ -176,6 +183,14 @@ fn look(page: &Page) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// What a line of a unit of systemd runs.
+fn executed(line: &str) -> Option<&str> {
+    let (key, command) = line.split_once('=')?;
+    // How it is run, and not what (systemd.service(5), "Command lines").
+    let command = command.trim_start_matches(['+', '-', '@', ':', '!']);
+    key.starts_with("Exec").then_some(command)
 }
 
 /// Lines without the empty ones at their end.
@@ -201,20 +216,28 @@ fn what_is_typed_prints_what_is_shown() {
 
 #[test]
 fn every_command_line_in_the_text_and_in_units_is_one() {
-    const UNIT: &str = "ExecStart=";
     let mut wrong = Vec::new();
     for page in pages::all() {
         let spans = page.spans.iter().map(|(line, span)| (*line, span.as_str()));
         let typed = spans.filter(|(_, span)| span.starts_with("egress "));
         let units = page.blocks.iter().flat_map(|block| {
             let lines = (block.line + 1..).zip(block.text.lines());
-            lines.filter_map(|(line, text)| Some((line, text.strip_prefix(UNIT)?)))
+            lines.filter_map(|(line, text)| Some((line, executed(text)?)))
         });
         for (line, command) in typed.chain(units) {
             wrong.extend(misspelt(command).map(|why| format!("{}: {why}", page.at(line))));
         }
     }
     assert_none(&wrong);
+}
+
+#[test]
+fn what_a_unit_runs_is_found() {
+    assert_eq!(
+        executed("ExecStartPre=+/bin/egress status"),
+        Some("/bin/egress status")
+    );
+    assert_eq!(executed("Wants=egress.service"), None);
 }
 
 #[test]
@@ -239,6 +262,7 @@ fn a_command_that_is_none_or_prints_something_else_is_found() {
     assert_eq!(look("", "# egress run --config FILE \\\n  --takeover"), 1);
     assert_eq!(look("", "# egress status"), 0);
     assert_eq!(look("", "# egress status\nattached"), 1);
+    assert_eq!(look("", "# echo $(egress schema)\n{}"), 1);
     assert_eq!(look("not-run=node", "# egress status\nattached"), 0);
     assert_eq!(look("not-run=lazy", "# egress status\nattached"), 1);
     assert_eq!(look("notrun=node", "# egress status"), 1);
