@@ -214,18 +214,30 @@ fn what_is_typed_prints_what_is_shown() {
     assert_none(&wrong);
 }
 
+/// Command lines in units, with their lines; the first is that before the text's first.
+fn unit(before: usize, text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = (before + 1..).zip(text.lines());
+    lines.filter_map(|(line, text)| Some((line, executed(text)?)))
+}
+
 #[test]
 fn every_command_line_in_the_text_and_in_units_is_one() {
     let mut wrong = Vec::new();
     for page in pages::all() {
         let spans = page.spans.iter().map(|(line, span)| (*line, span.as_str()));
         let typed = spans.filter(|(_, span)| span.starts_with("egress "));
-        let units = page.blocks.iter().flat_map(|block| {
-            let lines = (block.line + 1..).zip(block.text.lines());
-            lines.filter_map(|(line, text)| Some((line, executed(text)?)))
-        });
+        let units = page
+            .blocks
+            .iter()
+            .flat_map(|block| unit(block.line, &block.text));
         for (line, command) in typed.chain(units) {
             wrong.extend(misspelt(command).map(|why| format!("{}: {why}", page.at(line))));
+        }
+    }
+    for path in pages::files(&["service"]) {
+        let text = fs::read_to_string(pages::root().join(&path)).expect("a unit");
+        for (line, command) in unit(0, &text) {
+            wrong.extend(misspelt(command).map(|why| format!("{path}:{line}: {why}")));
         }
     }
     assert_none(&wrong);

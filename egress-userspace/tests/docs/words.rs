@@ -52,17 +52,30 @@ fn rows<'a>(page: &'a Page, heading: &str) -> BTreeSet<&'a str> {
     cells.map(|cell| cell.trim().trim_matches('`')).collect()
 }
 
+/// What two lists do not have in common.
+fn differences(heading: &str, listed: &BTreeSet<&str>, words: &BTreeSet<&str>) -> Vec<String> {
+    let missing = words
+        .difference(listed)
+        .map(|word| format!("{REMEDIES}, {heading}: no {word}"));
+    let strange = listed.difference(words);
+    let strange = strange.map(|word| format!("{REMEDIES}, {heading}: {word} is no such word"));
+    missing.chain(strange).collect()
+}
+
 #[test]
 fn every_reason_and_every_end_has_its_remedy() {
+    const REASONS: &str = "## Every `reason`";
+    const ENDS: &str = "## Every `close_reason`";
     let pages = pages::all();
     let remedies = page(&pages, REMEDIES);
-    let reasons: BTreeSet<_> = DenyReason::ALL
+    let reasons = DenyReason::ALL
         .iter()
         .map(|reason| reason.label())
         .collect();
-    assert_eq!(rows(remedies, "## Every `reason`"), reasons);
     let ends = rows(page(&pages, WORDS), "### `close_reason`");
-    assert_eq!(rows(remedies, "## Every `close_reason`"), ends);
+    let mut wrong = differences(REASONS, &rows(remedies, REASONS), &reasons);
+    wrong.extend(differences(ENDS, &rows(remedies, ENDS), &ends));
+    assert_none(&wrong);
 }
 
 #[test]
