@@ -6,7 +6,7 @@
 //! Modules depend one way only; `cargo xtask tidy` checks it:
 //!
 //! ```text
-//! types ← { sniff, policy, net, config } ← { kernel, dial, account } ← { relay, dns } ← http ← conn ← doctor ← { admin, cli } ← app
+//! types ← { sniff, policy, net, config } ← { kernel, dial, account } ← { relay, dns } ← http ← conn ← { doctor, history } ← learn ← { admin, cli } ← app
 //! ```
 
 pub mod account;
@@ -19,8 +19,10 @@ pub mod dial;
 pub mod dns;
 pub mod doctor;
 pub mod drain;
+pub mod history;
 pub mod http;
 pub mod kernel;
+pub mod learn;
 pub mod logging;
 pub mod net;
 pub mod policy;

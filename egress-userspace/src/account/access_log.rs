@@ -24,7 +24,7 @@ pub(super) use line::{DNS, Line};
 use queue::Queue;
 pub(super) use sink::Stream;
 use sink::{Datagrams, Sink};
-pub(crate) use time::Timestamp;
+pub use time::{NotATime, Timestamp};
 pub use writer::{LogWriter, Unflushed};
 
 use super::Metrics;

@@ -13,8 +13,7 @@ mod sampling;
 use std::sync::Arc;
 
 use access_log::Line;
-pub(crate) use access_log::Timestamp;
-pub use access_log::{AccessLog, LogDestination, LogWriter, Unflushed};
+pub use access_log::{AccessLog, LogDestination, LogWriter, NotATime, Timestamp, Unflushed};
 pub use denials::{Denials, Denied, Times, Top};
 pub use lookup::{Lookup, LookupOutcome};
 pub use metrics::{Metrics, PASSTHROUGH, Totals};

@@ -9,12 +9,15 @@ mod connections;
 mod denied;
 mod doctor;
 mod help;
+mod learn;
 mod log_level;
+mod logs;
 mod man;
 mod pages;
 mod pins;
 mod plain;
 mod reload;
+mod replay;
 mod schema;
 mod status;
 mod table;
@@ -37,10 +40,12 @@ pub use connections::{Connections, connections};
 pub use denied::{Denied, denied};
 pub use doctor::doctor;
 pub use help::{command, help, parse};
+pub use learn::{Learn, learn};
 pub use log_level::{LogLevel, log_level};
 pub use man::{Pages, man};
 pub use pins::Pins;
 pub use reload::{Reload, reload};
+pub use replay::{ReplayLogs, replay};
 pub use schema::schema;
 pub use status::status;
 
@@ -55,6 +60,8 @@ Examples:
   egress check /etc/egress/egress.toml           is the file right?
   egress run --config /etc/egress/egress.toml    govern what it says, until SIGTERM
   egress check --strict --resolve FILE           would a reviewer and the DNS agree?
+  egress learn access.log > egress.toml          a configuration for what happened
+  egress replay access.log --config NEW          what would that one have said?
   egress doctor                                  what can this node do?
   egress status                                  what is attached, and by whom?
   egress denied                                  what is denied, to whom, and why?
@@ -78,6 +85,26 @@ const RUN_STATUS: &str =
 
 const CHECK: &str = "Exit status: 0 the file is right, 1 there are warnings and --strict was given, \
 2 the file is wrong.";
+
+const LEARN: &str = "\
+Examples:
+  egress learn access.log > learned.toml         from a log of mode = \"audit\"
+  egress learn access.log --merge egress.toml    the file, and what it lacks after it
+  egress learn --for 10m > learned.toml          with what happens in the next ten minutes
+  zcat access.log.*.gz | egress learn -
+
+Exit status: 0 it is printed, 1 it could not be written, 2 a configuration, a log, or the command line is wrong.";
+
+const REPLAY: &str = "\
+Examples:
+  egress replay access.log --config learned.toml
+  egress replay access.log --config NEW --json | jq '.changes[] | select(.change == \"now_denied\")'
+
+Each connection is judged by what its line says: where it went, the name that it sent or had been told, and who made \
+it. What was found out by dialling is not judged again: what names resolve to, limits, an upstream's certificate; \
+nor whether TLS had an encrypted name.
+
+Exit status: 0 nothing changes, 1 something does, 2 the configuration, a log, or the command line is wrong.";
 
 const DOCTOR: &str = "Exit status: 0 all that the gateway needs is here, 1 something is missing, \
 2 the configuration is wrong.";
@@ -143,6 +170,16 @@ pub enum Command {
     /// Say whether a configuration file is right, everything that is not, and what deserves a second look.
     #[command(after_help = CHECK)]
     Check(Check),
+    /// Print a configuration that allows what an access log says happened.
+    ///
+    /// Destinations become services: by name where one was sent or looked up, else by address. Each has its evidence
+    /// beside it: when, how often, by whom. Read it before it is used: those who are governed chose what is in it. In
+    /// audit mode datagrams pass without a line, so that nothing is learned of them.
+    #[command(after_help = LEARN)]
+    Learn(Learn),
+    /// Say which past connections another configuration would have treated otherwise.
+    #[command(after_help = REPLAY)]
+    Replay(ReplayLogs),
     /// Print the JSON schema of the configuration file, for editors.
     Schema,
     /// Say what this kernel and this node can do, and what that means for enforcement.

@@ -43,8 +43,10 @@ pub use paths::{CgroupPath, LogPath, SidePath, SocketPath};
 pub use schema::schema;
 pub use scope::Scope;
 pub use sections::{AccessLog, Admin, Dial, Dns, Gateway, Limits, Relay, Sniff};
-pub use units::ByteSize;
-pub use warnings::{Code, Lookup, Resolved, Review, Warning, Warnings};
+pub use units::{ByteSize, duration};
+pub use warnings::{
+    Code, Lookup, Resolved, Review, Warning, Warnings, has_one_owner, hides_others, is_registered,
+};
 pub use words::{DnsForwarder, RelayMode, SocketWord};
 
 use crate::types::{Mode, OutboundTrafficPolicy, Route, Service};

@@ -83,6 +83,11 @@ impl Ranged for Fraction {
     }
 }
 
+/// Reads a duration as a configuration has it, such as `1m30s`.
+pub fn duration(text: &str) -> Option<Duration> {
+    sum(text, &TIMES).map(Duration::from_millis)
+}
+
 impl Value for Duration {
     fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
         if let Some(number) = integer(value.get_ref()) {

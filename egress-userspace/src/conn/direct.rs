@@ -48,6 +48,7 @@ impl Gateway {
                 let denial = Denial::from(reason);
                 // The only refusal for which there is a connection that the registry could admit.
                 if reason == DenyReason::AddressNotInRegistry {
+                    record.learned(&learned);
                     let verdict = Verdict::Deny(denial.clone());
                     shadow::judge(&live, &facts, &verdict, &mut record);
                 }

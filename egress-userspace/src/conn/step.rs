@@ -97,7 +97,11 @@ pub(super) async fn sniff(
 pub(super) fn decide(live: &Live, facts: &Facts<'_>, record: &mut Record) -> Result<Permit, Stop> {
     record.judged_by(live.policy.generation());
     let verdict = live.policy.decide(facts);
-    if matches!(verdict, Verdict::Deny(_)) && facts.claim.name().is_none() {
+    let unregistered = match &verdict {
+        Verdict::Permit(permit) => permit.service().is_none(),
+        Verdict::Deny(_) => true,
+    };
+    if unregistered && facts.claim.name().is_none() {
         record.learned(facts.learned);
     }
     shadow::judge(live, facts, &verdict, record);

@@ -9,7 +9,9 @@ use super::query::Query;
 use super::settings::Scope;
 use crate::dial;
 use crate::policy::{Denial, Policy, Resolvable};
-use crate::types::{Caller, DenyReason, Location, Mode, OriginalDst, OutboundTrafficPolicy};
+use crate::types::{
+    Caller, DenyReason, HostName, Location, Mode, OriginalDst, OutboundTrafficPolicy,
+};
 
 /// The types of records that are asked for: those that programs look up of hosts and services, and what
 /// it takes to check them.
@@ -64,7 +66,7 @@ pub(super) fn judge(
     let judged = well_formed(settings, query)
         .and_then(|()| approved(settings, server))
         .map_err(Denial::from)
-        .and_then(|()| by_name(policy, settings, query, caller));
+        .and_then(|()| by_name(policy, settings, query.name(), caller));
     match judged {
         Err(denial) if settings.mode == Mode::Audit => Ok(Grant {
             guard: Guard::Open,
@@ -72,6 +74,16 @@ pub(super) fn judge(
         }),
         judged => judged,
     }
+}
+
+/// Whether `caller` may ask an approved server for `name`.
+pub fn may_ask(
+    policy: &Policy,
+    settings: &ForwardSettings,
+    name: &HostName,
+    caller: &Caller,
+) -> Result<(), Denial> {
+    by_name(policy, settings, Some(name), caller).map(|_| ())
 }
 
 fn well_formed(settings: &ForwardSettings, query: &Query) -> Result<(), DenyReason> {
@@ -96,16 +108,16 @@ fn approved(settings: &ForwardSettings, server: OriginalDst) -> Result<(), DenyR
 fn by_name(
     policy: &Policy,
     settings: &ForwardSettings,
-    query: &Query,
+    name: Option<&HostName>,
     caller: &Caller,
 ) -> Result<Grant, Denial> {
     // A name that is no host's is in no registry.
-    let resolves = match query.name() {
+    let resolves = match name {
         Some(name) => policy.resolves(name, caller),
         None if settings.outbound == OutboundTrafficPolicy::AllowAny => return Ok(open()),
         None => Err(DenyReason::HostNotInRegistry.into()),
     };
-    let is_internal = query.name().is_some_and(|name| settings.is_internal(name));
+    let is_internal = name.is_some_and(|name| settings.is_internal(name));
     match resolves {
         // A service with `deny` holds inside the mesh too.
         Err(denial) if denial.reason == DenyReason::ServiceDenied => Err(denial),

@@ -31,6 +31,7 @@ use tracing::debug;
 
 pub use self::askers::Askers;
 pub use self::datagrams::Datagrams;
+pub use self::judge::may_ask;
 pub use self::learned::Learned;
 pub use self::settings::{ForwardSettings, Scope};
 

@@ -1,6 +1,8 @@
 //! Times as RFC 3339 writes them, in UTC.
 
 use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
@@ -15,7 +17,7 @@ const DAYS_PER_ERA: u64 = 146_097;
 
 /// A moment since 1970 and before 10000, to the millisecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Timestamp {
+pub struct Timestamp {
     millis: u64,
 }
 
@@ -70,6 +72,31 @@ impl fmt::Display for Timestamp {
     }
 }
 
+impl FromStr for Timestamp {
+    type Err = NotATime;
+
+    /// Reads exactly what is written: `1970-01-01T00:00:00.000Z`, of a day that there is.
+    fn from_str(text: &str) -> Result<Self, NotATime> {
+        let number = |at: Range<usize>| -> Result<u64, NotATime> {
+            let digits = text.get(at).ok_or(NotATime)?;
+            let all = digits.bytes().all(|byte| byte.is_ascii_digit());
+            digits.parse().ok().filter(|_| all).ok_or(NotATime)
+        };
+        let days = days(number(0..4)?, number(5..7)?, number(8..10)?).ok_or(NotATime)?;
+        let seconds = number(11..13)? * 3_600 + number(14..16)? * 60 + number(17..19)?;
+        let millis = (days * SECONDS_PER_DAY + seconds) * 1_000 + number(20..23)?;
+        let time = Self { millis };
+        // What is written otherwise, such as a 61st second, is written differently again.
+        let same = time.to_string() == text;
+        same.then_some(time).ok_or(NotATime)
+    }
+}
+
+/// A text that is not a [`Timestamp`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a time such as 2024-02-29T12:34:56.007Z")]
+pub struct NotATime;
+
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -87,6 +114,23 @@ fn civil(days: u64) -> (u64, u64, u64) {
     let day = day - (153 * month + 2) / 5 + 1;
     let month = if month < 10 { month + 3 } else { month - 9 };
     (era * 400 + year + u64::from(month <= 2), month, day)
+}
+
+/// Days since the epoch: the inverse of [`civil`]. `None` for what is before it, and for no month.
+fn days(year: u64, month: u64, day: u64) -> Option<u64> {
+    if !(1..=12).contains(&month) {
+        return None;
+    }
+    let year = if month <= 2 {
+        year.checked_sub(1)?
+    } else {
+        year
+    };
+    let from_march = (month + 9) % 12;
+    let day = (153 * from_march + 2) / 5 + day.checked_sub(1)?;
+    let (era, year) = (year / 400, year % 400);
+    let days = era * DAYS_PER_ERA + year * 365 + year / 4 - year / 100 + day;
+    days.checked_sub(EPOCH_FROM_MARCH_0)
 }
 
 /// The last so many decimal digits.
@@ -116,6 +160,31 @@ mod tests {
         ] {
             let time = UNIX_EPOCH + Duration::from_millis(millis);
             assert_eq!(Timestamp::from(time).to_string(), text);
+            assert_eq!(text.parse(), Ok(Timestamp::from(time)));
+        }
+    }
+
+    #[test]
+    fn only_what_is_written_is_read() {
+        for text in [
+            "",
+            "2024-02-30T00:00:00.000Z",
+            "2023-02-29T00:00:00.000Z",
+            "2024-13-01T00:00:00.000Z",
+            "2024-00-01T00:00:00.000Z",
+            "2024-01-00T00:00:00.000Z",
+            "1969-12-31T23:59:59.999Z",
+            "0000-01-01T00:00:00.000Z",
+            "2024-01-01T24:00:00.000Z",
+            "2024-01-01T00:00:60.000Z",
+            "2024-01-01T00:00:00.000+00:00",
+            "2024-01-01 00:00:00.000Z",
+            "2024-01-01T00:00:00Z",
+            "2024-01-01T00:00:00.0000Z",
+            "+024-01-01T00:00:00.000Z",
+            "2024-01-01T00:00:00.\u{e9}0Z",
+        ] {
+            assert_eq!(text.parse::<Timestamp>(), Err(NotATime), "{text}");
         }
     }
 }

@@ -65,8 +65,9 @@ fn wildcards(service: &Service) -> impl Iterator<Item = (&Service, usize, &str)>
     })
 }
 
-/// Whether someone registered it, for servers of their own.
-fn is_registered(name: &str) -> bool {
+/// Whether someone registered `name` itself, for servers of their own: then a wildcard right below it
+/// is expected to stand beside it.
+pub fn is_registered(name: &str) -> bool {
     psl::domain_str(name) == Some(name) && shared_front::of(name).is_none()
 }
 

@@ -2,7 +2,7 @@
 
 use super::finding::{At, Finding, title};
 use super::{Code, Registry};
-use crate::types::{Ech, HostPattern, Protocol, Service};
+use crate::types::{Ech, HostName, HostPattern, Protocol, Service};
 
 /// The public names (RFC 9849 section 4) of providers that serve many customers' sites.
 const FRONTS: [(&str, &str); 1] = [
@@ -34,6 +34,11 @@ fn looks_no_further(service: &Service) -> bool {
     let is_tls = |protocol| matches!(protocol, Protocol::Tls | Protocol::Https);
     let mut ports = service.ports.iter();
     service.ech == Ech::AllowOuter && ports.any(|port| is_tls(port.protocol))
+}
+
+/// Whether TLS clients send `name` in the clear while they encrypt the one that they want.
+pub fn hides_others(name: &HostName) -> bool {
+    FRONTS.iter().any(|(front, _)| *front == name.as_str())
 }
 
 /// What is behind `host`. A wildcard above such a name is a public suffix's, which says enough.

@@ -24,9 +24,12 @@ mod wide_addresses;
 
 use std::path::Path;
 
+pub use apex::is_registered;
 pub use code::Code;
+pub use ech_front::hides_others;
 pub use report::{Warning, Warnings};
 pub use resolved::{Lookup, Resolved};
+pub use shared_front::has_one_owner;
 
 use super::load::Loader;
 use super::sources::Sources;
@@ -72,6 +75,15 @@ impl Review {
     pub fn from_toml(file_name: &str, text: &str) -> Result<Self, ConfigErrors> {
         let text = text.to_owned();
         let (config, sources) = Config::load(Loader::default(), file_name, text, None)?;
+        Ok(Self::new(config, sources))
+    }
+
+    /// Reads a text as if it stood in the file `path`, with what that includes, and reviews it.
+    pub fn from_text_at(path: &Path, text: String) -> Result<Self, ConfigErrors> {
+        let name = path.display().to_string();
+        let mut loader = Loader::default();
+        loader.files.push(path.to_owned());
+        let (config, sources) = Config::load(loader, &name, text, Some(path))?;
         Ok(Self::new(config, sources))
     }
 

@@ -3,7 +3,7 @@
 
 use super::finding::{At, Finding, title};
 use super::{Code, Registry};
-use crate::types::HostPattern;
+use crate::types::{HostName, HostPattern};
 
 /// Names below these lead to machines of whoever asked for one.
 const FRONTS: [(&str, &str); 27] = [
@@ -63,6 +63,17 @@ pub(super) fn find(registry: &Registry<'_>) -> Vec<Finding> {
     findings
 }
 
+/// Whether all names below `name` are of one owner: someone registered it, or a name above it, and it is
+/// not behind a shared front.
+pub fn has_one_owner(name: &HostName) -> bool {
+    let name = name.as_str();
+    let above = name
+        .match_indices('.')
+        .filter_map(|(dot, _)| name.get(dot + 1..));
+    let mut self_and_above = std::iter::once(name).chain(above);
+    psl::domain_str(name).is_some() && self_and_above.all(|name| of(name).is_none())
+}
+
 /// What `name` is, if it is one of them.
 pub(super) fn of(name: &str) -> Option<&'static str> {
     let found = FRONTS.binary_search_by_key(&name, |(front, _)| front);
@@ -78,5 +89,23 @@ mod tests {
         assert!(FRONTS.is_sorted_by_key(|(front, _)| front));
         assert_eq!(of("cloudfront.net"), Some(CDN));
         assert_eq!(of("d111111abcdef8.cloudfront.net"), None);
+    }
+
+    #[test]
+    fn a_wildcard_has_one_owner_below_a_registered_name_that_is_no_front() {
+        for (name, owned) in [
+            ("example.com", true),
+            ("cdn.example.com", true),
+            ("shop.github.io", true),
+            ("com", false),
+            ("co.uk", false),
+            ("github.io", false),
+            ("cloudfront.net", false),
+            ("database.windows.net", false),
+            ("internal", false),
+        ] {
+            let name: HostName = name.parse().expect("a name");
+            assert_eq!(has_one_owner(&name), owned, "{name}");
+        }
     }
 }
