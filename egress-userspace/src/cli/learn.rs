@@ -100,17 +100,14 @@ fn run(asked: &Learn) -> Result<Learned, LearnError> {
         (Some(_), _) => return Err(LearnError::Several),
     };
     let lesson = learner.finish();
-    let (text, review) = match &base {
-        Some(base) => {
-            let text = lesson.merged(&base.text);
-            let review = Review::from_text_at(&base.path, text.clone());
-            (text, review)
-        }
-        None => {
-            let text = lesson.configuration();
-            let review = Review::from_toml(LEARNED, &text);
-            (text, review)
-        }
+    let (text, review) = if let Some(base) = &base {
+        let text = lesson.merged(&base.text);
+        let review = Review::from_text_at(&base.path, text.clone());
+        (text, review)
+    } else {
+        let text = lesson.configuration();
+        let review = Review::from_toml(LEARNED, &text);
+        (text, review)
     };
     let (_, warnings) = review
         .map_err(|errors| LearnError::Unfit(errors.render(false)))?
@@ -166,12 +163,11 @@ impl Learn {
             return Ok(self.logs.clone());
         }
         let read;
-        let (path, config) = match base {
-            Some(base) => (&base.path, &base.config),
-            None => {
-                read = Config::read(&self.config)?;
-                (&self.config, &read)
-            }
+        let (path, config) = if let Some(base) = base {
+            (&base.path, &base.config)
+        } else {
+            read = Config::read(&self.config)?;
+            (&self.config, &read)
         };
         match &config.access_log.path {
             LogPath::File(log) => Ok(vec![log.clone()]),

@@ -1,5 +1,7 @@
 //! What was decided, beside what would be.
 
+use std::fmt;
+
 use super::judge::Answer;
 use super::question::Unjudged;
 use super::seen::{Decided, Seen};
@@ -45,8 +47,8 @@ pub struct Opinion {
     /// `allow`, `deny`, or `audit`.
     pub verdict: &'static str,
     /// Why it is, or would be, denied.
-    #[serde(serialize_with = "label", skip_serializing_if = "Option::is_none")]
-    pub reason: Option<DenyReason>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
     /// The service that admits it, or comes nearest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<Box<str>>,
@@ -71,7 +73,7 @@ pub(super) fn compare(seen: &Seen, decided: Decided, answer: &Answer) -> (Fate, 
         Answer::Deny(denial) => {
             let opinion = Opinion {
                 verdict: "deny",
-                reason: Some(denial.reason),
+                reason: Some(Reason(denial.reason)),
                 service: denial.service.as_ref().map(|name| name.as_str().into()),
                 route: None,
             };
@@ -106,16 +108,25 @@ impl Opinion {
     pub(super) fn of(seen: &Seen, decided: Decided) -> Self {
         Self {
             verdict: decided.label(),
-            reason: decided.reason(),
+            reason: decided.reason().map(Reason),
             service: seen.service.clone(),
             route: seen.route.clone(),
         }
     }
 }
 
-fn label<S: serde::Serializer>(reason: &Option<DenyReason>, to: S) -> Result<S::Ok, S::Error> {
-    match reason {
-        Some(reason) => to.serialize_str(reason.label()),
-        None => to.serialize_none(),
+/// A reason, by its label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Reason(pub DenyReason);
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl serde::Serialize for Reason {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.0.label())
     }
 }

@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 
 use super::compare::{Kind, Opinion};
 use super::seen::Seen;
-use crate::types::{HostName, Place};
+use crate::types::{HostName, OriginalDst, Place};
 
 /// Different changes that are kept apart: whoever is governed chooses the names in the log, and what is
 /// shown is a hundred. More are only counted.
@@ -94,7 +94,7 @@ impl Groups {
         let change = Change {
             kind,
             subject: Subject::of(seen),
-            port: seen.dst.map(|dst| dst.port()).unwrap_or_default(),
+            port: seen.dst.map(OriginalDst::port).unwrap_or_default(),
             protocol: seen.spoken.map(super::Spoken::label),
             exe: caller
                 .exe

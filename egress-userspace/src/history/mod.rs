@@ -20,7 +20,7 @@ mod seen;
 #[cfg(test)]
 mod tests;
 
-pub use compare::{Fate, Kind, Opinion};
+pub use compare::{Fate, Kind, Opinion, Reason};
 pub use groups::{Change, Groups, Subject};
 pub use judge::{Answer, Judge};
 pub use plain::plain;

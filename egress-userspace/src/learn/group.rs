@@ -12,7 +12,8 @@ use super::members::{Members, layers, places};
 use super::taken::Taken;
 use super::wanted::{Port, Speaks, Wanted};
 use super::wildcard::Wildcards;
-use crate::types::{HostName, HostPattern};
+use crate::dial::check_answer;
+use crate::types::{HostName, HostPattern, Location};
 
 /// Services of all that is wanted, still without names.
 pub(super) fn services(
@@ -65,7 +66,8 @@ fn by_name_at(members: &Members) -> Vec<Proposed> {
         let addresses = ips.into_iter().map(|item| Entry {
             item,
             evidence: None,
-            note: Some("not a public address: a name leads there only if it is listed".into()),
+            note: not_public(item)
+                .map(|what| format!("{what}: a name leads there only if it is listed")),
         });
         Proposed {
             name: String::new(),
@@ -86,9 +88,13 @@ fn by_address(members: &Members) -> Vec<Proposed> {
     }
     let services = groups.into_iter().map(|(ports, ips)| {
         let spoken = ports.iter().any(|port| port.speaks.protocol().sends_name());
-        let addresses = ips.into_iter().map(|(ip, evidence)| Entry {
-            note: spoken.then(|| "no name was sent: any will do here".into()),
-            ..Entry::seen(ip, evidence)
+        let any_name = spoken.then(|| "no name was sent: any will do here".to_owned());
+        let addresses = ips.into_iter().map(|(ip, evidence)| {
+            let notes: Vec<_> = any_name.iter().cloned().chain(not_public(ip)).collect();
+            Entry {
+                note: (!notes.is_empty()).then(|| notes.join("; ")),
+                ..Entry::seen(ip, evidence)
+            }
         });
         Proposed {
             name: String::new(),
@@ -98,6 +104,12 @@ fn by_address(members: &Members) -> Vec<Proposed> {
         }
     });
     services.collect()
+}
+
+/// What to say of an address that is none of the internet's: a private one, or a cloud's metadata server.
+fn not_public(ip: IpAddr) -> Option<String> {
+    let refused = check_answer(ip, Location::MeshExternal).err()?;
+    Some(format!("not a public address ({})", refused.class))
 }
 
 /// What is registered of a name, or all of one of which nothing is.

@@ -160,6 +160,7 @@ impl Learner {
         }
         if let Some(base) = &self.base {
             match base.judge.answer(question) {
+                Answer::Permit(_) if self.learns_names && base.refuses_lookup(question) => {}
                 Answer::Permit(_) | Answer::Untouched | Answer::Passed => {
                     self.covered += 1;
                     return;
@@ -276,6 +277,20 @@ impl Base {
             taken: Taken::by(&config.services),
             names: names.collect(),
         }
+    }
+
+    /// Whether the name of a connection that is admitted by its address could not be looked up, so that there
+    /// would be no connection.
+    fn refuses_lookup(&self, question: &Question<'_>) -> bool {
+        let Question::Connection(connection) = question else {
+            return false;
+        };
+        let name = connection.claim.name().or(connection.told);
+        name.is_some_and(|name| {
+            let caller = connection.caller;
+            let answer = self.judge.answer(&Question::Lookup { name, caller });
+            matches!(answer, Answer::Deny(denial) if denial.reason == DenyReason::HostNotInRegistry)
+        })
     }
 }
 

@@ -15,7 +15,7 @@ const RESERVED: &str = "unknown";
 
 /// Names the services, in the order of their names; `taken` are those of others.
 pub(super) fn name(services: Vec<Proposed>, taken: &BTreeSet<Box<str>>) -> Vec<Proposed> {
-    let mut taken: HashSet<String> = taken.iter().map(|name| name.to_string()).collect();
+    let mut taken: HashSet<String> = taken.iter().map(ToString::to_string).collect();
     taken.insert(RESERVED.into());
     let mut services: Vec<_> = services
         .into_iter()

@@ -85,9 +85,10 @@ pub(super) fn summary(learned: &Learned, out: &mut impl Write) -> io::Result<()>
     for (why, left) in &lesson.left_out {
         let examples: Vec<_> = left.examples.iter().map(String::as_str).collect();
         write!(out, "left out: {}: {}", left.count, why.sentence())?;
-        match examples.is_empty() {
-            true => writeln!(out)?,
-            false => writeln!(out, ": {}", examples.join(", "))?,
+        if examples.is_empty() {
+            writeln!(out)?;
+        } else {
+            writeln!(out, ": {}", examples.join(", "))?;
         }
     }
     for warning in warnings.iter() {

@@ -83,14 +83,16 @@ fn a_file_that_can_have_no_entry_after_it_is_told_and_not_broken() {
 fn programs_get_one_object() {
     let learned = learned(&format!("{LINE}\n"), "", &["{dir}/access.log"]).expect("it is learned");
     let report = serde_json::to_value(Report::new(&learned)).expect("JSON");
-    assert_eq!(report["services"][0]["name"], "api.example.com");
-    assert_eq!(report["services"][0]["hosts"][0]["item"], "api.example.com");
-    assert_eq!(report["services"][0]["hosts"][0]["evidence"]["count"], 1);
-    assert_eq!(
-        report["services"][0]["ports"],
-        serde_json::json!([{ "number": 443, "protocol": "TLS" }])
-    );
-    assert_eq!(report["toml"], learned.text);
+    for (pointer, expected) in [
+        ("/services/0/name", "api.example.com".into()),
+        ("/services/0/hosts/0/item", "api.example.com".into()),
+        ("/services/0/hosts/0/evidence/count", 1.into()),
+        ("/services/0/ports/0/number", 443.into()),
+        ("/services/0/ports/0/protocol", "TLS".into()),
+        ("/toml", serde_json::Value::from(learned.text.as_str())),
+    ] {
+        assert_eq!(report.pointer(pointer), Some(&expected), "{pointer}");
+    }
 }
 
 #[test]

@@ -122,7 +122,7 @@ pub(super) fn text(replay: &Replay, tally: &Tally, out: &mut impl Write) -> io::
     let unjudged: u64 = replay.unjudged.values().sum();
     writeln!(
         out,
-        "{} connections: {} the same, {} now denied, {} now allowed, {} moved, {} not judged",
+        "{} connections and lookups: {} the same, {} now denied, {} now allowed, {} moved, {} not judged",
         replay.seen,
         replay.same,
         replay.count(Kind::NowDenied),

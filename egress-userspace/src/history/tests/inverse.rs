@@ -228,7 +228,9 @@ proptest! {
         let metrics = Arc::new(Metrics::new());
         let (log, writer) = AccessLog::open(&LogDestination::File(path.clone()), 100, &metrics).expect("it opens");
         let account = Account::new(metrics, log);
-        all.iter_mut().for_each(|made| write(&account, &policy, made));
+        for made in &mut all {
+            write(&account, &policy, made);
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         runtime.block_on(writer.finish()).expect("all is written");
 

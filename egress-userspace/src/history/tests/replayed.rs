@@ -190,7 +190,10 @@ fn changes_that_are_alike_are_counted_together_the_most_first() {
         [("two.example.com".into(), 2), ("one.example.com".into(), 1)]
     );
     let change = groups.first().expect("a group").0;
-    assert_eq!(change.would_be.reason, Some(DenyReason::HostNotInRegistry));
+    assert_eq!(
+        change.would_be.reason,
+        Some(Reason(DenyReason::HostNotInRegistry))
+    );
     assert_eq!(
         (change.exe.as_deref(), change.cgroup.as_deref()),
         (Some("/usr/bin/curl"), Some("/apps"))

@@ -74,6 +74,25 @@ fn a_file_that_lacks_nothing_is_given_back() {
 }
 
 #[test]
+fn a_name_that_leads_to_what_is_listed_by_address_has_to_be_there_to_be_looked_up() {
+    let by_address = "\n\n[[service]]\nname = \"db\"\naddresses = [\"198.51.100.20\"]\nports = [{ number = 5432, protocol = \"TCP\" }]\n";
+    let text = format!("{BASE}{by_address}");
+    let (config, _) = checked(&text);
+    let to = |rest: &str| {
+        seen(&format!(
+            r#""src.addr":"192.0.2.1:1","dst.addr":"198.51.100.20:5432","protocol":"tcp",{rest}"verdict":"audit","reason":"port_not_in_registry""#
+        ))
+    };
+    let lines = [to(""), to(r#""dns_name":"orders.example.com","#)];
+    let lesson = lesson(&lines, Settings::default(), Some(&config));
+    assert_eq!(
+        services(&lesson),
+        ["orders.example.com: orders.example.com on 5432 TCP"]
+    );
+    assert_eq!(lesson.covered, 1);
+}
+
+#[test]
 fn what_the_file_refuses_on_purpose_is_not_proposed() {
     let http = seen(
         r#""src.addr":"192.0.2.1:1","dst.addr":"203.0.113.5:8080","protocol":"http","requested_server_name":"grpc.example.com","verdict":"allow""#,

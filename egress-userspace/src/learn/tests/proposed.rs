@@ -266,7 +266,7 @@ fn what_a_process_chose_stays_within_its_comment_and_its_string() {
     let comments = text
         .lines()
         .filter(|line| line.trim_start().starts_with('#'));
-    assert!(comments.clone().all(|line| line.is_ascii()), "{text}");
+    assert!(comments.clone().all(str::is_ascii), "{text}");
     assert!(
         text.contains("/x\\n[gateway]\\nmode = 1\\r\\u{85}\\u{2028}"),
         "{text}"

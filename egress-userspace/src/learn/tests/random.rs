@@ -68,22 +68,27 @@ fn connection() -> impl Strategy<Value = String> {
     );
     (dst, protocol, name, reason, caller, any::<bool>()).prop_map(
         |((ip, port), protocol, name, reason, (cgroup, exe), told)| {
-            let mut fields = format!(
-                r#""src.addr":"192.0.2.1:1","src.exe":"{exe}","src.cgroup":"{cgroup}","dst.addr":"{ip}:{port}""#
-            );
-            if let Some(protocol) = protocol {
-                fields.push_str(&format!(r#","protocol":"{protocol}""#));
-            }
-            match (protocol, name) {
-                (Some("tls" | "http" | "http2"), Some(name)) => fields.push_str(&format!(r#","requested_server_name":"{name}""#)),
-                (_, Some(name)) if told => fields.push_str(&format!(r#","dns_name":"{name}""#)),
-                _ => {}
-            }
-            fields.push_str(&match reason {
-                Some(reason) => format!(r#","verdict":"audit","reason":"{reason}""#),
-                None => r#","verdict":"allow""#.into(),
-            });
-            fields
+            let name = match (protocol, name) {
+                (Some("tls" | "http" | "http2"), Some(name)) => {
+                    Some(("requested_server_name", name))
+                }
+                (_, Some(name)) if told => Some(("dns_name", name)),
+                _ => None,
+            };
+            let verdict = reason.map_or("allow", |_| "audit");
+            let fields = [
+                Some(("src.addr", "192.0.2.1:1")),
+                Some(("src.exe", exe)),
+                Some(("src.cgroup", cgroup)),
+                protocol.map(|protocol| ("protocol", protocol)),
+                name,
+                Some(("verdict", verdict)),
+                reason.map(|reason| ("reason", reason)),
+            ];
+            let fields = fields.into_iter().flatten();
+            let fields = fields.map(|(key, value)| format!(r#""{key}":"{value}""#));
+            let dst = format!(r#""dst.addr":"{ip}:{port}""#);
+            fields.chain([dst]).collect::<Vec<_>>().join(",")
         },
     )
 }
