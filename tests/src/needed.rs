@@ -81,6 +81,18 @@ pub const NEEDED: &[Needed] = &[
     },
 ];
 
+/// What only some tests run beside a testbed.
+pub const NEEDED_BY_TESTS: &[Needed] = &[
+    Needed {
+        program: "prometheus",
+        package: "prometheus",
+    },
+    Needed {
+        program: "promtool",
+        package: "prometheus",
+    },
+];
+
 impl Needed {
     /// Whether the program is on the search path.
     pub fn is_present(&self) -> bool {

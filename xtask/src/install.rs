@@ -3,13 +3,22 @@
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
-use egress_tests::{NEEDED, command};
+use egress_tests::{NEEDED, NEEDED_BY_TESTS, Needed, command};
 
 use crate::workspace::say;
 
 /// Makes sure that all programs of the testbed are there. Asks the network only if one is not.
 pub(crate) fn testbed() -> Result<()> {
-    let missing: Vec<_> = NEEDED
+    programs("the testbed runs", NEEDED)
+}
+
+/// Makes sure that all programs of the tests are there, those of the testbed among them.
+pub(crate) fn tests() -> Result<()> {
+    programs("the tests run", &[NEEDED, NEEDED_BY_TESTS].concat())
+}
+
+fn programs(who: &str, needed: &[Needed]) -> Result<()> {
+    let missing: Vec<_> = needed
         .iter()
         .filter(|needed| !needed.is_present())
         .collect();
@@ -20,10 +29,7 @@ pub(crate) fn testbed() -> Result<()> {
         return Ok(());
     }
     let programs: Vec<_> = missing.iter().map(|needed| needed.program).collect();
-    packages_for(
-        &format!("the testbed runs {}", programs.join(", ")),
-        &packages,
-    )
+    packages_for(&format!("{who} {}", programs.join(", ")), &packages)
 }
 
 /// Installs packages as root on Debian; anywhere else names the command that would.

@@ -38,7 +38,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         say("WITHOUT the end-to-end tests, as --unit says");
         runner.args(["--exclude", "egress-tests"]);
     } else {
-        install::testbed()?;
+        install::tests()?;
         gateway::build()?;
     }
     say("running the tests");

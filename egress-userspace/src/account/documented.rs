@@ -1,4 +1,4 @@
-//! `docs/observability.md` has the names that the code has.
+//! `docs/observability.md` has the names that the code has, and so have the dashboard and the alerts.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, UNIX_EPOCH};
@@ -25,6 +25,14 @@ const ENDINGS: [&str; 4] = [
 ];
 const FLAGS: &str = include_str!("../types/flag.rs");
 const KERNEL: &str = include_str!("../../../egress-common/src/counter.rs");
+
+/// How the names of metrics begin.
+const FAMILIES: [&str; 3] = ["egress_", "istio_", "process_"];
+/// What asks for metrics.
+const ASKS: [&str; 2] = [
+    include_str!("../../../deploy/grafana/egress.json"),
+    include_str!("../../../deploy/prometheus/alerts.yaml"),
+];
 
 /// The first cells of the first table after a heading.
 fn listed(heading: &str) -> Vec<&'static str> {
@@ -121,6 +129,10 @@ fn the_ways_in_which_connections_end_are_on_the_page() {
     assert_eq!(set(listed("### `response_flags`")), set(flags));
 }
 
+fn is_metric(word: &str) -> bool {
+    FAMILIES.iter().any(|family| word.starts_with(family))
+}
+
 /// A metric's name without what the registry adds to those of counters, and of facts.
 fn plain(name: &str) -> &str {
     name.trim_end_matches("_total").trim_end_matches("_info")
@@ -129,12 +141,30 @@ fn plain(name: &str) -> &str {
 #[test]
 fn the_metrics_are_on_the_page() {
     let names = METRICS.iter().flat_map(|source| words(source, label));
-    let families = ["egress_", "istio_", "process_"];
-    let names = names.filter(|name| families.iter().any(|family| name.starts_with(family)));
+    let names = names.filter(|name| is_metric(name));
     let kinds = listed("### `kind` of `egress_kernel_total`");
     assert_eq!(set(kinds), set(words(KERNEL, label)));
     let listed = listed("## Metrics");
     let plain = listed.iter().map(|name| plain(name));
     assert_eq!(set(plain), set(names));
     assert_eq!(set(listed.iter().copied()).len(), listed.len());
+}
+
+#[test]
+fn the_dashboard_and_the_alerts_ask_for_metrics_that_are_there() {
+    let listed = set(listed("## Metrics"));
+    // A histogram is asked for by its parts.
+    let parts = ["_bucket", "_sum", "_count"];
+    let is_part = |name: &str| {
+        let whole = parts.iter().find_map(|part| name.strip_suffix(part));
+        whole.is_some_and(|whole| listed.contains(whole) && whole.ends_with("_seconds"))
+    };
+    for text in ASKS {
+        let words = text.split(|char: char| !label(char));
+        let names = set(words.filter(|word| is_metric(word)));
+        assert!(names.len() > 10, "{names:?}");
+        for name in names {
+            assert!(listed.contains(name) || is_part(name), "{name}");
+        }
+    }
 }
