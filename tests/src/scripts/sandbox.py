@@ -22,7 +22,7 @@ EPERM, ALLOW, ERRNO = 1, 0x7FFF0000, 0x00050000
 # What happens around the program's life, and what concerns nothing that a test can see.
 ELSEWHERE = """
     Type ExecStart ExecReload WatchdogSec Restart RestartSec RestartPreventExitStatus TimeoutStopSec
-    LimitNOFILE OOMScoreAdjust LogsDirectory LogsDirectoryMode RuntimeDirectory RuntimeDirectoryMode KeyringMode
+    LimitNOFILE OOMScoreAdjust LogsDirectory LogsDirectoryMode RuntimeDirectoryMode KeyringMode
     PrivateTmp ProtectClock ProtectHostname ProtectKernelLogs ProtectKernelModules RestrictRealtime
     RestrictSUIDSGID LockPersonality SystemCallArchitectures SystemCallErrorNumber
 """.split()
@@ -107,11 +107,17 @@ def files(settings, writable):
     call("unshare", CLONE_NEWNS)
     mount(None, "/", None, MS_REC | MS_SLAVE)
     assert settings["ProtectSystem"] == ["strict"]
-    writable = [writable, *settings["ReadWritePaths"][0].split()]
+    # The machine's own stays as it is.
+    mount("none", "/run", "tmpfs", 0, "mode=755")
+    made = [f"/run/{name}" for name in settings["RuntimeDirectory"]]
+    for path in made:
+        os.mkdir(path)
+    writable = [writable, *made, *settings["ReadWritePaths"][0].split()]
     for path in [*writable, "/proc/sys"]:
         mount(path, path, None, MS_BIND | MS_REC)
-    # Field 5 of each line, proc_pid_mountinfo(5).
-    for path in [line.split()[4] for line in open("/proc/self/mountinfo")]:
+    # Field 5 of each line, proc_pid_mountinfo(5); without those that another mount hides.
+    mounted = [line.split()[4] for line in open("/proc/self/mountinfo")]
+    for path in filter(os.path.ismount, mounted):
         kept = [*writable, "/dev", "/proc"]
         if path == "/proc/sys" or not any(f"{path}/".startswith(f"{other}/") for other in kept):
             mount(None, path, None, MS_REMOUNT | MS_BIND | MS_RDONLY)
@@ -134,7 +140,7 @@ def main(unit, writable, *command):
     for name, option in [("NoNewPrivileges", PR_SET_NO_NEW_PRIVS), ("MemoryDenyWriteExecute", PR_SET_MDWE)]:
         assert settings[name] == ["yes"]
         call("prctl", option, 1, 0, 0, 0)
-    done = """ProtectSystem ReadWritePaths ProtectHome PrivateDevices ProtectKernelTunables ProtectControlGroups
+    done = """ProtectSystem ReadWritePaths RuntimeDirectory ProtectHome PrivateDevices ProtectKernelTunables ProtectControlGroups
               CapabilityBoundingSet UMask NoNewPrivileges MemoryDenyWriteExecute SystemCallFilter
               RestrictAddressFamilies RestrictNamespaces""".split()
     unknown = settings.keys() - {*done, *ELSEWHERE}
