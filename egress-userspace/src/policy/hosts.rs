@@ -130,6 +130,11 @@ impl HostIndex {
         exact.chain(suffixes).flatten()
     }
 
+    /// The ids that list the wildcard for the names below `name`.
+    pub(super) fn apex(&self, name: &HostName) -> Option<Ids<'_>> {
+        self.get(&self.suffixes, name.as_str().as_bytes())
+    }
+
     fn get(&self, table: &HashTable<Entry>, name: &[u8]) -> Option<Ids<'_>> {
         let is_name = |entry: &Entry| name_at(&self.arena, entry.name) == name;
         let entry = table.find(self.hasher.hash_one(name), is_name)?;

@@ -81,7 +81,7 @@ impl Policy {
     }
 
     /// All that match.
-    fn matching<'a>(&'a self, facts: &Facts<'a>) -> impl Iterator<Item = Match<'a>> {
+    pub(super) fn matching<'a>(&'a self, facts: &Facts<'a>) -> impl Iterator<Item = Match<'a>> {
         let facts = *facts;
         let port = facts.dst.port();
         let sent = facts.claim.name();

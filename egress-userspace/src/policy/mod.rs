@@ -17,6 +17,7 @@
 //!
 //! and if some match and none is for the caller, it is denied. A route may then lead it elsewhere.
 
+mod explain;
 mod hosts;
 mod kernel;
 mod lead;
@@ -29,17 +30,24 @@ mod registry;
 mod resolve;
 mod routes;
 mod sniff;
+mod snippet;
 mod target;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::sync::Arc;
 
+pub use explain::{
+    Connection, Explanation, InvalidQuestion, Kind, LetThrough, MAX_MISSES, Miss, NoSpeech,
+    Question, Said, Speech, Surroundings, Who,
+};
 pub use kernel::{address_rules, enforces};
 pub use permit::{Denial, Permit, Verdict};
 pub use resolve::Resolvable;
 pub use sniff::SniffPlan;
+pub use snippet::Admitting;
 pub use target::{EndpointHost, EndpointTarget, Required, Target};
 pub use terms::{Spread, Terms};
 

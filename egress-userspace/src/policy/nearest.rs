@@ -70,13 +70,13 @@ impl Policy {
 
 /// What keeps a service with the right name from admitting a connection, the least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Shortcoming {
+pub(super) enum Shortcoming {
     Address,
     Protocol,
     Port,
 }
 
-fn shortcoming(line: &Line, facts: &Facts<'_>) -> Shortcoming {
+pub(super) fn shortcoming(line: &Line, facts: &Facts<'_>) -> Shortcoming {
     if line.port != facts.dst.port() {
         Shortcoming::Port
     } else if line.protocol.is_spoken_by(facts.claim) {

@@ -118,6 +118,31 @@ impl PortRules {
         ids.flatten().copied()
     }
 
+    /// Whether some rule lists addresses.
+    pub(super) fn lists_addresses(&self) -> bool {
+        !self.by_address.is_empty()
+    }
+
+    /// The rules with addresses beside `ip`, those that have the most of it first.
+    pub(super) fn beside(&self, ip: IpAddr) -> impl Iterator<Item = u32> {
+        let around = std::iter::successors(Some(IpNet::from(ip)), IpNet::supernet);
+        let inside = around.flat_map(move |around| {
+            let nets = self.by_address.children(&around);
+            // What is inside of the next smaller one came before.
+            let known = (around.prefix_len() < around.max_prefix_len())
+                .then(|| IpNet::new(ip, around.prefix_len() + 1).ok())
+                .flatten();
+            nets.filter(move |(net, _)| {
+                !net.contains(&ip) && known.is_none_or(|known| !known.trunc().contains(net))
+            })
+        });
+        let ids = inside.filter_map(|(_, range)| {
+            let range = range.start as usize..range.end as usize;
+            self.ids.get(range)
+        });
+        ids.flatten().copied()
+    }
+
     /// Whether any rule depends on what the client sends.
     pub(super) fn has_claims(&self) -> bool {
         self.wants_claim

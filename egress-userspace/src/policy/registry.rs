@@ -1,6 +1,7 @@
 //! All services, in a few bytes each.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -88,9 +89,32 @@ impl Registry {
         Some(self.services.get(id as usize)?.profile)
     }
 
+    /// All profiles.
+    pub(super) fn profiles(&self) -> impl Iterator<Item = &Profile> {
+        self.profiles.iter()
+    }
+
+    /// All services.
+    pub(super) fn ids(&self) -> Range<u32> {
+        0..offset(self.services.len())
+    }
+
+    /// The service that has this name. Looks at one after the other.
+    pub(super) fn find(&self, name: &str) -> Option<u32> {
+        let mut ids = self.ids();
+        ids.find(|id| self.text(*id) == Some(name))
+    }
+
     /// The profile that has this number.
     pub(super) fn profile_of(&self, profile: u32) -> Option<&Profile> {
         self.profiles.get(profile as usize)
+    }
+
+    fn text(&self, id: u32) -> Option<&str> {
+        let record = self.services.get(id as usize)?;
+        let text = self.names.get(record.text as usize)?;
+        let start = usize::from(record.start);
+        text.get(start..start + usize::from(record.length))
     }
 
     /// A service's name.

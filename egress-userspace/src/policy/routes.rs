@@ -105,6 +105,26 @@ impl Routes {
         })
     }
 
+    /// The first route that applies, and the services that it leads to.
+    pub(super) fn destinations(
+        &self,
+        facts: &Facts<'_>,
+    ) -> Option<(&str, impl Iterator<Item = &ServiceName>)> {
+        let route = self.first(facts)?;
+        let services = route.destinations.iter().map(|to| &to.service);
+        Some((&route.name, services))
+    }
+
+    /// Whether some route goes by where the client wanted to go.
+    pub(super) fn ask_address(&self) -> bool {
+        self.matches.iter().any(|given| !given.subnets.is_empty())
+    }
+
+    /// Whether some route goes by who asks.
+    pub(super) fn ask_caller(&self) -> bool {
+        self.matches.iter().any(|given| !given.from.is_empty())
+    }
+
     fn first(&self, facts: &Facts<'_>) -> Option<&Compiled> {
         let applies = |id: &u32| {
             self.matches

@@ -3,6 +3,7 @@
 mod build;
 mod callers;
 mod denied;
+mod explained;
 mod kernel;
 mod learned;
 mod linear;

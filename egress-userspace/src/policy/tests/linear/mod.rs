@@ -1,5 +1,6 @@
 //! The compiled policy against a plain one that looks at every service.
 
+mod explained;
 mod generate;
 mod plain;
 

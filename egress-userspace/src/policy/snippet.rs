@@ -1,0 +1,103 @@
+//! The entry of a registry that would admit one connection, as text.
+
+use std::net::IpAddr;
+
+use super::words::{protocol, quoted, selector};
+use crate::types::{HostName, Protocol, Selector};
+
+/// Longest name of a host, or address, in the name of a service, which may have 253 bytes in all.
+const MAX_STEM: usize = 240;
+/// Names of services that are tried before none is found.
+const MAX_TRIED: u32 = 9;
+
+/// A connection to be admitted.
+#[derive(Clone, Copy, Debug)]
+pub struct Admitting<'a> {
+    /// The name by which: sent in the protocol or, for `TCP`, looked up, which needs `dns.forwarder`.
+    pub host: Option<&'a HostName>,
+    /// The destination to which it is limited; without a host there has to be one.
+    pub ip: Option<IpAddr>,
+    /// The port that the client asks for, from 1.
+    pub port: u16,
+    /// What is spoken on it; not `UDP` where there is a host.
+    pub protocol: Protocol,
+    /// For whom; `None`: for everyone.
+    pub from: Option<&'a Selector>,
+}
+
+impl Admitting<'_> {
+    /// A `[[service]]` with nothing in it that is not needed, each key on its line. A host's name is
+    /// resolved by the gateway, and an address is dialled as it is.
+    ///
+    /// `taken` says whether a service has a name already. `None`: there is neither a host nor an address, or
+    /// no name is free.
+    pub fn toml(&self, taken: impl Fn(&str) -> bool) -> Option<String> {
+        let stem = match (self.host, self.ip) {
+            (Some(host), _) => host.to_string(),
+            (None, Some(ip)) => ip.to_string().replace(':', "-"),
+            (None, None) => return None,
+        };
+        let stem = stem.get(stem.len().saturating_sub(MAX_STEM)..)?;
+        let first = format!("{stem}-{}", self.port);
+        let others = (2..=MAX_TRIED).map(|n| format!("{first}-{n}"));
+        let mut names = std::iter::once(first.clone()).chain(others);
+        let name = names.find(|name| !taken(name))?;
+
+        let mut lines = vec!["[[service]]".into(), format!("name = {}", quoted(&name))];
+        if let Some(host) = self.host {
+            lines.push(format!("hosts = [{}]", quoted(host.as_str())));
+        }
+        if let Some(ip) = self.ip {
+            lines.push(format!("addresses = [{}]", quoted(&ip.to_string())));
+        }
+        lines.push(format!(
+            "ports = [{{ number = {}, protocol = {} }}]",
+            self.port,
+            quoted(protocol(self.protocol))
+        ));
+        if let Some(from) = self.from {
+            lines.push(format!("from = [{}]", selector(from)));
+        }
+        let resolution = if self.host.is_some() { "DNS" } else { "NONE" };
+        lines.push(format!("resolution = {}", quoted(resolution)));
+        Some(lines.join("\n") + "\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_taken_is_not_taken_again() {
+        let host = "api.example.com".parse().expect("a name");
+        let admitting = Admitting {
+            host: Some(&host),
+            ip: None,
+            port: 443,
+            protocol: Protocol::Tls,
+            from: None,
+        };
+        let text = admitting.toml(|name| name == "api.example.com-443");
+        assert_eq!(
+            text.as_deref(),
+            Some(
+                "[[service]]\nname = \"api.example.com-443-2\"\nhosts = [\"api.example.com\"]\n\
+                 ports = [{ number = 443, protocol = \"TLS\" }]\nresolution = \"DNS\"\n"
+            )
+        );
+        assert_eq!(admitting.toml(|_| true), None);
+    }
+
+    #[test]
+    fn without_a_destination_there_is_nothing_to_admit() {
+        let admitting = Admitting {
+            host: None,
+            ip: None,
+            port: 443,
+            protocol: Protocol::Tls,
+            from: None,
+        };
+        assert_eq!(admitting.toml(|_| false), None);
+    }
+}
