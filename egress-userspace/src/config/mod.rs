@@ -4,6 +4,7 @@
 //! at the first error of a table. Nothing takes effect unless all is right.
 
 mod errors;
+mod excerpts;
 mod from;
 mod include;
 mod load;
@@ -37,6 +38,7 @@ use serde_spanned::Spanned;
 use toml::de::DeTable;
 
 pub use errors::{ConfigError, ConfigErrors};
+pub use excerpts::{Excerpts, Mark};
 pub(crate) use load::open_regular;
 pub use net::{InternalNet, LoopbackAddr};
 pub use paths::{CgroupPath, LogPath, SidePath, SocketPath};

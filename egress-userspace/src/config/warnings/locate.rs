@@ -3,11 +3,13 @@
 //! The registry does not keep where each of its names was written: a million of them would cost more
 //! than they do. The few entries that there is something to say about are parsed once more.
 
+use serde_spanned::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::finding::{At, Table};
 use crate::config::problem::Span;
 use crate::config::sources::{Source, Sources};
+use crate::types::Place;
 
 /// The place of `at` in `sources`, or the nearest to it.
 pub(super) fn span(at: &At, sources: &Sources) -> Span {
@@ -15,6 +17,23 @@ pub(super) fn span(at: &At, sources: &Sources) -> Span {
         return 0..0;
     };
     let found = at.key.and_then(|key| block.find(key, at.item));
+    found.unwrap_or_else(|| block.header())
+}
+
+/// The place of an entry's key, or of a text in its array; or the nearest to it.
+pub(in crate::config) fn entry(
+    place: &Place,
+    key: Option<&str>,
+    item: Option<&str>,
+    sources: &Sources,
+) -> Span {
+    let Some(block) = Block::of(&Table::Entry(place.clone()), sources) else {
+        return 0..0;
+    };
+    let found = key.and_then(|key| {
+        let item = item.and_then(|item| block.position(key, item));
+        block.find(key, item)
+    });
     found.unwrap_or_else(|| block.header())
 }
 
@@ -82,15 +101,36 @@ impl<'a> Block<'a> {
     }
 
     fn find(&self, key: &str, item: Option<usize>) -> Option<Span> {
+        let span = self.with(key, |value| {
+            let items = item.and_then(|item| value.get_ref().as_array()?.get(item));
+            Some(items.unwrap_or(value).span())
+        })?;
+        Some(self.start + span.start..self.start + span.end)
+    }
+
+    /// Where in a key's array a text stands, in whatever case.
+    fn position(&self, key: &str, text: &str) -> Option<usize> {
+        self.with(key, |value| {
+            let mut items = value.get_ref().as_array()?.iter();
+            items.position(|item| {
+                let item = item.get_ref().as_str();
+                item.is_some_and(|item| item.eq_ignore_ascii_case(text))
+            })
+        })
+    }
+
+    /// Looks at a key's value.
+    fn with<T>(
+        &self,
+        key: &str,
+        look: impl FnOnce(&Spanned<DeValue<'_>>) -> Option<T>,
+    ) -> Option<T> {
         let (root, _) = DeTable::parse_recoverable(self.text);
         let (_, table) = root.get_ref().iter().next()?;
         let table = match table.get_ref() {
             DeValue::Array(entries) => entries.iter().next()?,
             _ => table,
         };
-        let value = table.get_ref().as_table()?.get(key)?;
-        let items = item.and_then(|item| value.get_ref().as_array()?.get(item));
-        let span = items.unwrap_or(value).span();
-        Some(self.start + span.start..self.start + span.end)
+        look(table.get_ref().as_table()?.get(key)?)
     }
 }

@@ -27,6 +27,7 @@ use std::path::Path;
 pub use apex::is_registered;
 pub use code::Code;
 pub use ech_front::hides_others;
+pub(super) use locate::entry as entry_span;
 pub use report::{Warning, Warnings};
 pub use resolved::{Lookup, Resolved};
 pub use shared_front::has_one_owner;
