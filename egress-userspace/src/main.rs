@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use egress_userspace::cli::{
-    Command, EXIT_INVALID, check, cleanup, completions, connections, denied, doctor, help, learn,
-    log_level, man, parse, reload, replay, schema, status,
+    Command, EXIT_INVALID, check, cleanup, completions, connections, denied, doctor, explain, help,
+    learn, log_level, man, parse, reload, replay, schema, status,
 };
 use egress_userspace::{app, config::ReadError, doctor::required, logging};
 
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Command::Check(asked) => check(&asked),
         Command::Learn(asked) => learn(&asked),
         Command::Replay(asked) => replay(&asked),
+        Command::Explain(asked) => explain(asked),
         Command::Schema => schema(),
         Command::Doctor { config, json } => doctor(config.as_deref(), json),
         Command::Status { pins, json } => status(pins, json),

@@ -92,6 +92,16 @@ pub(crate) fn policy(config: &Config) -> policy::Options {
     }
 }
 
+/// What an explanation has to know beside the policy.
+pub(crate) fn surroundings(config: &Config) -> policy::Surroundings {
+    let internal = config.gateway.internal.iter();
+    let cgroups = config.scopes.iter().flat_map(|scope| &scope.cgroups);
+    policy::Surroundings {
+        internal: internal.map(|internal| internal.net()).collect(),
+        governed: cgroups.map(|path| path.as_str().into()).collect(),
+    }
+}
+
 /// For the shadow policy. Names are learned, or not, as the enforced one has it.
 pub(crate) fn shadow_policy(config: &Config, shadow: &ShadowPolicy) -> policy::Options {
     policy::Options {

@@ -8,6 +8,7 @@ mod completions;
 mod connections;
 mod denied;
 mod doctor;
+mod explain;
 mod help;
 mod learn;
 mod log_level;
@@ -39,6 +40,7 @@ pub use completions::completions;
 pub use connections::{Connections, connections};
 pub use denied::{Denied, denied};
 pub use doctor::doctor;
+pub use explain::{Explain, explain, explanation};
 pub use help::{command, help, parse};
 pub use learn::{Learn, learn};
 pub use log_level::{LogLevel, log_level};
@@ -62,6 +64,7 @@ Examples:
   egress check --strict --resolve FILE           would a reviewer and the DNS agree?
   egress learn access.log > egress.toml          a configuration for what happened
   egress replay access.log --config NEW          what would that one have said?
+  egress explain --host NAME --port 443          would it get through, and why not?
   egress doctor                                  what can this node do?
   egress status                                  what is attached, and by whom?
   egress denied                                  what is denied, to whom, and why?
@@ -105,6 +108,20 @@ it. What was found out by dialling is not judged again: what names resolve to, l
 nor whether TLS had an encrypted name.
 
 Exit status: 0 nothing changes, 1 something does, 2 the configuration, a log, or the command line is wrong.";
+
+const EXPLAIN: &str = "\
+Examples:
+  egress explain --host api.example.com --port 443
+  egress explain --host db.example.com --port 5432 --protocol TCP --ip 198.51.100.20
+  egress explain --ip 198.51.100.20 --port 5432
+  egress explain --host api.example.com --port 443 --namespace shop --service-account checkout
+  egress explain --host api.example.com --port 443 --unit backup.service --json
+
+It reads the configuration and asks nobody: where names lead, how many connections there are, and whether \
+a server answers, it cannot know.
+
+Exit status: 0 the policy allows it, or it is not judged, 1 the policy denies it (also in audit mode, which \
+lets it through), 2 the configuration or the question is wrong.";
 
 const DOCTOR: &str = "Exit status: 0 all that the gateway needs is here, 1 something is missing, \
 2 the configuration is wrong.";
@@ -180,6 +197,9 @@ pub enum Command {
     /// Say which past connections another configuration would have treated otherwise.
     #[command(after_help = REPLAY)]
     Replay(ReplayLogs),
+    /// Say what would become of a connection, why, what comes near to admitting it, and what would.
+    #[command(after_help = EXPLAIN)]
+    Explain(Explain),
     /// Print the JSON schema of the configuration file, for editors.
     Schema,
     /// Say what this kernel and this node can do, and what that means for enforcement.
