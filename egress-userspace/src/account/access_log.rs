@@ -20,7 +20,8 @@ use std::sync::Arc;
 
 use prometheus_client::metrics::counter::Counter;
 
-pub(super) use line::{DNS, Line};
+pub(crate) use line::DNS;
+pub(super) use line::Line;
 use queue::Queue;
 pub(super) use sink::Stream;
 use sink::{Datagrams, Sink};

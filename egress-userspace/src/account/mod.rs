@@ -12,6 +12,7 @@ mod sampling;
 
 use std::sync::Arc;
 
+pub(crate) use access_log::DNS;
 use access_log::Line;
 pub use access_log::{AccessLog, LogDestination, LogWriter, NotATime, Timestamp, Unflushed};
 pub use denials::{Denials, Denied, Times, Top};

@@ -99,6 +99,7 @@ impl App {
             standing.services = self.services;
             standing.mode = self.config.gateway.mode;
             standing.generation = self.generation;
+            standing.surroundings = settings::surroundings(&self.config);
             standing.last_reload = Some(Reload::new(&outcome));
         });
         if let Some(waiting) = waiting {
@@ -116,6 +117,7 @@ impl App {
             services,
             generation: FIRST,
             limit: config.limits.connections,
+            surroundings: settings::surroundings(config),
             last_reload: None,
         }
     }

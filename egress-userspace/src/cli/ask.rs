@@ -1,7 +1,7 @@
 //! Asking the running gateway, over the Unix socket of its admin API.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -52,6 +52,11 @@ pub(super) struct Socket {
 }
 
 impl Socket {
+    /// The configuration file.
+    pub(super) fn config(&self) -> &Path {
+        &self.config
+    }
+
     /// Who is asked there. A configuration that is wrong must not stand in the way of an operator who wants
     /// to know.
     pub(super) fn asker(self) -> Result<Asker, AskError> {

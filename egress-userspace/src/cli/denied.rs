@@ -1,5 +1,6 @@
 //! `egress denied`: what the running gateway denied most often, to whom, and why.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
@@ -21,6 +22,9 @@ pub struct Denied {
     /// At most so many rows.
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: usize,
+    /// Print what would allow each, as TOML for the configuration, and nothing else.
+    #[arg(long, conflicts_with = "json")]
+    allow: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -58,6 +62,8 @@ struct Row {
     count: u64,
     first: String,
     last: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allow: Option<String>,
 }
 
 /// Prints the rows. Exits with 0, with 3 if no gateway can be asked, with 1 if its answer is of no use.
@@ -65,21 +71,23 @@ pub fn denied(asked: Denied) -> ExitCode {
     let Denied {
         socket,
         limit,
+        allow,
         json,
     } = asked;
     let path = format!("/v1/denied?limit={limit}");
     match socket.asker().and_then(|asker: Asker| asker.get_now(&path)) {
         // Nobody is left to tell if standard output is closed.
-        Ok(told) => print(&told, json).unwrap_or(ExitCode::FAILURE),
+        Ok(told) => print(&told, json, allow).unwrap_or(ExitCode::FAILURE),
         Err(error) => error.exit(),
     }
 }
 
-fn print(told: &Table, json: bool) -> io::Result<ExitCode> {
+fn print(told: &Table, json: bool, allow: bool) -> io::Result<ExitCode> {
     if json {
         return print_json(told);
     }
-    write!(io::stdout().lock(), "{}", told.text())?;
+    let text = if allow { told.toml() } else { told.text() };
+    write!(io::stdout().lock(), "{text}")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -94,6 +102,31 @@ impl Table {
         let mut text = table(heading, &rows);
         // Writing to a string can't fail.
         let _ = writeln!(text, "{shown} of {} since the gateway started", self.total);
+        text
+    }
+}
+
+impl Table {
+    /// What would allow each, once, with who wants it as a comment. Of what nothing that is added would allow
+    /// there is only the comment.
+    fn toml(&self) -> String {
+        let mut text = String::new();
+        let mut seen = BTreeSet::new();
+        for row in &self.denied {
+            let why = match &row.allow {
+                Some(_) => String::new(),
+                None => format!(
+                    ": {}, which no service that is added changes",
+                    plain(&row.meaning)
+                ),
+            };
+            let [count, _, to, _, _, from, _] = row.cells();
+            // Writing to a string can't fail.
+            let _ = writeln!(text, "# {to}, {count} times, by {from}{why}");
+            if let Some(toml) = row.allow.as_deref().filter(|toml| seen.insert(*toml)) {
+                let _ = writeln!(text, "{toml}");
+            }
+        }
         text
     }
 }

@@ -116,12 +116,13 @@ Examples:
   egress explain --ip 198.51.100.20 --port 5432
   egress explain --host api.example.com --port 443 --namespace shop --service-account checkout
   egress explain --host api.example.com --port 443 --unit backup.service --json
+  egress explain --host api.example.com --port 443 --running
 
-It reads the configuration and asks nobody: where names lead, how many connections there are, and whether \
+It reads the configuration, or with --running asks the gateway; nobody else is asked: where names lead, how many connections there are, and whether \
 a server answers, it cannot know.
 
 Exit status: 0 the policy allows it, or it is not judged, 1 the policy denies it (also in audit mode, which \
-lets it through), 2 the configuration or the question is wrong.";
+lets it through), 2 the configuration or the question is wrong, 3 no gateway can be asked.";
 
 const DOCTOR: &str = "Exit status: 0 all that the gateway needs is here, 1 something is missing, \
 2 the configuration is wrong.";

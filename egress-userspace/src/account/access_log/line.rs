@@ -9,7 +9,7 @@ use super::time::Timestamp;
 use crate::types::Place;
 
 /// The protocol of questions to DNS servers.
-pub(in crate::account) const DNS: &str = "dns";
+pub(crate) const DNS: &str = "dns";
 
 /// One line. Values that a process or a peer chose are text in JSON strings, so that none can begin
 /// a line or a field of its own.

@@ -5,6 +5,7 @@
 
 mod connections;
 mod denied;
+mod explain;
 mod orders;
 mod query;
 mod services;
@@ -107,8 +108,9 @@ impl Api {
         match (parts.method, parts.uri.path()) {
             (Method::POST, "/v1/reload") => self.reload().await,
             (Method::POST, "/v1/drain") => self.drain().await,
+            (Method::POST, "/v1/explain") => self.explain(body).await,
             (Method::PUT, "/v1/log-level") => self.set_log_level(body).await,
-            (_, "/v1/reload" | "/v1/drain") => not_allowed("POST"),
+            (_, "/v1/reload" | "/v1/drain" | "/v1/explain") => not_allowed("POST"),
             (_, "/v1/log-level") => not_allowed("GET, HEAD, PUT"),
             (method, path) => match path.strip_prefix("/v1/connections/") {
                 Some(id) if method == Method::DELETE => self.close(id),

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::account::Timestamp;
+use crate::policy::Surroundings;
 use crate::types::{Generation, Mode};
 
 /// What the gateway goes by.
@@ -21,6 +22,8 @@ pub struct Standing {
     pub generation: Generation,
     /// How many connections there may be.
     pub limit: u32,
+    /// What is not judged at all.
+    pub surroundings: Surroundings,
     /// The last time that the configuration was read again.
     pub last_reload: Option<Reload>,
 }

@@ -1,16 +1,18 @@
 //! `egress explain`: what the gateway would say of a connection, why, and what came near. It reads the
-//! configuration, and asks neither a gateway nor the network.
+//! configuration, or asks the gateway that runs, and never the network.
 
 mod view;
 
 use std::io::{self, IsTerminal, Write};
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
+use hyper::Method;
+
 use super::EXIT_INVALID;
+use super::ask::{AskError, Socket};
 use crate::config::Excerpts;
-use crate::policy::{InvalidQuestion, Policy, Question, Speech, Who};
+use crate::policy::{Explanation, InvalidQuestion, Policy, Question, Speech, Who};
 use crate::settings;
 use crate::types::Generation;
 
@@ -44,9 +46,11 @@ pub struct Explain {
     ech: bool,
     #[command(flatten)]
     caller: Caller,
-    /// The configuration file.
-    #[arg(long, value_name = "FILE", default_value = super::DEFAULT_CONFIG)]
-    config: PathBuf,
+    /// Ask the gateway that runs: the policy that is in force may be another than the file's.
+    #[arg(long)]
+    running: bool,
+    #[command(flatten)]
+    socket: Socket,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -80,7 +84,7 @@ struct Caller {
 }
 
 /// Explains, on standard output. Exits with 0 if the policy allows the connection, 1 if it denies it, 2 if
-/// the configuration or the question is wrong.
+/// the configuration or the question is wrong, 3 if no gateway can be asked.
 pub fn explain(asked: Explain) -> ExitCode {
     let mut out = io::stdout().lock();
     let colour = io::stdout().is_terminal();
@@ -95,6 +99,11 @@ pub fn explain(asked: Explain) -> ExitCode {
             eprintln!("error: {error}");
             ExitCode::from(EXIT_INVALID)
         }
+        Err(Failure::Gateway(AskError::Refused(error))) => {
+            eprintln!("error: {error}");
+            ExitCode::from(EXIT_INVALID)
+        }
+        Err(Failure::Gateway(error)) => error.exit(),
     }
 }
 
@@ -106,23 +115,26 @@ enum Failure {
     /// The configuration is wrong, in these words.
     Config(String),
     Question(InvalidQuestion),
+    /// The gateway does not answer, or not this.
+    Gateway(AskError),
 }
 
 fn run(asked: Explain, colour: bool, out: &mut impl Write) -> Result<ExitCode, Failure> {
-    let read = Excerpts::read(&asked.config);
-    let (config, excerpts) =
-        read.map_err(|error| Failure::Config(error.render(colour && io::stderr().is_terminal())))?;
-    let options = settings::policy(&config);
-    let policy = Policy::compile(&config.services, &config.routes, options, Generation(1));
     let json = asked.json;
-    let explanation = policy
-        .explain(&asked.into(), &settings::surroundings(&config))
-        .map_err(Failure::Question)?;
+    let (explanation, excerpts) = if asked.running {
+        let asker = asked.socket.clone().asker().map_err(Failure::Gateway)?;
+        let question = serde_json::to_string(&Question::from(asked)).unwrap_or_default();
+        let answer = asker.order(Method::POST, "/v1/explain", question);
+        (answer.map_err(Failure::Gateway)?, None)
+    } else {
+        let (explanation, excerpts) = offline(asked, colour)?;
+        (explanation, Some(excerpts))
+    };
     if json {
         serde_json::to_writer(&mut *out, &explanation).map_err(|_| Failure::Output)?;
         writeln!(out).map_err(|_| Failure::Output)?;
     } else {
-        let text = view::text(&explanation, Some(&excerpts), colour);
+        let text = view::text(&explanation, excerpts.as_ref(), colour);
         write!(out, "{text}").map_err(|_| Failure::Output)?;
     }
     Ok(if explanation.is_allowed() {
@@ -130,6 +142,17 @@ fn run(asked: Explain, colour: bool, out: &mut impl Write) -> Result<ExitCode, F
     } else {
         ExitCode::from(EXIT_DENIED)
     })
+}
+
+/// What the file's policy says, with the lines that it is about.
+fn offline(asked: Explain, colour: bool) -> Result<(Explanation, Excerpts), Failure> {
+    let read = Excerpts::read(asked.socket.config());
+    let (config, excerpts) =
+        read.map_err(|error| Failure::Config(error.render(colour && io::stderr().is_terminal())))?;
+    let options = settings::policy(&config);
+    let policy = Policy::compile(&config.services, &config.routes, options, Generation(1));
+    let explained = policy.explain(&asked.into(), &settings::surroundings(&config));
+    Ok((explained.map_err(Failure::Question)?, excerpts))
 }
 
 impl From<Explain> for Question {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::types::{Claim, DenyReason, HostName, HostNameError, Protocol, Tls};
 
 /// A connection as a person describes it. What is not said is not known, unless it says otherwise.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
     /// The name that the client wants, or an address instead, as in a URL.
@@ -34,7 +34,7 @@ pub struct Question {
 }
 
 /// Who connects, in the words of a service's `from`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Who {
     /// The cgroup, as a path below the cgroup v2 mount.

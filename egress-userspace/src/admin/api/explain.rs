@@ -1,0 +1,28 @@
+//! What the policy that is in force says of a connection, and why.
+
+use http_body_util::{BodyExt as _, Limited};
+use hyper::StatusCode;
+use hyper::body::Incoming;
+
+use super::{Answer, Api, json, refused};
+
+/// Bytes of a question: a pod's labels and names of the greatest length are well below it.
+const LONGEST: usize = 64 * 1024;
+
+impl Api {
+    pub(super) async fn explain(&self, body: Incoming) -> Answer {
+        let Ok(body) = Limited::new(body, LONGEST).collect().await else {
+            return refused(StatusCode::BAD_REQUEST, "not a question of at most 64 KiB");
+        };
+        let question = match serde_json::from_slice(&body.to_bytes()) {
+            Ok(question) => question,
+            Err(error) => return refused(StatusCode::BAD_REQUEST, &error.to_string()),
+        };
+        let live = self.gateway.live.load_full();
+        let surroundings = self.standing.borrow().surroundings.clone();
+        match live.policy.explain(&question, &surroundings) {
+            Ok(explanation) => json(StatusCode::OK, &explanation),
+            Err(error) => refused(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()),
+        }
+    }
+}
