@@ -27,7 +27,9 @@ pub(super) fn page() -> Result<String> {
     ));
     let metadata: Value = serde_json::from_str(&command::stdout(&mut metadata)?)?;
     let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let mut page = String::from("Crates whose code is in egress, each with its licence:\n\n");
+    let mut page = String::from(
+        "Crates whose code is in egress, each with its licence:\n\nRust's standard library: MIT OR Apache-2.0\n",
+    );
     for package in linked(&metadata) {
         let text = |key: &str| package.get(key).and_then(Value::as_str).unwrap_or_default();
         let name = format!("{} {}", text("name"), text("version"));
