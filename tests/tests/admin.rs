@@ -94,6 +94,21 @@ fn what_it_answers_is_what_its_description_says() -> Result<()> {
         let described = document.pointer("/paths").and_then(|paths| paths.get(bare));
         assert!(described.is_some(), "{bare} is not described");
     }
+    let explain = [
+        "explain",
+        "--host",
+        "evil.example.net",
+        "--port",
+        "80",
+        "--running",
+        "--json",
+    ];
+    let told = egress(&scene, &explain)?;
+    let told: Value = serde_json::from_str(&told.stdout).with_context(|| told.text())?;
+    assert!(
+        schema(&document, "Explanation")?.is_valid(&told),
+        "{told:#}"
+    );
     let (status, error) = ask(&scene, "GET", "/v1/connections?sort=name")?;
     assert_eq!(status, 400);
     assert!(schema(&document, "Error")?.is_valid(&error), "{error}");
@@ -289,5 +304,32 @@ fn a_gateway_that_takes_over_takes_the_socket_too() -> Result<()> {
     let after = get(&scene, "/v1/status")?;
     assert_ne!(before.pointer("/pid"), after.pointer("/pid"));
     assert_eq!(after.pointer("/pid"), Some(&json!(scene.gateway.pid())));
+    Ok(())
+}
+
+#[test]
+fn what_would_allow_a_denial_is_told_and_does() -> Result<()> {
+    let scene = Scene::new("")?;
+    let mut client = scene.python()?;
+    client.ask("get('packages.example.net', '203.0.113.66')")?;
+    let explain = [
+        "explain",
+        "--host",
+        "packages.example.net",
+        "--port",
+        "80",
+        "--running",
+    ];
+    let denied = egress(&scene, &explain)?;
+    assert_eq!(denied.status, Some(1), "{}", denied.text());
+    let toml = egress(&scene, &["denied", "--allow"])?.stdout;
+    let config = fs::read_to_string(scene.gateway.config())?;
+    fs::write(scene.gateway.config(), format!("{config}\n{toml}"))?;
+    let reloaded = egress(&scene, &["reload"])?;
+    assert_eq!(reloaded.status, Some(0), "{toml}{}", reloaded.text());
+    let allowed = egress(&scene, &explain)?;
+    assert_eq!(allowed.status, Some(0), "{}", allowed.text());
+    let again = egress(&scene, &["denied", "--allow"])?.stdout;
+    assert!(!again.contains("[[service]]"), "{again}");
     Ok(())
 }

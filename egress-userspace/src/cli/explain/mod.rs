@@ -46,14 +46,21 @@ pub struct Explain {
     ech: bool,
     #[command(flatten)]
     caller: Caller,
+    #[command(flatten)]
+    whom: Whom,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Whose policy it is.
+#[derive(Debug, clap::Args)]
+struct Whom {
     /// Ask the gateway that runs: the policy that is in force may be another than the file's.
     #[arg(long)]
     running: bool,
     #[command(flatten)]
     socket: Socket,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
 }
 
 /// Who connects. What is not said is not known.
@@ -121,10 +128,15 @@ enum Failure {
 
 fn run(asked: Explain, colour: bool, out: &mut impl Write) -> Result<ExitCode, Failure> {
     let json = asked.json;
-    let (explanation, excerpts) = if asked.running {
-        let asker = asked.socket.clone().asker().map_err(Failure::Gateway)?;
+    let (explanation, excerpts) = if asked.whom.running {
+        let gateway = asked
+            .whom
+            .socket
+            .clone()
+            .asker()
+            .map_err(Failure::Gateway)?;
         let question = serde_json::to_string(&Question::from(asked)).unwrap_or_default();
-        let answer = asker.order(Method::POST, "/v1/explain", question);
+        let answer = gateway.order(Method::POST, "/v1/explain", question);
         (answer.map_err(Failure::Gateway)?, None)
     } else {
         let (explanation, excerpts) = offline(asked, colour)?;
@@ -146,7 +158,7 @@ fn run(asked: Explain, colour: bool, out: &mut impl Write) -> Result<ExitCode, F
 
 /// What the file's policy says, with the lines that it is about.
 fn offline(asked: Explain, colour: bool) -> Result<(Explanation, Excerpts), Failure> {
-    let read = Excerpts::read(asked.socket.config());
+    let read = Excerpts::read(asked.whom.socket.config());
     let (config, excerpts) =
         read.map_err(|error| Failure::Config(error.render(colour && io::stderr().is_terminal())))?;
     let options = settings::policy(&config);

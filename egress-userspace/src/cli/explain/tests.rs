@@ -34,6 +34,7 @@ fn explain(config: &Path, words: &str) -> (String, String) {
         Err(Failure::Config(said)) => ("config".into(), said),
         Err(Failure::Question(error)) => ("question".into(), error.to_string()),
         Err(Failure::Output) => panic!("no output"),
+        Err(Failure::Gateway(error)) => panic!("{error}"),
     }
 }
 
@@ -189,6 +190,6 @@ fn without_the_text_of_the_configuration_places_are_told_alone() {
     );
 }
 
-fn explanation_text(explanation: &crate::policy::Explanation) -> String {
+fn explanation_text(explanation: &Explanation) -> String {
     super::explanation(explanation, None, false)
 }
