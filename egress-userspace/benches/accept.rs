@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion};
 use egress_userspace::account::{
-    AccessLog, Account, Admission, LogDestination, LogWriter, Metrics, Outcome, Record, Traffic,
+    AccessLog, Account, Admission, Counted, LogDestination, LogWriter, Metrics, Outcome, Record,
+    Traffic,
 };
 use egress_userspace::config::Config;
 use egress_userspace::policy::{Facts, Options, Permit, Policy, Verdict};
@@ -113,7 +114,10 @@ const STAGES: &[(&str, Stage)] = &[
             from_client: 1_024,
             from_upstream: 4_096,
         };
-        record.counted_by(move || traffic);
+        record.counted_by(move || Counted {
+            all: traffic,
+            untold: traffic,
+        });
     }),
 ];
 

@@ -366,6 +366,27 @@ fn thousands_of_strangers_connections_make_no_series() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn bytes_are_counted_while_a_connection_lasts_and_once() -> Result<()> {
+    let scene = Scene::new("")?;
+    let mut client = scene.python()?;
+    client.run("s = connect('198.51.100.20', 5432); s.sendall(b'echo\\n' + b'x' * 1000)")?;
+    assert_eq!(client.ask("len(exactly(s, 1020))")?, "1020");
+    let to_db = [("destination_service_name", "orders-db")];
+    let is_counted = |received, sent| -> Result<()> {
+        scene.counted("istio_tcp_received_bytes_total", &to_db, received)?;
+        scene.counted("istio_tcp_sent_bytes_total", &to_db, sent)
+    };
+    is_counted(1_005, 1_020)?;
+    let closed = |metrics: &Metrics| metrics.sum("istio_tcp_connections_closed_total", &to_db);
+    assert_eq!(closed(&scene.metrics()?), 0);
+    client.run("s.sendall(b'y'); exactly(s, 1); reset(s)")?;
+    scene.counted("istio_tcp_connections_closed_total", &to_db, 1)?;
+    is_counted(1_006, 1_021)?;
+    assert_eq!(scene.line()?.pick("bytes_received bytes_sent"), "1006 1021");
+    Ok(())
+}
+
 /// The names and labels on a page, without the values.
 fn series(metrics: &Metrics) -> BTreeSet<String> {
     let samples = metrics.text().lines().filter(|line| !line.starts_with('#'));

@@ -280,6 +280,10 @@ impl Metrics {
         self.tcp.count(labels, Series::failed);
     }
 
+    pub(super) fn moved(&self, labels: &TcpLabels, traffic: Traffic) {
+        self.tcp.count(labels, |series| series.moved(traffic));
+    }
+
     pub(super) fn closed(&self, labels: &TcpLabels, traffic: Traffic, lasted: Duration) {
         self.tcp.count(labels, |series| series.closed(traffic));
         self.connection_seconds.observe(lasted);

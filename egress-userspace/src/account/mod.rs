@@ -17,12 +17,12 @@ use access_log::Line;
 pub use access_log::{AccessLog, LogDestination, LogWriter, NotATime, Timestamp, Unflushed};
 pub use denials::{Denials, Denied, Times, Top};
 pub use lookup::{Lookup, LookupOutcome};
+use metrics::{Destination, TcpLabels};
 pub use metrics::{Metrics, PASSTHROUGH, Totals};
-pub use record::{Admission, Opinion, Outcome, Record, Traffic};
-
+pub use record::{Admission, Counted, Opinion, Outcome, Record, Told, Traffic};
 use sampling::Sampling;
 
-use crate::types::{Caller, ClientAddr, ConnId, OriginalDst};
+use crate::types::{Caller, Claim, ClientAddr, ConnId, OriginalDst, ResponseFlag, ServiceName};
 
 /// Where records go. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -67,6 +67,21 @@ impl Account {
     /// A live connection is forbidden by a new policy, and this is done with it.
     pub fn revoked(&self, action: &'static str) {
         self.metrics().revoked(action);
+    }
+
+    /// A connection that goes on, with this service or without one, has moved this since it was told of
+    /// last. What its end will be is not known, so it is counted as one without a remark.
+    pub fn moved(&self, service: Option<&ServiceName>, claim: &Claim, traffic: Traffic) {
+        if traffic == Traffic::default() {
+            return;
+        }
+        let service = service.cloned();
+        let labels = TcpLabels {
+            destination: service.map_or(Destination::Passthrough, Destination::Service),
+            protocol: claim.label(),
+            flag: ResponseFlag::None,
+        };
+        self.metrics().moved(&labels, traffic);
     }
 
     fn metrics(&self) -> &Metrics {

@@ -7,6 +7,7 @@ mod micros;
 mod opinion;
 mod ordinary;
 mod outcome;
+mod told;
 
 use std::fmt;
 use std::num::NonZero;
@@ -31,6 +32,7 @@ use micros::Micros;
 pub use opinion::Opinion;
 pub(super) use outcome::denial_flag;
 pub use outcome::{Outcome, Traffic};
+pub use told::{Counted, Told};
 
 /// What is known of one connection so far.
 ///
@@ -56,7 +58,7 @@ pub struct Record {
 /// The protocol of a connection whose first bytes were not read.
 const UNREAD: &str = "tcp";
 
-type Counters = Box<dyn Fn() -> Traffic + Send + Sync>;
+type Counters = Box<dyn Fn() -> Counted + Send + Sync>;
 
 struct Sniffed {
     protocol: &'static str,
@@ -217,7 +219,7 @@ impl Record {
     }
 
     /// Where the bytes are counted: read when the record ends, however it ends.
-    pub fn counted_by(&mut self, counters: impl Fn() -> Traffic + Send + Sync + 'static) {
+    pub fn counted_by(&mut self, counters: impl Fn() -> Counted + Send + Sync + 'static) {
         self.counters = Some(Box::new(counters));
     }
 
@@ -228,7 +230,7 @@ impl Record {
 
     fn emit(&mut self, outcome: &Outcome) {
         self.finished = true;
-        let traffic = self
+        let Counted { all, untold } = self
             .counters
             .as_ref()
             .map(|read| read())
@@ -238,7 +240,7 @@ impl Record {
             Outcome::Denied(denial) => {
                 self.account.metrics().decided("deny", Some(denial.reason));
                 if self.connected.is_some() {
-                    self.closed(flag, traffic);
+                    self.closed(flag, untold);
                 } else {
                     self.failed(Destination::BlackHole, flag);
                 }
@@ -252,7 +254,7 @@ impl Record {
             Outcome::Revoked { .. } | Outcome::Closed { .. } => {
                 self.count_permit();
                 if self.connected.is_some() {
-                    self.closed(flag, traffic);
+                    self.closed(flag, untold);
                 } else {
                     self.failed(self.destination(), flag);
                 }
@@ -261,16 +263,16 @@ impl Record {
         match self.draw(outcome) {
             Draw::Out => self.account.metrics().sampled_out(),
             draw => {
-                let line = self.line(outcome, traffic, draw);
+                let line = self.line(outcome, all, draw);
                 self.account.write(&line);
             }
         }
     }
 
-    fn closed(&self, flag: ResponseFlag, traffic: Traffic) {
+    fn closed(&self, flag: ResponseFlag, untold: Traffic) {
         let labels = self.labels(self.destination(), flag);
         let lasted = self.accepted.elapsed();
-        self.account.metrics().closed(&labels, traffic, lasted);
+        self.account.metrics().closed(&labels, untold, lasted);
     }
 
     fn failed(&self, destination: Destination, flag: ResponseFlag) {

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use super::stop::Ending;
+use crate::account::{Counted, Told, Traffic};
 use crate::dial::Ends;
 use crate::policy::{Facts, Permit, Policy, Verdict};
 use crate::relay::Counters;
@@ -71,6 +72,7 @@ pub struct Connection {
     upstream: UpstreamAddr,
     since: Instant,
     counters: Counters,
+    told: Told,
     standing: Mutex<Standing>,
     changed: Notify,
 }
@@ -132,6 +134,7 @@ impl Connection {
             upstream,
             since: Instant::now(),
             counters: Counters::default(),
+            told: Told::default(),
             standing: Mutex::new(standing),
             changed: Notify::new(),
         }
@@ -195,6 +198,14 @@ impl Connection {
     /// The bytes that have passed.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// All that has passed, and what of it the metrics do not have: they are to be told of that now.
+    pub(super) fn counted(&self) -> Counted {
+        self.told.counted(Traffic {
+            from_client: self.counters.sent(),
+            from_upstream: self.counters.received(),
+        })
     }
 
     /// What a policy decides it by.

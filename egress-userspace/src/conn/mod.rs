@@ -33,7 +33,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::account::{Account, Outcome, Record, Traffic};
+use crate::account::{Account, Outcome, Record};
 use crate::dial::Upstream;
 use crate::dns::{self, Forwarder};
 use crate::http::{Ended, Joined};
@@ -186,10 +186,7 @@ impl Gateway {
         let connection = Arc::new(connection);
         record.counted_by({
             let connection = Arc::clone(&connection);
-            move || Traffic {
-                from_client: connection.counters().sent(),
-                from_upstream: connection.counters().received(),
-            }
+            move || connection.counted()
         });
         // What an async block is given and passes on it has room for twice, for as long as it lives: so
         // what is large is in a place of its own until it is passed on.
@@ -234,6 +231,15 @@ impl Gateway {
         }
         record.finish(&Stop::Draining.outcome());
         client.reset();
+    }
+
+    /// Has the metrics know what live connections have moved until now.
+    pub fn tell_traffic(&self) {
+        for connection in self.connections.all() {
+            let untold = connection.counted().untold;
+            self.account
+                .moved(connection.service(), connection.claim(), untold);
+        }
     }
 
     /// The names that a caller was told for a destination.

@@ -1,4 +1,5 @@
-//! Istio's TCP metrics: five counters of each set of labels, found by one look.
+//! Istio's TCP metrics: five counters of each set of labels, found by one look. Bytes are counted while
+//! connections last, with the labels of those that have nothing to remark, and the rest at their end.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -24,6 +25,8 @@ pub(super) struct Series {
     opened: AtomicU64,
     closed: AtomicU64,
     failed: AtomicU64,
+    /// Times that bytes were counted.
+    moved: AtomicU64,
     sent_bytes: AtomicU64,
     received_bytes: AtomicU64,
 }
@@ -87,6 +90,12 @@ impl Series {
 
     pub(super) fn closed(&self, traffic: Traffic) {
         add(&self.closed, 1);
+        self.moved(traffic);
+    }
+
+    /// Since it was told of last.
+    pub(super) fn moved(&self, traffic: Traffic) {
+        add(&self.moved, 1);
         add(&self.sent_bytes, traffic.from_upstream);
         add(&self.received_bytes, traffic.from_client);
     }
@@ -127,13 +136,13 @@ const SHOWN: [Shown; 5] = [
     Shown {
         name: "istio_tcp_sent_bytes",
         help: "Bytes of responses, from the upstream to the client.",
-        times: |series| &series.closed,
+        times: |series| &series.moved,
         value: |series| &series.sent_bytes,
     },
     Shown {
         name: "istio_tcp_received_bytes",
         help: "Bytes of requests, from the client to the upstream.",
-        times: |series| &series.closed,
+        times: |series| &series.moved,
         value: |series| &series.received_bytes,
     },
 ];

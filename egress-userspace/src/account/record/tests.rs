@@ -160,9 +160,11 @@ fn connected(books: &Books, would_deny: Option<DenyReason>) -> Record {
         Some(Duration::from_millis(3)),
         Duration::from_millis(4),
     );
-    record.counted_by(|| Traffic {
-        from_client: 10,
-        from_upstream: 20,
+    record.counted_by(|| {
+        Told::default().counted(Traffic {
+            from_client: 10,
+            from_upstream: 20,
+        })
     });
     record
 }

@@ -26,37 +26,26 @@ struct Told {
     received_bytes: u64,
 }
 
-/// What live connections add to what is counted when they end.
-#[derive(Default)]
-struct Live {
-    count: u64,
-    sent: u64,
-    received: u64,
-}
-
 impl Api {
     pub(super) fn services(&self) -> Services {
-        let mut live = BTreeMap::<String, Live>::new();
+        let mut live = BTreeMap::<String, u64>::new();
         for connection in self.gateway.connections.all() {
             let service = connection
                 .service()
                 .map_or(PASSTHROUGH, ServiceName::as_str);
-            let sum = match live.get_mut(service) {
-                Some(sum) => sum,
-                None => live.entry(service.to_owned()).or_default(),
-            };
-            sum.count += 1;
-            sum.sent += connection.counters().received();
-            sum.received += connection.counters().sent();
+            match live.get_mut(service) {
+                Some(count) => *count += 1,
+                None => drop(live.insert(service.to_owned(), 1)),
+            }
         }
-        // After the live ones: one that ends in between is told too low, and not twice.
+        self.gateway.tell_traffic();
         let mut totals = self.metrics.totals();
         for service in live.keys() {
             totals.entry(service.clone()).or_default();
         }
         let told = totals.into_iter().map(|(service, totals)| {
             let live = live.remove(&service).unwrap_or_default();
-            Told::new(service, totals, &live)
+            Told::new(service, live, totals)
         });
         Services {
             services: told.collect(),
@@ -65,15 +54,15 @@ impl Api {
 }
 
 impl Told {
-    fn new(service: String, totals: Totals, live: &Live) -> Self {
+    fn new(service: String, live: u64, totals: Totals) -> Self {
         Self {
             service,
-            live: live.count,
+            live,
             opened: totals.opened,
             closed: totals.closed,
             failed: totals.failed,
-            sent_bytes: totals.traffic.from_upstream + live.sent,
-            received_bytes: totals.traffic.from_client + live.received,
+            sent_bytes: totals.traffic.from_upstream,
+            received_bytes: totals.traffic.from_client,
         }
     }
 }
