@@ -8,6 +8,7 @@ mod manager;
 mod namespaces;
 mod observe;
 mod read;
+mod records;
 mod start;
 mod successor;
 
@@ -25,7 +26,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Interval, interval, sleep};
 use tracing::{error, info, warn};
 
-use crate::account::{LogWriter, Metrics};
+use crate::account::Metrics;
 use crate::admin::{Readiness, Standing};
 use crate::config::Config;
 use crate::conn::{Gateway, Live};
@@ -40,6 +41,7 @@ use crate::types::Generation;
 use desk::Operator;
 use follow::Reasons;
 use manager::Watchdog;
+use records::Writers;
 use successor::Successor;
 
 /// When another gateway has taken over, a handshake that began before is over well within this time.
@@ -75,7 +77,7 @@ struct App {
     admin: JoinSet<()>,
     /// What the admin API tells of the configuration.
     standing: watch::Sender<Standing>,
-    log: LogWriter,
+    records: Writers,
     watchdog: Watchdog,
     successor: Successor,
 }
@@ -147,10 +149,7 @@ impl App {
             _ = stop.told() => self.drain.cut().await,
             () = self.watchdog.keep_alive(RENEW) => {}
         }
-        self.log
-            .finish()
-            .await
-            .context("writing the last lines of the access log")?;
+        self.records.finish().await?;
         info!("ended");
         Ok(())
     }

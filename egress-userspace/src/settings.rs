@@ -6,6 +6,8 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use crate::account::LogDestination;
+#[cfg(feature = "otel")]
+use crate::account::OtelSettings;
 use crate::config::{
     Config, DnsForwarder, Gateway, Limits, LogPath, RelayMode, ShadowPolicy, SocketWord,
 };
@@ -207,6 +209,17 @@ pub(crate) fn log(config: &Config) -> LogDestination {
     }
 }
 
+/// For the export of telemetry; `None`: there is none. As many spans as lines wait.
+#[cfg(feature = "otel")]
+pub(crate) fn otel(config: &Config) -> Option<OtelSettings> {
+    let endpoint = config.otel.endpoint.as_ref()?;
+    Some(OtelSettings {
+        endpoint: endpoint.uri().clone(),
+        interval: config.otel.interval,
+        queue: config.access_log.queue as usize,
+    })
+}
+
 /// Where the programs' links and maps are pinned.
 pub(crate) fn pins(config: Option<&Config>) -> PathBuf {
     config.map_or_else(
@@ -236,4 +249,5 @@ pub(crate) fn need_restart(old: &Config, new: &Config) -> bool {
         || old.admin != new.admin
         || old.access_log.path != new.access_log.path
         || old.access_log.queue != new.access_log.queue
+        || old.otel != new.otel
 }

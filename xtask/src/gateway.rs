@@ -13,13 +13,18 @@ pub(crate) fn build() -> Result<()> {
     compile(&[])
 }
 
+/// As [`build`], with what is built only on demand.
+pub(crate) fn build_whole() -> Result<()> {
+    compile(&["--features", "otel"])
+}
+
 /// As [`build`], as it is shipped; gives the binary.
 pub(crate) fn build_release() -> Result<PathBuf> {
     compile(&["--release"])?;
     Ok(target("release/egress"))
 }
 
-fn compile(profile: &[&str]) -> Result<()> {
+fn compile(options: &[&str]) -> Result<()> {
     build_ebpf::object(false)?;
     say("building the gateway");
     let mut build = cargo();
@@ -32,5 +37,5 @@ fn compile(profile: &[&str]) -> Result<()> {
         "--target-dir",
     ]);
     // Whatever target directory the user's settings name.
-    command::run(build.arg(target("")).args(profile))
+    command::run(build.arg(target("")).args(options))
 }

@@ -34,12 +34,15 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     }
     // One failure does not hide another.
     runner.args(["--workspace", "--locked", "--no-fail-fast"]);
+    // What is built only on demand is tested all the same.
+    runner.args(["--features", "egress-userspace/otel"]);
     if args.unit {
         say("WITHOUT the end-to-end tests, as --unit says");
         runner.args(["--exclude", "egress-tests"]);
     } else {
         install::tests()?;
-        gateway::build()?;
+        runner.args(["--features", "egress-tests/otel"]);
+        gateway::build_whole()?;
     }
     say("running the tests");
     command::run(runner.args(&args.runner))

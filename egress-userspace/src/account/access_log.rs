@@ -17,14 +17,19 @@ use std::os::fd::AsFd as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 
 pub(crate) use line::DNS;
 pub(super) use line::Line;
+#[cfg(feature = "otel")]
+pub(super) use queue::Batch;
 use queue::Queue;
-pub(super) use sink::Stream;
-use sink::{Datagrams, Sink};
+use sink::Datagrams;
+#[cfg(feature = "otel")]
+pub(super) use sink::Lost;
+pub(super) use sink::{Sink, Stream};
 pub use time::{NotATime, Timestamp};
 pub use writer::{LogWriter, Unflushed};
 
@@ -32,6 +37,14 @@ use super::Metrics;
 
 /// The gateway's group may read the log, others may not: it tells who talks to whom.
 const FILE_MODE: u32 = 0o640;
+
+/// How long the first line waits for others: whoever follows the log sees no delay, and a gateway under
+/// load wakes the writer fifty times a second.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// The same of spans, each message of which is an HTTP request: nobody follows them by the second.
+#[cfg(feature = "otel")]
+const GATHER_SPANS: Duration = Duration::from_secs(1);
 
 /// Where lines go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,8 +62,37 @@ pub enum LogDestination {
 /// The way into the access log. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct AccessLog {
+    lines: Way,
+    /// Each line with its times, as an exporter of spans reads it.
+    #[cfg(feature = "otel")]
+    spans: Option<Way>,
+}
+
+/// The way to a writer.
+#[derive(Clone, Debug)]
+struct Way {
     queue: Arc<Queue>,
     dropped: Counter,
+}
+
+impl Way {
+    fn push(&self, line: &[u8]) {
+        if !self.queue.push(line) {
+            self.dropped.inc();
+        }
+    }
+
+    /// Starts the writer of `what`.
+    fn start(
+        what: &'static str,
+        sink: impl Sink,
+        queue: Queue,
+        dropped: Counter,
+    ) -> io::Result<(Self, LogWriter)> {
+        let queue = Arc::new(queue);
+        let writer = LogWriter::start(what, Arc::clone(&queue), sink, dropped.clone())?;
+        Ok((Self { queue, dropped }, writer))
+    }
 }
 
 thread_local! {
@@ -88,31 +130,55 @@ impl AccessLog {
         queue: usize,
         dropped: Counter,
     ) -> io::Result<(Self, LogWriter)> {
-        let queue = Arc::new(Queue::new(queue.max(1)));
-        let writer = LogWriter::start(Arc::clone(&queue), sink, dropped.clone())?;
-        Ok((Self { queue, dropped }, writer))
+        let queue = Queue::new(queue.max(1), GATHER);
+        let (lines, writer) = Way::start("the access log", sink, queue, dropped)?;
+        let log = Self {
+            lines,
+            #[cfg(feature = "otel")]
+            spans: None,
+        };
+        Ok((log, writer))
+    }
+
+    /// The same log, whose lines go to an exporter of spans as well.
+    #[cfg(feature = "otel")]
+    pub(super) fn with_spans(
+        self,
+        exporter: impl Sink,
+        queue: usize,
+        dropped: Counter,
+    ) -> io::Result<(Self, LogWriter)> {
+        let queue = Queue::new(queue.max(1), GATHER_SPANS);
+        let (spans, writer) = Way::start("spans", exporter, queue, dropped)?;
+        let log = Self {
+            spans: Some(spans),
+            ..self
+        };
+        Ok((log, writer))
     }
 
     /// Has a file opened again by its name, for who has moved it away: no line is lost, and none is in both.
     pub fn reopen(&self) {
-        self.queue.reopen();
+        self.lines.queue.reopen();
     }
 
     /// Lines that wait for the writer, and how many may.
     pub fn queue(&self) -> (usize, usize) {
-        self.queue.usage()
+        self.lines.queue.usage()
     }
 
     /// Queues a line.
     pub(super) fn write(&self, line: &Line<'_>) {
-        let queued = SCRATCH.with_borrow_mut(|scratch| {
+        SCRATCH.with_borrow_mut(|scratch| {
             scratch.clear();
             line.encode(scratch);
-            self.queue.push(scratch)
+            self.lines.push(scratch);
+            #[cfg(feature = "otel")]
+            if let Some(spans) = &self.spans {
+                line.add_times(scratch);
+                spans.push(scratch);
+            }
         });
-        if !queued {
-            self.dropped.inc();
-        }
     }
 }
 

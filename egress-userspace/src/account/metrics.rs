@@ -51,6 +51,8 @@ pub struct Metrics {
     last_reload_time: Gauge<u64, AtomicU64>,
     access_log_dropped: Counter,
     access_log_sampled_out: Counter,
+    #[cfg(feature = "otel")]
+    spans_dropped: Counter,
     lookups: Family<DecisionLabels, Counter>,
     lookup_seconds: Timing,
     answers: Family<CodeLabel, Counter>,
@@ -125,6 +127,12 @@ impl Metrics {
                 "Connections without a line in the access log, because only a share has one",
                 Counter::default(),
             ),
+            #[cfg(feature = "otel")]
+            spans_dropped: add.metric(
+                "egress_otel_spans_dropped",
+                "Spans lost because the collector did not take them fast enough, or at all",
+                Counter::default(),
+            ),
             lookups: add.family(
                 "egress_dns_queries",
                 "DNS queries of governed processes, by verdict and reason",
@@ -189,6 +197,11 @@ impl Metrics {
 
     pub(super) fn access_log_dropped(&self) -> Counter {
         self.access_log_dropped.clone()
+    }
+
+    #[cfg(feature = "otel")]
+    pub(super) fn spans_dropped(&self) -> Counter {
+        self.spans_dropped.clone()
     }
 
     pub(super) fn sampled_out(&self) {

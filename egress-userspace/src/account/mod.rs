@@ -7,6 +7,8 @@ mod access_log;
 mod denials;
 mod lookup;
 mod metrics;
+#[cfg(feature = "otel")]
+mod otel;
 mod record;
 mod sampling;
 
@@ -19,6 +21,8 @@ pub use denials::{Denials, Denied, Times, Top};
 pub use lookup::{Lookup, LookupOutcome};
 use metrics::{Destination, TcpLabels};
 pub use metrics::{Metrics, PASSTHROUGH, Totals};
+#[cfg(feature = "otel")]
+pub use otel::{OtelSettings, Telemetry};
 pub use record::{Admission, Counted, Opinion, Outcome, Record, Told, Traffic};
 use sampling::Sampling;
 

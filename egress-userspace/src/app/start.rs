@@ -13,14 +13,13 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::net::UdpSocket;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use crate::account::{AccessLog, Account, LogWriter, Metrics};
+use crate::account::Metrics;
 use crate::admin::Readiness;
 use crate::config::Config;
 use crate::conn::{Connections, Gateway, Reactors, accept};
@@ -37,6 +36,7 @@ use super::guard::Guard;
 use super::manager::Watchdog;
 use super::namespaces::Keeper;
 use super::observe::{self, Observed};
+use super::records::Writers;
 use super::successor::Successor;
 use super::{App, FIRST, build};
 
@@ -94,7 +94,7 @@ impl App {
         let metrics = Arc::new(metrics);
         metrics.reloaded(FIRST);
 
-        let (account, log) = account(&config, &metrics, &observed)?;
+        let (account, records) = Writers::start(&config, &metrics, &observed)?;
         let dialer = build::dialer(&config, Arc::clone(&memory))?;
         let live = build::live(&config, policy, shadow, dialer.speaking(contexts));
         let rules = build::rules(&config, Arc::clone(&live.policy), resolvers.clone());
@@ -144,7 +144,7 @@ impl App {
             drain,
             admin,
             standing,
-            log,
+            records,
             watchdog: Watchdog::new(),
             successor: Successor::new().context("waiting for signals")?,
         };
@@ -176,35 +176,6 @@ impl App {
             }
         });
     }
-}
-
-/// Where connections are recorded, and the hold on what writes it down.
-fn account(
-    config: &Config,
-    metrics: &Arc<Metrics>,
-    observed: &Observed,
-) -> anyhow::Result<(Account, LogWriter)> {
-    let destination = settings::log(config);
-    let queue = config.access_log.queue as usize;
-    let (log, writer) =
-        AccessLog::open(&destination, queue, metrics).context("opening the access log")?;
-    reopen_on_hangup(log.clone()).context("waiting for SIGHUP")?;
-    observed.log.get_or_init(|| log.clone());
-    let account = Account::new(Arc::clone(metrics), log);
-    account.sample(config.access_log.sample.share());
-    Ok((account, writer))
-}
-
-/// Whoever moves the log away tells it by the signal that also has the configuration read. The log does not
-/// wait for that, nor for connections that are drained.
-fn reopen_on_hangup(log: AccessLog) -> io::Result<()> {
-    let mut hangup = signal(SignalKind::hangup())?;
-    tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            log.reopen();
-        }
-    });
-    Ok(())
 }
 
 /// What answers datagrams, for as long as connections are served.

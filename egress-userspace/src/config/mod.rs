@@ -3,6 +3,7 @@
 //! Every key is read on its own, so that one run reports everything that is wrong; serde would stop
 //! at the first error of a table. Nothing takes effect unless all is right.
 
+mod endpoint;
 mod errors;
 mod excerpts;
 mod from;
@@ -44,7 +45,7 @@ pub use net::{InternalNet, LoopbackAddr};
 pub use paths::{CgroupPath, LogPath, SidePath, SocketPath};
 pub use schema::schema;
 pub use scope::Scope;
-pub use sections::{AccessLog, Admin, Dial, Dns, Gateway, Limits, Relay, Sniff};
+pub use sections::{AccessLog, Admin, Dial, Dns, Gateway, Limits, Otel, Relay, Sniff};
 pub use units::{ByteSize, duration};
 pub use warnings::{
     Code, Lookup, Resolved, Review, Warning, Warnings, has_one_owner, hides_others, is_registered,
@@ -84,6 +85,8 @@ pub struct Config {
     pub admin: Admin,
     /// `[access_log]`.
     pub access_log: AccessLog,
+    /// `[otel]`.
+    pub otel: Otel,
     /// `[[service]]`: the registry.
     pub services: Vec<Service>,
     /// `[[route]]`, in their order.
@@ -125,6 +128,7 @@ section! {
         limits: Limits = Limits::default();
         admin: Admin = Admin::default();
         access_log: AccessLog = AccessLog::default();
+        otel: Otel = Otel::default();
         /// The registry: an entry for each service, as Istio's `ServiceEntry`.
         service: Vec<Spanned<Marked<RawService>>> = Vec::new();
         /// Where admitted connections are led, as Istio's `VirtualService`; the first that applies holds.
@@ -205,6 +209,7 @@ impl Config {
                     limits: main.raw.limits,
                     admin: main.raw.admin,
                     access_log: main.raw.access_log,
+                    otel: main.raw.otel,
                     services: main.services,
                     routes: main.routes,
                     shadow,

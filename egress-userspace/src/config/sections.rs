@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_spanned::Spanned;
 
+use super::endpoint::Endpoint;
 use super::net::{InternalNet, LoopbackAddr};
 use super::paths::{LogPath, SidePath, SocketPath};
 use super::section::section;
@@ -161,5 +162,15 @@ section! {
         queue: u32 = 8192, within 1..=1_000_000;
         /// The share of connections with a line, of those that are allowed and end in order; all others have one.
         sample: Fraction = Fraction::ALL, within Fraction::NONE..=Fraction::ALL;
+    }
+}
+
+section! {
+    /// `[otel]`: telemetry for an OpenTelemetry collector.
+    pub Otel = "otel" {
+        /// The collector's URL, plain HTTP; `None` (`"off"`): nothing is exported. Wants a gateway that is built with it.
+        endpoint: Option<Endpoint> = None;
+        /// Between two exports of the metrics.
+        interval: Duration = Duration::from_mins(1), within Duration::from_secs(1)..=Duration::from_hours(1);
     }
 }

@@ -103,6 +103,18 @@ impl Line<'_> {
     }
 }
 
+#[cfg(feature = "otel")]
+impl Line<'_> {
+    /// Adds behind the line's bytes when it began and ended, in nanoseconds since 1970.
+    pub(in crate::account) fn add_times(&self, line: &mut Vec<u8>) {
+        let end = self.time.nanos();
+        let took = u64::try_from(self.duration.as_nanos()).unwrap_or(u64::MAX);
+        let start = end.saturating_sub(took);
+        line.pop();
+        line.extend_from_slice(format!(" {start} {end}\n").as_bytes());
+    }
+}
+
 /// Milliseconds with three decimals: a cached name resolves in microseconds.
 fn millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3

@@ -7,10 +7,6 @@ use std::mem;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long the first line waits for others: whoever follows the log sees no delay, and a gateway under
-/// load wakes the writer fifty times a second.
-pub(super) const GATHER: Duration = Duration::from_millis(20);
-
 /// Room for each line that may wait: an ordinary one has 400 to 700 bytes.
 const LINE: usize = 1_024;
 
@@ -21,6 +17,8 @@ pub(super) struct Queue {
     wake: Condvar,
     /// Lines that may wait.
     bound: usize,
+    /// How long the first line waits for others.
+    gather: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -57,16 +55,17 @@ pub(super) enum Next {
 /// Whole lines.
 #[derive(Debug, Default)]
 pub(in crate::account) struct Batch {
-    pub(super) text: Vec<u8>,
-    pub(super) lines: usize,
+    pub(in crate::account) text: Vec<u8>,
+    pub(in crate::account) lines: usize,
 }
 
 impl Queue {
-    pub(super) fn new(bound: usize) -> Self {
+    pub(super) fn new(bound: usize, gather: Duration) -> Self {
         Self {
             state: Mutex::default(),
             wake: Condvar::new(),
             bound,
+            gather,
         }
     }
 
@@ -121,7 +120,7 @@ impl Queue {
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        let until = Instant::now() + GATHER;
+        let until = Instant::now() + self.gather;
         while !state.hurries() && !self.is_half_full(&state.waiting) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {

@@ -25,7 +25,7 @@ pub(in crate::account) trait Sink: Send + 'static {
 #[derive(Debug)]
 pub(in crate::account) struct Lost {
     /// How many; at least one.
-    pub(super) lines: usize,
+    pub(in crate::account) lines: usize,
     /// Why the first of them is not.
-    pub(super) error: io::Error,
+    pub(in crate::account) error: io::Error,
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::queue::Next;
+use super::queue::{Batch, Next};
 use super::*;
 use crate::types::Place;
 
@@ -140,14 +140,14 @@ fn a_line_is_written_though_none_follows() {
 
 #[test]
 fn the_first_line_waits_for_others_unless_there_are_many() {
-    let queue = Queue::new(QUEUE);
-    let mut batch = queue::Batch::default();
+    let queue = Queue::new(QUEUE, GATHER);
+    let mut batch = Batch::default();
     let begun = Instant::now();
     queue.push(b"one\n");
     assert_eq!(queue.next(&mut batch), Next::Go);
-    assert!(begun.elapsed() >= queue::GATHER);
+    assert!(begun.elapsed() >= GATHER);
 
-    let full = Queue::new(2);
+    let full = Queue::new(2, GATHER);
     batch.clear();
     full.push(b"one\n");
     full.push(b"two\n");
@@ -161,8 +161,8 @@ fn the_first_line_waits_for_others_unless_there_are_many() {
 
 #[test]
 fn what_waits_is_written_before_the_destination_is_opened_again() {
-    let queue = Queue::new(QUEUE);
-    let mut batch = queue::Batch::default();
+    let queue = Queue::new(QUEUE, GATHER);
+    let mut batch = Batch::default();
     queue.push(b"one\n");
     queue.reopen();
     queue.end();

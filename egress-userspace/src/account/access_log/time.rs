@@ -53,6 +53,12 @@ impl Timestamp {
         into.push(b'Z');
     }
 
+    /// Since 1970.
+    #[cfg(feature = "otel")]
+    pub(super) fn nanos(self) -> u64 {
+        self.millis.saturating_mul(1_000_000)
+    }
+
     fn seconds(self) -> u64 {
         self.millis / 1_000
     }

@@ -27,25 +27,30 @@ pub struct LogWriter {
 
 /// Not every line was written in time.
 #[derive(Debug, thiserror::Error)]
-#[error("the access log was not written to its end within {FLUSH_DEADLINE:?}")]
+#[error("not written to the end within {FLUSH_DEADLINE:?}")]
 pub struct Unflushed;
 
 impl LogWriter {
-    pub(super) fn start(queue: Arc<Queue>, sink: impl Sink, dropped: Counter) -> io::Result<Self> {
+    /// Starts the thread that writes `what`.
+    pub(super) fn start(
+        what: &'static str,
+        queue: Arc<Queue>,
+        sink: impl Sink,
+        dropped: Counter,
+    ) -> io::Result<Self> {
         let (finished, done) = oneshot::channel();
         let writer = Writer {
+            what,
             sink,
             dropped,
             failing: false,
         };
         let lines = Arc::clone(&queue);
-        thread::Builder::new()
-            .name("access-log".into())
-            .spawn(move || {
-                writer.run(&lines);
-                // Whoever waited may have given up.
-                let _ = finished.send(());
-            })?;
+        thread::Builder::new().name(what.into()).spawn(move || {
+            writer.run(&lines);
+            // Whoever waited may have given up.
+            let _ = finished.send(());
+        })?;
         Ok(Self { queue, done })
     }
 
@@ -67,6 +72,8 @@ impl Drop for LogWriter {
 }
 
 struct Writer<S> {
+    /// For its own messages.
+    what: &'static str,
     sink: S,
     dropped: Counter,
     /// The last write failed; the next failure is not worth telling of.
@@ -91,10 +98,11 @@ impl<S: Sink> Writer<S> {
     }
 
     fn write(&mut self, batch: &Batch) {
+        let what = self.what;
         match self.sink.write(batch) {
             Ok(()) => {
                 if self.failing {
-                    tracing::info!("the access log is written again");
+                    tracing::info!("writing {what} succeeds again");
                 }
                 self.failing = false;
             }
@@ -102,7 +110,7 @@ impl<S: Sink> Writer<S> {
                 self.dropped
                     .inc_by(u64::try_from(lines).unwrap_or(u64::MAX));
                 if !self.failing {
-                    tracing::warn!(%error, "cannot write the access log; its lines are dropped");
+                    tracing::warn!(%error, "cannot write {what}, and drops what comes");
                 }
                 self.failing = true;
             }

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use serde_json::Value as Json;
 
 use super::Schema;
+use crate::config::endpoint::Endpoint;
 use crate::config::from::{CgroupPattern, ExePattern, KnownUser, PodLabels, PodWord, UnitPattern};
 use crate::config::include::Include;
 use crate::config::net::{InternalNet, LoopbackAddr};
@@ -204,6 +205,19 @@ impl Described for Option<SocketAddr> {
 
     fn written(&self) -> Option<Json> {
         Some(self.map_or("off".into(), |addr| addr.to_string().into()))
+    }
+}
+
+impl Described for Option<Endpoint> {
+    fn schema() -> Schema {
+        Schema::pattern("^(off$|http://)")
+    }
+
+    fn written(&self) -> Option<Json> {
+        Some(
+            self.as_ref()
+                .map_or("off".into(), |endpoint| endpoint.uri().to_string().into()),
+        )
     }
 }
 

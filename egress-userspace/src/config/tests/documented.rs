@@ -8,7 +8,7 @@ use super::super::service::{
     RawEndpoint, RawKeepalive, RawOutlier, RawPool, RawPort, RawService, RawTcpPool, RawTls,
     RawTraffic,
 };
-use super::super::{AccessLog, Admin, Dial, Dns, Gateway, Limits, RawConfig, Relay, Sniff};
+use super::super::{AccessLog, Admin, Dial, Dns, Gateway, Limits, Otel, RawConfig, Relay, Sniff};
 use super::{GOLDEN, MINIMAL, STRICT, load, settings};
 use crate::config::Config;
 
@@ -30,6 +30,7 @@ fn sections() -> Vec<(&'static str, &'static [&'static str])> {
         keys::<Limits>(),
         keys::<Admin>(),
         keys::<AccessLog>(),
+        keys::<Otel>(),
         keys::<RawService>(),
         keys::<RawPort>(),
         keys::<RawEndpoint>(),

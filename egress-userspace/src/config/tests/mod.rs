@@ -28,7 +28,8 @@ pub(super) fn settings(config: &Config) -> String {
         limits,
         admin,
         access_log,
+        otel,
         ..
     } = config;
-    format!("{gateway:?}{dns:?}{sniff:?}{dial:?}{relay:?}{limits:?}{admin:?}{access_log:?}")
+    format!("{gateway:?}{dns:?}{sniff:?}{dial:?}{relay:?}{limits:?}{admin:?}{access_log:?}{otel:?}")
 }

@@ -110,6 +110,56 @@ fn a_fraction_is_a_number_from_0_to_1() {
     }
 }
 
+fn errors(text: &str) -> String {
+    let text = format!("{MINIMAL}\n{text}");
+    let errors = Config::from_toml("egress.toml", &text).expect_err(&text);
+    errors.to_string()
+}
+
+#[test]
+fn telemetry_goes_nowhere_unless_the_file_says_so() {
+    assert_eq!(with("").otel.endpoint, None);
+    assert_eq!(with("[otel]\nendpoint = 'off'").otel.endpoint, None);
+}
+
+#[cfg(feature = "otel")]
+#[test]
+fn telemetry_goes_to_a_url_of_plain_http() {
+    for url in [
+        "http://127.0.0.1:4318",
+        "http://[::1]:4318/otlp/",
+        "http://collector",
+    ] {
+        let config = with(&format!("[otel]\nendpoint = '{url}'"));
+        let endpoint = config.otel.endpoint.expect("an endpoint");
+        let shortest = url.parse::<http::Uri>().expect("a URL");
+        assert_eq!(endpoint.uri(), &shortest);
+    }
+    for wrong in [
+        "",
+        "127.0.0.1:4318",
+        "/otlp",
+        "http://",
+        "http:///x",
+        "http://user:word@host",
+        "http://host/x?y",
+        "ftp://host",
+    ] {
+        let said = errors(&format!("[otel]\nendpoint = '{wrong}'"));
+        assert!(said.contains("is no endpoint"), "{wrong}: {said}");
+    }
+    let said = errors("[otel]\nendpoint = 'https://host'");
+    assert!(said.contains("forwards over TLS"), "{said}");
+}
+
+#[cfg(not(feature = "otel"))]
+#[test]
+fn a_gateway_that_cannot_export_telemetry_takes_no_endpoint() {
+    let said = errors("[otel]\nendpoint = 'http://127.0.0.1:4318'");
+    assert!(said.contains("built without OpenTelemetry"), "{said}");
+    assert!(said.contains("--features otel"), "{said}");
+}
+
 #[test]
 fn a_service_is_what_its_entry_says() {
     let config = load("egress.toml", GOLDEN);

@@ -104,7 +104,7 @@ impl Write for Disk {
 fn what_a_full_disk_took_is_not_counted_as_lost_and_half_a_line_spoils_no_other() {
     let disk = Disk(Arc::new(Mutex::new((Vec::new(), 6))));
     let mut stream = Stream::new(disk.clone());
-    let batch = |text: &str| queue::Batch {
+    let batch = |text: &str| Batch {
         text: text.into(),
         lines: text.lines().count(),
     };
