@@ -55,27 +55,57 @@ fn commands(text: &'static str) -> impl Iterator<Item = Step<'static>> {
 
 /// Runs a command as the page has it, and compares what it prints.
 fn run(scene: &Scene, command: &str, shown: &str) -> Result<()> {
-    let outcome = if let Some(client) = command.strip_prefix(GOVERNED) {
+    let printed = if let Some(client) = command.strip_prefix(GOVERNED) {
         scene.governed().shell(client)?
     } else {
-        // The page's paths are a node's; the testbed has its own.
-        let (egress, pins) = (binary()?, scene.bed.pins());
-        let status = format!("{} status --bpffs {}", egress.display(), pins.display());
-        let log = scene.bed.dir().join("access.log").display().to_string();
-        let command = command.replace("egress status", &status);
-        let command = command.replace("/var/log/egress/access.log", &log);
+        let mut command = command.to_owned();
+        for (page, here) in paths(scene)? {
+            command = command.replace(&page, &here);
+        }
         scene.bed.outside().shell(&command)?
     };
-    let pins = scene.bed.pins().display().to_string();
-    let printed =
-        format!("{}{}", outcome.stdout, outcome.stderr).replace(&pins, "/sys/fs/bpf/egress");
-    let printed = printed.trim_end();
+    let mut printed = format!("{}{}", printed.stdout, printed.stderr);
+    for (page, here) in paths(scene)? {
+        printed = printed.replace(&here, &page);
+    }
+    let (printed, shown) = (plain(&printed), plain(shown));
     let fits = match shown.strip_suffix(ANY) {
         Some(beginning) => printed.starts_with(beginning),
         None => printed == shown,
     };
     ensure!(fits, "`{command}` prints\n{printed}\nand not\n{shown}");
     Ok(())
+}
+
+/// What the page has, which is a node's, with what the testbed has in its place.
+fn paths(scene: &Scene) -> Result<[(String, String); 5]> {
+    let (egress, pins) = (binary()?, scene.bed.pins());
+    let (egress, pins) = (egress.display(), pins.display());
+    let socket = scene.gateway.socket().display();
+    let log = scene.bed.dir().join("access.log");
+    // Paths first: the commands that follow have some of their own.
+    Ok([
+        ("/sys/fs/bpf/egress", pins.to_string()),
+        ("/var/log/egress/access.log", log.display().to_string()),
+        ("/apps.slice", scene.governed().scope()?),
+        ("egress status", format!("{egress} status --bpffs {pins}")),
+        (
+            "egress denied",
+            format!("{egress} denied --socket {socket}"),
+        ),
+    ]
+    .map(|(page, here)| (page.to_owned(), here)))
+}
+
+/// What is compared: without the widths of columns, and what the clock says.
+fn plain(text: &str) -> String {
+    let is_time = |word: &&str| word.contains('T') && word.ends_with('Z') && word.contains(':');
+    let lines = text.trim_end().lines().map(|line| {
+        let words = line.split_whitespace();
+        let words = words.map(|word| if is_time(&word) { "TIME" } else { word });
+        words.collect::<Vec<_>>().join(" ")
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Waits for a line of the log that says the same.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use clap::Parser as _;
+use clap::error::ErrorKind;
 use egress_userspace::cli::{Arguments, Command as Asked};
 
 use crate::assert_none;
@@ -90,14 +91,21 @@ fn parse(arguments: &[&str]) -> Result<Arguments, clap::Error> {
 
 /// What is wrong with a command line, which is not run.
 fn misspelt(line: &str) -> Option<String> {
+    misspelt_but_for(line, &[])
+}
+
+/// The same for a command that is named in a sentence, which may leave out what it is about.
+fn misnamed(line: &str) -> Option<String> {
+    misspelt_but_for(line, &[ErrorKind::MissingRequiredArgument])
+}
+
+fn misspelt_but_for(line: &str, free: &[ErrorKind]) -> Option<String> {
     let commands = commands(line);
     let ours = commands.iter().filter_map(Simple::egress);
     let errors = ours.filter_map(|arguments| parse(&arguments).err());
     // Help and the version are errors to clap, too.
-    errors
-        .filter(clap::Error::use_stderr)
-        .map(|error| format!("{line}\n{error}"))
-        .next()
+    let mut errors = errors.filter(|error| error.use_stderr() && !free.contains(&error.kind()));
+    errors.next().map(|error| format!("{line}\n{error}"))
 }
 
 /// Runs a line of harmless commands below a root of its own; gives what it prints.
@@ -230,9 +238,12 @@ fn every_command_line_in_the_text_and_in_units_is_one() {
             .blocks
             .iter()
             .flat_map(|block| unit(block.line, &block.text));
-        for (line, command) in typed.chain(units) {
-            wrong.extend(misspelt(command).map(|why| format!("{}: {why}", page.at(line))));
-        }
+        let named = typed.filter_map(|(line, command)| Some((line, misnamed(command)?)));
+        let run = units.filter_map(|(line, command)| Some((line, misspelt(command)?)));
+        let told = named
+            .chain(run)
+            .map(|(line, why)| format!("{}: {why}", page.at(line)));
+        wrong.extend(told);
     }
     for path in pages::files(&["service"]) {
         let text = fs::read_to_string(pages::root().join(&path)).expect("a unit");
@@ -275,6 +286,9 @@ fn a_command_that_is_none_or_prints_something_else_is_found() {
     assert_eq!(look("", "# egress status"), 0);
     assert_eq!(look("", "# egress status\nattached"), 1);
     assert_eq!(look("", "# echo $(egress schema)\n{}"), 1);
+    assert!(misspelt("egress connections close").is_some());
+    assert!(misnamed("egress connections close").is_none());
+    assert!(misnamed("egress connections clsoe").is_some());
     assert_eq!(look("not-run=node", "# egress status\nattached"), 0);
     assert_eq!(look("not-run=lazy", "# egress status\nattached"), 1);
     assert_eq!(look("notrun=node", "# egress status"), 1);

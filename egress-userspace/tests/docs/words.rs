@@ -79,6 +79,24 @@ fn every_reason_and_every_end_has_its_remedy() {
 }
 
 #[test]
+fn the_page_of_the_admin_api_has_what_its_description_has() {
+    const DESCRIPTION: &str = "egress-userspace/src/admin/api/openapi.json";
+    let pages = pages::all();
+    let listed = rows(page(&pages, "docs/admin.md"), "# The admin API");
+    let text = std::fs::read_to_string(pages::root().join(DESCRIPTION)).expect("its description");
+    let description: Value = serde_json::from_str(&text).expect("JSON");
+    let paths = description.pointer("/paths").and_then(Value::as_object);
+    let orders = paths.into_iter().flatten().flat_map(|(path, methods)| {
+        let methods = methods.as_object().into_iter().flatten();
+        // What all methods of a path have in common stands beside them.
+        let methods = methods.filter(|(_, method)| method.get("responses").is_some());
+        methods.map(move |(method, _)| format!("{} {path}", method.to_uppercase()))
+    });
+    let orders: Vec<_> = orders.collect();
+    assert_eq!(listed, orders.iter().map(String::as_str).collect());
+}
+
+#[test]
 fn what_only_strict_mode_stops_is_told_among_the_limits() {
     let pages = pages::all();
     let tried = page(&pages, "docs/bypass.md").text.lines();
