@@ -49,7 +49,8 @@ fn named(text: &str) -> impl Iterator<Item = &str> {
         let name = rest
             .get(..end.unwrap_or(rest.len()))?
             .trim_end_matches(['.', '#']);
-        name.contains(".md").then_some(name)
+        // What ends so goes on with what is put in there.
+        (name.contains(".md") && !name.ends_with('-')).then_some(name)
     })
 }
 

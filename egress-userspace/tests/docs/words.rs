@@ -79,6 +79,18 @@ fn every_reason_and_every_end_has_its_remedy() {
 }
 
 #[test]
+fn every_alert_is_told_of() {
+    const ALERTS: &str = "deploy/prometheus/alerts.yaml";
+    let pages = pages::all();
+    let told = rows(page(&pages, REMEDIES), "## Alerts");
+    let text = std::fs::read_to_string(pages::root().join(ALERTS)).expect("the alerts");
+    let alerts = text
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("- alert: "));
+    assert_eq!(told, alerts.collect());
+}
+
+#[test]
 fn the_page_of_the_admin_api_has_what_its_description_has() {
     const DESCRIPTION: &str = "egress-userspace/src/admin/api/openapi.json";
     let pages = pages::all();

@@ -53,7 +53,9 @@ fn code(code: u8) -> String {
 
 /// The page with every command followed by what it prints.
 fn printed(page: &str) -> String {
-    let (_, config) = page.split_once("```toml\n").expect("a configuration");
+    let (_, config) = page.split_once("```toml").expect("a configuration");
+    // What else stands there is for those who read every page.
+    let (_, config) = config.split_once('\n').expect("its lines");
     let (config, _) = config.split_once("```").expect("its end");
     let mut out = String::new();
     let mut rest = page;
@@ -61,13 +63,8 @@ fn printed(page: &str) -> String {
         let (block, after) = block.split_once("```").expect("the block's end");
         let command = block.lines().next().unwrap_or_default();
         writeln!(out, "{before}```console").expect("a string");
-        // The synopsis is no command.
-        if command.contains('[') {
-            out.push_str(block);
-        } else {
-            let (_, said) = with(config, command.trim_start_matches(PROMPT));
-            write!(out, "{command}\n{said}").expect("a string");
-        }
+        let (_, said) = with(config, command.trim_start_matches(PROMPT));
+        write!(out, "{command}\n{said}").expect("a string");
         out.push_str("```");
         rest = after;
     }
@@ -88,7 +85,9 @@ fn the_page_shows_what_is_printed() {
 #[test]
 fn what_the_page_proposes_fits_into_its_configuration_and_is_allowed() {
     let page = fs::read_to_string(page()).expect("the page");
-    let (_, config) = page.split_once("```toml\n").expect("a configuration");
+    let (_, config) = page.split_once("```toml").expect("a configuration");
+    // What else stands there is for those who read every page.
+    let (_, config) = config.split_once('\n').expect("its lines");
     let (config, _) = config.split_once("```").expect("its end");
     let commands = page
         .lines()
