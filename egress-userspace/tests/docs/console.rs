@@ -82,7 +82,8 @@ fn is_harmless(command: &Simple) -> bool {
     let offers_help = |word: &&str| ["--help", "-h", "--version", "-V", "help"].contains(word);
     match parse(&arguments).map(|arguments| arguments.command) {
         Ok(Asked::Check(_)) => !arguments.contains(&"--resolve"),
-        Ok(Asked::Explain(_) | Asked::Help { .. } | Asked::Schema) => true,
+        Ok(Asked::Explain(_)) => !arguments.contains(&"--running"),
+        Ok(Asked::Help { .. } | Asked::Schema) => true,
         Ok(_) => false,
         Err(_) => arguments.iter().any(offers_help),
     }
