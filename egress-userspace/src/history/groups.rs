@@ -14,7 +14,7 @@ use crate::types::{HostName, OriginalDst, Place};
 
 /// Different changes that are kept apart: whoever is governed chooses the names in the log, and what is
 /// shown is a hundred. More are only counted.
-const MAX_GROUPS: usize = 10_000;
+const MAX_GROUPS: usize = 2_000;
 
 /// Connections that would change in the same way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

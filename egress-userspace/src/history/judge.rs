@@ -6,13 +6,13 @@ use ipnet::IpNet;
 
 use super::question::{Connection, Question, Unjudged};
 use crate::config::Config;
-use crate::dns::{self, ForwardSettings};
-use crate::policy::Facts;
-use crate::policy::{Denial, Options, Permit, Policy, SniffPlan, Verdict, address_rules};
+use crate::dns::{self, ForwardSettings, Scope};
+use crate::policy::{
+    Denial, Facts, Options, Permit, Policy, SniffPlan, Verdict, address_rules, enforces,
+};
 use crate::settings;
 use crate::types::{
-    AddressAction, AddressRule, Claim, DenyReason, Generation, HostName, Mode, OriginalDst,
-    Transport,
+    AddressAction, AddressRule, Claim, DenyReason, Generation, Mode, OriginalDst, Transport,
 };
 
 /// Answers questions as a gateway with this configuration would that enforces it, whatever its `mode` is.
@@ -20,6 +20,8 @@ use crate::types::{
 pub struct Judge {
     policy: Policy,
     internal: Vec<IpNet>,
+    /// Whether datagrams pass that no service has.
+    lenient: bool,
     /// Of datagrams alone, ordered by port.
     datagrams: Vec<AddressRule>,
     forward: ForwardSettings,
@@ -57,6 +59,7 @@ impl Judge {
         Self {
             policy: Policy::compile(services, routes, options, Generation(1)),
             internal: internal.map(|internal| internal.net()).collect(),
+            lenient: !enforces(options),
             datagrams,
             forward: settings::forwarder(config, Vec::new()),
         }
@@ -67,16 +70,15 @@ impl Judge {
         match question {
             Question::Connection(connection) => self.connection(connection),
             Question::Datagram(dst) => self.datagram(*dst),
+            // Then the servers are asked, and not the gateway.
+            Question::Lookup { .. } if self.forward.scope == Scope::Off => {
+                Answer::Unknown(Unjudged::Lookup)
+            }
             Question::Lookup { name, caller } => {
                 dns::may_ask(&self.policy, &self.forward, name, caller)
                     .map_or_else(Answer::Deny, |()| Answer::Passed)
             }
         }
-    }
-
-    /// Whether some service lists `name`, or a pattern that has it, for this port.
-    pub fn lists(&self, port: u16, name: &HostName) -> bool {
-        self.policy.lists(port, name) > 0
     }
 
     fn connection(&self, connection: &Connection<'_>) -> Answer {
@@ -110,6 +112,7 @@ impl Judge {
         let covering = on_port.filter(|rule| rule.net.contains(&dst.ip()));
         match covering.max_by_key(|rule| rule.net.prefix_len()) {
             Some(rule) if rule.action == AddressAction::Allow => Answer::Passed,
+            _ if self.lenient => Answer::Passed,
             _ => Answer::Deny(DenyReason::DatagramNotInRegistry.into()),
         }
     }

@@ -15,6 +15,11 @@ use crate::types::{Caller, CgroupId, DenyReason, HostName, OriginalDst};
 /// Most characters of a complaint: a line may be long, and all of it may be wrong.
 const MAX_WHY: usize = 160;
 
+/// Longest path: the kernel's longest, of which each byte that is no text is written as a character of three.
+const MAX_PATH: usize = 3 * 4_096;
+/// Longest name of a service or a route.
+const MAX_LABEL: usize = 253;
+
 /// Why a line is not one of an access log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
@@ -69,6 +74,16 @@ impl TryFrom<Raw> for Seen {
     type Error = Malformed;
 
     fn try_from(raw: Raw) -> Result<Self, Malformed> {
+        for (field, text, most) in [
+            ("src.exe", raw.src_exe.as_deref(), MAX_PATH),
+            ("src.cgroup", raw.src_cgroup.as_deref(), MAX_PATH),
+            ("service", raw.service.as_deref(), MAX_LABEL),
+            ("route", raw.route.as_deref(), MAX_LABEL),
+        ] {
+            if text.is_some_and(|text| text.len() > most) {
+                return Err(Malformed::Value(field, "too long".into()));
+            }
+        }
         let address = |field, text| read::<SocketAddr>(field, text);
         let spoken = raw.protocol.as_deref().map(spoken).transpose()?;
         let name = match spoken {

@@ -8,6 +8,9 @@ use crate::history::{Seen, plain};
 /// Callers that are named of one destination: enough to see what kind it is.
 const MAX_CALLERS: usize = 5;
 
+/// Most characters of a caller: paths may be long, and all of them are kept.
+const MAX_CALLER: usize = 256;
+
 /// What was seen of one destination.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Evidence {
@@ -95,10 +98,15 @@ fn caller(seen: &Seen) -> String {
         .as_deref()
         .map(|exe| plain(&exe.to_string_lossy()));
     let cgroup = seen.caller.cgroup_path.as_deref().map(plain);
-    match (exe, cgroup) {
+    let caller = match (exe, cgroup) {
         (Some(exe), Some(cgroup)) => format!("{exe} in {cgroup}"),
         (Some(exe), None) => exe,
         (None, Some(cgroup)) => format!("a process in {cgroup}"),
         (None, None) => "caller not known".into(),
+    };
+    // All of it is ASCII.
+    match caller.get(..MAX_CALLER) {
+        Some(short) if caller.len() > MAX_CALLER => format!("{short}..."),
+        _ => caller,
     }
 }

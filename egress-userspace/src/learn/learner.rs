@@ -118,7 +118,9 @@ impl Learner {
         let names = self.base.map(|base| base.names).unwrap_or_default();
         let services = super::naming::name(services, &names);
         for (name, count) in self.lookups {
-            if !services.iter().any(|service| service.covers(&name)) {
+            if services.iter().any(|service| service.covers(&name)) {
+                self.covered += count;
+            } else {
                 let left = self.left_out.entry(LeftOut::Lookup).or_default();
                 left.add(count, || Some(name.to_string()));
             }
@@ -139,7 +141,7 @@ impl Learner {
                 name,
                 caller: &seen.caller,
             };
-            matches!(base.judge.answer(&question), Answer::Passed)
+            !matches!(base.judge.answer(&question), Answer::Deny(_))
         });
         if allowed {
             self.covered += 1;

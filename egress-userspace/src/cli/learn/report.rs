@@ -74,7 +74,7 @@ pub(super) fn summary(learned: &Learned, out: &mut impl Write) -> io::Result<()>
     let names = |service: &Proposed| service.hosts.len() + service.addresses.len();
     writeln!(
         out,
-        "{} lines: {} connections need {} new services with {} names and addresses; {} need none; {} were denied and not looked at",
+        "{} lines: {} connections need {} new services with {} names and addresses; {} connections and lookups need none; {} were denied and not looked at",
         tally.lines,
         lesson.connections(),
         lesson.services.len(),

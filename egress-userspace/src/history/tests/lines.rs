@@ -59,6 +59,23 @@ fn what_is_no_line_is_refused_with_the_field() {
         let error = parse(&line(fields)).expect_err(fields).to_string();
         assert!(error.starts_with(why), "{fields}: {error}");
     }
+    for (field, length) in [
+        ("src.exe", 12_289),
+        ("src.cgroup", 12_289),
+        ("service", 254),
+        ("route", 254),
+    ] {
+        let text = format!("/{}", "x".repeat(length - 1));
+        let error = parse(&line(&format!(r#""{field}":"{text}""#))).expect_err(field);
+        assert_eq!(error, Malformed::Value(field, "too long".into()));
+        let shorter = format!(
+            r#""{field}":"{}""#,
+            text.get(1..)
+                .map(|rest| rest.replacen('x', "/", 1))
+                .expect("longer")
+        );
+        assert!(parse(&line(&shorter)).is_ok(), "{field}");
+    }
     let long = format!(r#""protocol":"{}""#, "\u{2028}".repeat(10_000));
     assert!(parse(&line(&long)).expect_err("wrong").to_string().len() < 2_000);
 }

@@ -170,6 +170,20 @@ fn lookups_are_judged_as_the_forwarder_does() {
 }
 
 #[test]
+fn where_nothing_is_refused_datagrams_and_lookups_are_not() {
+    let open = "[gateway]\noutbound_traffic_policy = \"ALLOW_ANY\"\n[dns]\nforwarder = \"off\"\n";
+    let mut replay = Replay::new(Judge::new(&config(open)));
+    replay.add(&seen(
+        r#""dst.addr":"198.51.100.8:123","verdict":"deny","reason":"datagram_not_in_registry""#,
+    ));
+    assert_eq!(replay.count(Kind::NowAllowed), 1);
+    replay.add(&seen(
+        r#""src.addr":"192.0.2.1:1","dst.addr":"203.0.113.53:53","protocol":"dns","requested_server_name":"a.test","verdict":"deny","reason":"host_not_in_registry""#,
+    ));
+    assert_eq!(replay.unjudged.get(&Unjudged::Lookup), Some(&1));
+}
+
+#[test]
 fn changes_that_are_alike_are_counted_together_the_most_first() {
     let mut replay = Replay::new(Judge::new(&config(NEW)));
     let denied = |name: &str| {
