@@ -33,7 +33,7 @@ use crate::conn::{Gateway, Live};
 use crate::dial::Memory;
 use crate::drain::Drain;
 use crate::kernel::Kernel;
-use crate::logging::Levels;
+use crate::logging::Diagnostics;
 use crate::reload::Watch;
 use crate::settings;
 use crate::types::Generation;
@@ -86,7 +86,7 @@ struct App {
 /// [`ReadError`](crate::config::ReadError).
 ///
 /// `levels` say how much is told of it.
-pub fn run(path: PathBuf, take_over: bool, levels: Levels) -> anyhow::Result<()> {
+pub fn run(path: PathBuf, take_over: bool, diagnostics: Diagnostics) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -101,7 +101,7 @@ pub fn run(path: PathBuf, take_over: bool, levels: Levels) -> anyhow::Result<()>
             let (tell, orders) = mpsc::channel(ORDERS);
             let operator = Operator {
                 orders: tell,
-                levels,
+                diagnostics,
             };
             let app = App::start(path, built, memory, take_over, operator).await?;
             app.until_told_to_stop(Reasons { watch, orders }, stop)

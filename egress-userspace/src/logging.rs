@@ -1,6 +1,7 @@
 //! Diagnostics on stderr: text on a terminal, JSON otherwise. How much is told can be changed at any time.
 
 mod directives;
+mod troubles;
 
 use std::env;
 use std::io::{IsTerminal, stderr};
@@ -14,6 +15,7 @@ use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub use directives::Misdirected;
+pub use troubles::{Trouble, Troubles};
 
 /// The variable that says what is told.
 const VARIABLE: &str = "EGRESS_LOG";
@@ -21,6 +23,15 @@ const VARIABLE: &str = "EGRESS_LOG";
 /// What is told: a level for all, and others for what begins with a module's path. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Levels(Handle<Targets, Registry>);
+
+/// The hold on diagnostics.
+#[derive(Clone, Debug)]
+pub struct Diagnostics {
+    /// What is told.
+    pub levels: Levels,
+    /// What went wrong of late.
+    pub troubles: Troubles,
+}
 
 /// Why the levels are as they were.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +45,7 @@ pub enum LevelsError {
 }
 
 /// Begins to write diagnostics. Without the variable: what an operator should read.
-pub fn start() -> Levels {
+pub fn start() -> Diagnostics {
     let said = env::var(VARIABLE).ok().filter(|said| !said.is_empty());
     let parsed = said.as_deref().map(directives::parse).transpose();
     let (levels, misdirected) = match parsed {
@@ -43,7 +54,8 @@ pub fn start() -> Levels {
     };
     let levels = levels.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
     let (filter, handle) = reload::Layer::new(levels);
-    let diagnostics = Registry::default().with(filter);
+    let troubles = Troubles::default();
+    let diagnostics = Registry::default().with(filter).with(troubles.clone());
     let lines = fmt::layer().with_writer(stderr);
     if stderr().is_terminal() {
         diagnostics.with(lines.with_target(false)).init();
@@ -53,7 +65,10 @@ pub fn start() -> Levels {
     if let Some(error) = misdirected {
         warn!("{VARIABLE}: {error}; it is as if it were info");
     }
-    Levels(handle)
+    Diagnostics {
+        levels: Levels(handle),
+        troubles,
+    }
 }
 
 impl Levels {

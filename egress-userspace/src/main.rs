@@ -32,12 +32,12 @@ fn main() -> ExitCode {
 }
 
 fn run(path: PathBuf, take_over: bool) -> ExitCode {
-    let levels = logging::start();
+    let diagnostics = logging::start();
     if let Err(unfit) = required() {
         tracing::error!("{unfit}");
         return ExitCode::FAILURE;
     }
-    let Err(error) = app::run(path, take_over, levels) else {
+    let Err(error) = app::run(path, take_over, diagnostics) else {
         return ExitCode::SUCCESS;
     };
     if let Some(error) = error.downcast_ref::<ReadError>() {

@@ -80,6 +80,7 @@ fn what_it_answers_is_what_its_description_says() -> Result<()> {
     for (path, name) in [
         ("/v1/status", "Status"),
         ("/v1/log-level", "LogLevel"),
+        ("/v1/troubles", "Troubles"),
         ("/v1/services", "Services"),
         ("/v1/connections?limit=5&sort=bytes", "Connections"),
         ("/v1/denied?limit=5", "Denied"),

@@ -12,15 +12,15 @@ use crate::admin::{Api, Door, Order, Readiness, Site, Standing, serve};
 use crate::config::{Config, LoopbackAddr};
 use crate::conn::Gateway;
 use crate::kernel::Shown;
-use crate::logging::Levels;
+use crate::logging::Diagnostics;
 use crate::net;
 
 /// What an operator may change, beside the configuration.
 pub(super) struct Operator {
     /// Who carries out orders.
     pub(super) orders: mpsc::Sender<Order>,
-    /// What the diagnostics tell.
-    pub(super) levels: Levels,
+    /// What is told of it, and was.
+    pub(super) diagnostics: Diagnostics,
 }
 
 /// What the servers tell of.
@@ -62,7 +62,10 @@ impl Desk {
             kernel,
             readiness,
             standing,
-            operator: Operator { orders, levels },
+            operator: Operator {
+                orders,
+                diagnostics,
+            },
         } = self;
         let admin = &config.admin;
         let health = Site::Health(readiness.clone());
@@ -73,7 +76,7 @@ impl Desk {
             readiness,
             standing,
             orders,
-            levels,
+            diagnostics,
             started: SystemTime::now(),
         });
         let reading = admin.api.map(LoopbackAddr::socket_addr);

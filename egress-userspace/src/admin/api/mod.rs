@@ -11,6 +11,7 @@ mod query;
 mod services;
 mod standing;
 mod status;
+mod troubles;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -27,7 +28,7 @@ use tokio::sync::{mpsc, watch};
 use crate::account::Metrics;
 use crate::conn::Gateway;
 use crate::kernel::Shown;
-use crate::logging::Levels;
+use crate::logging::Diagnostics;
 
 use super::Readiness;
 use super::answer::{Answer, answer, json, not_allowed, not_found};
@@ -53,8 +54,8 @@ pub struct Api {
     pub standing: watch::Receiver<Standing>,
     /// Who carries out orders.
     pub orders: mpsc::Sender<Order>,
-    /// What the diagnostics tell.
-    pub levels: Levels,
+    /// What is told of it, and was.
+    pub diagnostics: Diagnostics,
     /// When it started.
     pub started: SystemTime,
 }
@@ -94,6 +95,7 @@ impl Api {
             "/metrics" | "/stats/prometheus" => scrape(&self.metrics),
             "/v1/status" => json(StatusCode::OK, &self.status()),
             "/v1/log-level" => json(StatusCode::OK, &self.log_level()),
+            "/v1/troubles" => json(StatusCode::OK, &self.troubles()),
             "/v1/services" => json(StatusCode::OK, &self.services()),
             "/v1/connections" => {
                 told(query::connections(query).map(|asked| self.connections(&asked)))

@@ -54,7 +54,7 @@ impl Api {
     /// What the diagnostics tell.
     pub(super) fn log_level(&self) -> LogLevel {
         LogLevel {
-            log_level: self.levels.now(),
+            log_level: self.diagnostics.levels.now(),
         }
     }
 
@@ -67,10 +67,10 @@ impl Api {
         }) else {
             return refused(StatusCode::BAD_REQUEST, "not a text of at most 4096 bytes");
         };
-        match self.levels.set(directives.trim()) {
+        match self.diagnostics.levels.set(directives.trim()) {
             Ok(()) => {
                 info!(
-                    log_level = self.levels.now(),
+                    log_level = self.diagnostics.levels.now(),
                     "an operator sets what is told"
                 );
                 json(StatusCode::OK, &self.log_level())

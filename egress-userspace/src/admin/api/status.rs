@@ -69,7 +69,7 @@ impl Api {
                 limit: standing.limit,
                 accepted: self.gateway.accepted(),
             },
-            log_level: self.levels.now(),
+            log_level: self.diagnostics.levels.now(),
             kernel,
         }
     }
