@@ -1,10 +1,13 @@
-//! What explanations tell, one sentence a test.
+//! What comes near, one sentence a test.
+
+mod questions;
+mod told;
 
 use serde_json::{Value, json};
 
 use crate::config::Config;
-use crate::policy::{Explanation, InvalidQuestion, Options, Policy, Question, Surroundings};
-use crate::types::{Generation, Mode, OutboundTrafficPolicy};
+use crate::policy::{Explanation, Options, Policy, Question, Surroundings};
+use crate::types::Generation;
 
 const REGISTRY: &str = r#"
 [[scope]]
@@ -282,225 +285,12 @@ fn only_the_nearest_are_told_and_the_others_counted() {
 }
 
 #[test]
-fn names_are_read_as_the_gateway_reads_them() {
-    for (host, name) in [
-        ("API.Example.COM.", "api.example.com"),
-        ("BÜCHER.example", "xn--bcher-kva.example"),
-    ] {
-        let explanation = ask(json!({ "host": host, "port": 443 }));
-        assert_eq!(explanation.connection.host.as_deref(), Some(name));
-    }
-    let policy = policy(&config(REGISTRY), LEARNING);
-    for (host, is_expected) in [
-        (
-            "api.example.com:443",
-            (|e| matches!(e, InvalidQuestion::NotAlone(_))) as fn(&_) -> bool,
-        ),
-        ("https://api.example.com/", |e| {
-            matches!(e, InvalidQuestion::NotAlone(_))
-        }),
-        ("", |e| matches!(e, InvalidQuestion::NotAlone(_))),
-        (".", |e| matches!(e, InvalidQuestion::NotAlone(_))),
-        ("*.example.com", |e| {
-            matches!(e, InvalidQuestion::Pattern(_))
-        }),
-        ("a*.example.com", |e| {
-            matches!(e, InvalidQuestion::Pattern(_))
-        }),
-        ("a..example.com", |e| {
-            matches!(e, InvalidQuestion::Name { .. })
-        }),
-        ("-a.example.com", |e| {
-            matches!(e, InvalidQuestion::Name { .. })
-        }),
-        ("127.1", |e| matches!(e, InvalidQuestion::Name { .. })),
-        ("\u{fdfa}.example", |e| {
-            matches!(
-                e,
-                InvalidQuestion::International(_) | InvalidQuestion::Name { .. }
-            )
-        }),
-    ] {
-        let asked = question(json!({ "host": host, "port": 443 }));
-        let error = policy.explain(&asked, &Surroundings::default());
-        let error = error.expect_err(host);
-        assert!(is_expected(&error), "{host}: {error}");
-    }
-}
-
-#[test]
-fn an_address_for_a_host_is_where_a_client_goes_that_sends_no_name() {
-    let explanation = ask(json!({ "host": "[2001:db8::1]", "port": 443, "protocol": "TLS" }));
-    assert_eq!(explanation.connection.host, None);
-    assert_eq!(explanation.connection.ip.to_string(), "2001:db8::1");
-    assert_eq!(explanation.reason.as_deref(), Some("no_name"));
-    assert!(
-        explanation
-            .notes
-            .iter()
-            .any(|note| note.contains("sends no name"))
-    );
-}
-
-#[test]
-fn a_question_without_a_destination_or_a_right_caller_is_none() {
-    let policy = policy(&config(REGISTRY), LEARNING);
-    let error = |asked: Value| {
-        let error = policy.explain(&question(asked), &Surroundings::default());
-        error.expect_err("no question").to_string()
-    };
-    assert_eq!(
-        error(json!({ "port": 443 })),
-        "expected a host, an address (ip), or both"
-    );
-    assert_eq!(
-        error(json!({ "host": "a.example", "port": 0 })),
-        "port 0 is no port: expected 1 to 65535"
-    );
-    for (key, value) in [
-        ("cgroup", json!("apps")),
-        ("exe", json!("curl")),
-        ("exe", json!(format!("/{}", "x".repeat(4096)))),
-        ("unit", json!("backup")),
-        ("unit", json!("user.slice")),
-        ("namespace", json!("")),
-        ("namespace", json!("a b")),
-        ("pod_labels", json!({ "a": "b c" })),
-    ] {
-        let caller = json!({ key: value });
-        let said = error(json!({ "host": "a.example", "port": 443, "caller": caller }));
-        assert!(said.starts_with(&format!("caller.{key}: ")), "{said}");
-    }
-    for unknown in [
-        json!({ "port": 443, "hots": "a.example" }),
-        json!({ "port": 443, "caller": { "user": "root" } }),
-        json!({ "port": 70_000 }),
-        json!({ "port": 443, "protocol": "UDP" }),
-        json!({}),
-    ] {
-        assert!(serde_json::from_value::<Question>(unknown).is_err());
-    }
-}
-
-#[test]
-fn what_is_not_judged_is_let_through_and_told_so() {
-    let policy = policy(&config(REGISTRY), LEARNING);
-    let around = Surroundings {
-        internal: vec!["10.0.0.0/8".parse().expect("a network")],
-        governed: vec!["/apps.slice".into()],
-    };
-    for (asked, why) in [
-        (json!({ "ip": "10.1.1.1", "port": 1 }), Some("internal")),
-        (
-            json!({ "ip": "::ffff:10.1.1.1", "port": 1 }),
-            Some("internal"),
-        ),
-        (json!({ "ip": "127.0.0.1", "port": 1 }), Some("internal")),
-        (json!({ "ip": "::", "port": 1 }), Some("internal")),
-        (json!({ "ip": "11.1.1.1", "port": 1 }), None),
-        (
-            json!({ "ip": "11.1.1.1", "port": 1, "caller": { "cgroup": "/apps.slices" } }),
-            Some("not_governed"),
-        ),
-        (
-            json!({ "ip": "11.1.1.1", "port": 1, "caller": { "cgroup": "/apps.slice/x/" } }),
-            None,
-        ),
-    ] {
-        let explanation = policy.explain(&question(asked.clone()), &around);
-        let explanation = serde_json::to_value(explanation.expect("one")).expect("JSON");
-        let verdict = if why.is_some() { "allow" } else { "deny" };
-        assert_eq!(explanation.get("verdict"), Some(&json!(verdict)), "{asked}");
-        assert_eq!(
-            explanation.get("let_through").and_then(Value::as_str),
-            why,
-            "{asked}"
-        );
-    }
-}
-
-#[test]
-fn what_the_mode_lets_through_is_told_with_what_is_said_of_it() {
-    let asked = || question(json!({ "host": "other.example", "port": 443 }));
-    let of = |options| {
-        let policy = policy(&config(REGISTRY), options);
-        let explanation = policy.explain(&asked(), &Surroundings::default());
-        let explanation = serde_json::to_value(explanation.expect("one")).expect("JSON");
-        let get = |key| explanation.get(key).and_then(Value::as_str).unwrap_or("-");
-        ["verdict", "reason", "let_through"].map(|key| get(key).to_owned())
-    };
-    let audit = Options {
-        mode: Mode::Audit,
-        ..LEARNING
-    };
-    assert_eq!(of(audit), ["deny", "host_not_in_registry", "audit"]);
-    let any = Options {
-        outbound: OutboundTrafficPolicy::AllowAny,
-        ..LEARNING
-    };
-    assert_eq!(of(any), ["allow", "-", "allow_any"]);
-}
-
-#[test]
-fn what_only_asking_can_tell_is_said() {
-    let notes = |asked: Value| ask(asked).notes.join("\n");
-    let said = notes(json!({ "host": "ledger.example.com", "port": 443 }));
-    for part in [
-        "taken to be 10.20.0.0, the first that `ledger` lists",
-        "resolved_address_refused",
-        "the client's address has to be one of `ledger.example.com`'s",
-        "`ech_denied`",
-    ] {
-        assert!(said.contains(part), "{part}: {said}");
-    }
-    let said = notes(json!({ "host": "pay.example.com", "port": 443 }));
-    assert!(said.contains("nothing was said of the caller"), "{said}");
-    let said = notes(json!({ "host": "a.example", "port": 444, "protocol": "TLS" }));
-    assert!(
-        said.contains("near 444: 80, 443, 5432, 6432 and 1 more"),
-        "{said}"
-    );
-    assert!(
-        said.contains("looking up `a.example` is denied (`host_not_in_registry`)"),
-        "{said}"
-    );
-}
-
-#[test]
 fn a_client_that_encrypts_its_name_is_told_of_the_service_that_does_not_take_it() {
     assert_near(
         json!({ "host": "ledger.example.com", "port": 443, "ip": "10.20.0.9", "ech": true }),
         "ech_denied",
         &["`ledger` takes no ClientHello that encrypts a name"],
     );
-}
-
-#[test]
-fn a_route_is_told_with_where_it_leads() {
-    let routed = format!(
-        "{REGISTRY}\n[[route]]\nname = \"canary\"\n\
-         match = [{{ sni_hosts = [\"api.example.com\"], port = 443 }}]\n\
-         destinations = [{{ service = \"api\", weight = 9 }}, {{ service = \"grpc\", weight = 1 }}]\n"
-    );
-    let policy = policy(&config(&routed), LEARNING);
-    let asked = question(json!({ "host": "api.example.com", "port": 443 }));
-    let explanation = policy
-        .explain(&asked, &Surroundings::default())
-        .expect("an explanation");
-    assert_eq!(explanation.route.as_deref(), Some("canary"));
-    let said = explanation.notes.join("\n");
-    assert!(
-        said.contains("route `canary` leads it to `api` and `grpc`, by weight"),
-        "{said}"
-    );
-}
-
-#[test]
-fn an_explanation_is_read_as_it_was_written() {
-    let explanation = ask(json!({ "host": "api.exmaple.com", "port": 443 }));
-    let text = serde_json::to_string(&explanation).expect("JSON");
-    let read: Explanation = serde_json::from_str(&text).expect("an explanation");
-    assert_eq!(read, explanation);
 }
 
 #[test]
