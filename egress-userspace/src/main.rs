@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use egress_userspace::cli::{
     Command, EXIT_INVALID, check, cleanup, completions, connections, denied, doctor, explain, help,
-    learn, log_level, man, parse, reload, replay, schema, status,
+    learn, log_level, man, parse, reload, replay, schema, status, support_bundle,
 };
 use egress_userspace::{app, config::ReadError, doctor::required, logging};
 
@@ -19,11 +19,12 @@ fn main() -> ExitCode {
         Command::Explain(asked) => explain(asked),
         Command::Schema => schema(),
         Command::Doctor { config, json } => doctor(config.as_deref(), json),
-        Command::Status { pins, json } => status(pins, json),
+        Command::Status(asked) => status(asked),
         Command::Connections(asked) => connections(asked),
         Command::Denied(asked) => denied(asked),
         Command::LogLevel(asked) => log_level(asked),
         Command::Reload(asked) => reload(asked),
+        Command::SupportBundle(asked) => support_bundle(asked),
         Command::Cleanup(arguments) => cleanup(arguments),
         Command::Help { topic } => help(topic.as_deref()),
         Command::Completions { shell } => completions(shell),

@@ -334,3 +334,86 @@ fn what_would_allow_a_denial_is_told_and_does() -> Result<()> {
     assert!(!again.contains("[[service]]"), "{again}");
     Ok(())
 }
+
+#[test]
+fn the_status_has_what_the_gateway_says_of_itself() -> Result<()> {
+    let scene = Scene::new("")?;
+    let _live = connected(&scene)?;
+    let pins = scene.bed.pins();
+    let of_these = ["status", "--bpffs", &pins.to_string_lossy()];
+    let told = egress(&scene, &of_these)?;
+    assert_eq!(told.status, Some(0), "{}", told.text());
+    for part in [
+        "ready: mode enforce, policy 1 with 6 services from ",
+        "connections: 1 of 8192",
+    ] {
+        assert!(told.stdout.contains(part), "{}", told.text());
+    }
+    // The pins of nobody are not that gateway's.
+    let others = egress(&scene, &["status", "--bpffs", "/sys/fs/bpf/nobody"])?;
+    assert_eq!(others.status, Some(4), "{}", others.text());
+    assert!(!others.stdout.contains("ready:"), "{}", others.text());
+    Ok(())
+}
+
+#[test]
+fn a_support_bundle_has_what_is_asked_for_and_no_secret() -> Result<()> {
+    let scene = Scene::with(&registry("# the password is hunter2"))?;
+    let _live = connected(&scene)?;
+    let file = scene.bed.dir().join("support.tar");
+    let (pins, config) = (scene.bed.pins(), scene.gateway.config().to_owned());
+    let (pins, config, output) = (
+        pins.to_string_lossy(),
+        config.to_string_lossy(),
+        file.to_string_lossy(),
+    );
+    let args = [
+        "support-bundle",
+        "--config",
+        &config,
+        "--bpffs",
+        &pins,
+        "--output",
+        &output,
+    ];
+    let written = egress(&scene, &args)?;
+    assert_eq!(written.status, Some(0), "{}", written.text());
+    assert_eq!(written.stderr, "", "something was left out");
+    let tar = |options: &str| {
+        scene
+            .bed
+            .outside()
+            .shell(&format!("tar {options} {output}"))
+    };
+    let listed = tar("tf")?.stdout;
+    for name in [
+        "about.json",
+        "kernel.json",
+        "doctor.json",
+        "config/0-egress.toml",
+        "gateway/denied.json",
+        "gateway/metrics.txt",
+    ] {
+        assert!(
+            listed.contains(&format!("egress-support/{name}\n")),
+            "{name} of {listed}"
+        );
+    }
+    let all = tar("xOf")?.stdout;
+    assert!(
+        all.contains("orders-db") && !all.contains("hunter2"),
+        "{all}"
+    );
+    let again = egress(&scene, &args)?;
+    assert_eq!(
+        again.status,
+        Some(1),
+        "it is not written over: {}",
+        again.text()
+    );
+
+    let quiet = [&args[..5], &["--output", "-", "--no-traffic"]].concat();
+    let quiet = egress(&scene, &quiet)?.stdout;
+    assert!(quiet.contains("gateway/status.json") && !quiet.contains("gateway/denied.json"));
+    Ok(())
+}

@@ -52,6 +52,11 @@ pub(super) struct Socket {
 }
 
 impl Socket {
+    /// The socket of this configuration, or this one.
+    pub(super) fn new(config: PathBuf, socket: Option<PathBuf>) -> Self {
+        Self { config, socket }
+    }
+
     /// The configuration file.
     pub(super) fn config(&self) -> &Path {
         &self.config
@@ -153,6 +158,11 @@ impl Asker {
         alone(self.get(path))
     }
 
+    /// What is at a path, as it is.
+    pub(super) fn get_text(&self, path: &str) -> Result<Bytes, AskError> {
+        alone(self.answer(Method::GET, path, Bytes::new(), DEADLINE))
+    }
+
     async fn ask<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -160,22 +170,33 @@ impl Asker {
         body: Bytes,
         deadline: Duration,
     ) -> Result<T, AskError> {
-        let (status, body) = timeout(deadline, self.exchange(method, path, body))
-            .await
-            .map_err(|_elapsed| AskError::TooSlow(deadline))??;
-        if !status.is_success() {
-            return Err(match serde_json::from_slice(&body) {
-                Ok(Refusal { error }) => AskError::Refused(error),
-                Err(_) => AskError::Unknown {
-                    path: path.into(),
-                    status,
-                    body: String::from_utf8_lossy(&body).trim().into(),
-                },
-            });
-        }
+        let body = self.answer(method, path, body, deadline).await?;
         serde_json::from_slice(&body).map_err(|error| AskError::Unintelligible {
             path: path.into(),
             error,
+        })
+    }
+
+    async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        deadline: Duration,
+    ) -> Result<Bytes, AskError> {
+        let (status, body) = timeout(deadline, self.exchange(method, path, body))
+            .await
+            .map_err(|_elapsed| AskError::TooSlow(deadline))??;
+        if status.is_success() {
+            return Ok(body);
+        }
+        Err(match serde_json::from_slice(&body) {
+            Ok(Refusal { error }) => AskError::Refused(error),
+            Err(_) => AskError::Unknown {
+                path: path.into(),
+                status,
+                body: String::from_utf8_lossy(&body).trim().into(),
+            },
         })
     }
 

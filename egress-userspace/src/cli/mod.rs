@@ -21,6 +21,7 @@ mod reload;
 mod replay;
 mod schema;
 mod status;
+mod support;
 mod table;
 mod topics;
 
@@ -49,7 +50,8 @@ pub use pins::Pins;
 pub use reload::{Reload, reload};
 pub use replay::{ReplayLogs, replay};
 pub use schema::schema;
-pub use status::status;
+pub use status::{Asked as StatusOf, status};
+pub use support::{SupportBundle, support_bundle};
 
 /// The configuration is wrong, or the command line is (clap's own choice).
 pub const EXIT_INVALID: u8 = 2;
@@ -151,6 +153,13 @@ Examples:
 Exit status: 0 done, 1 the answer is of no use, 2 the level is not understood and nothing has changed, \
 3 no gateway can be asked.";
 
+const SUPPORT: &str = "\
+In it: versions, what the node can do, what is attached and how full the maps are, the configuration without \
+comments and secrets, and, if a gateway runs, its status, traffic by service, last errors, metrics, connections \
+and denials. Read it before it is sent: names of services and hosts are in it.
+
+Exit status: 0 it is written, also if something was left out, which is said, 1 it could not be written.";
+
 const CLEANUP: &str = "Exit status: 0 nothing is pinned any more, 1 something still is, 2 it was not \
 confirmed.";
 
@@ -213,16 +222,9 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Say what is attached, by which gateway, since when; the gateway need not run.
+    /// Say what is attached, by which gateway, since when, and how that stands; the gateway need not run.
     #[command(after_help = STATUS)]
-    Status {
-        /// Where the pins are.
-        #[command(flatten)]
-        pins: Pins,
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
-    },
+    Status(StatusOf),
     /// Say who talks to what now, or end a connection; asks the gateway that runs.
     #[command(after_help = CONNECTIONS)]
     Connections(Connections),
@@ -235,6 +237,9 @@ pub enum Command {
     /// Say what the diagnostics of the gateway that runs tell, or have them tell something else.
     #[command(after_help = LOG_LEVEL)]
     LogLevel(LogLevel),
+    /// Collect what somebody who is asked for help needs to see, in one archive without secrets.
+    #[command(after_help = SUPPORT)]
+    SupportBundle(SupportBundle),
     /// Detach everything and remove every pin: nothing is governed from then on.
     #[command(after_help = CLEANUP)]
     Cleanup(Cleanup),

@@ -1,7 +1,7 @@
 //! Where the gateway's pins are.
 
 use std::io::{IsTerminal, stderr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -11,7 +11,7 @@ use crate::settings;
 use super::DEFAULT_CONFIG;
 
 /// Where the gateway's pins are.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Pins {
     /// The configuration file, for its [gateway] bpffs. If it can't be read, its default is used.
     #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
@@ -22,6 +22,11 @@ pub struct Pins {
 }
 
 impl Pins {
+    /// The configuration file.
+    pub(super) fn config(&self) -> &Path {
+        &self.config
+    }
+
     /// The directory. A configuration that is wrong must not stand in the way of an operator who
     /// wants to know, or to end it; but it is said.
     pub(super) fn directory(self) -> PathBuf {

@@ -1,23 +1,45 @@
-//! `egress status`: what is attached, by whom, and how full the maps are. It asks the kernel, not the
-//! gateway, which need not run.
+//! `egress status`: what is attached, by whom, and how full the maps are. It asks the kernel; the gateway need
+//! not run, and if it does, says how it stands.
 
+mod running;
 mod view;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use clap::Args;
 
 use crate::kernel::inspect;
 
+use super::ask::Socket;
 use super::{Pins, failed};
-use view::Status;
+use running::Running;
+pub(super) use view::Status;
+
+/// Of which gateway.
+#[derive(Debug, Args)]
+pub struct Asked {
+    #[command(flatten)]
+    pins: Pins,
+    /// The gateway's admin socket, whatever the configuration says.
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
 
 /// Prints the status. Exits with 0 if programs are attached and a gateway runs, 1 if the status can't
 /// be told or a program is lacking, 3 if no gateway runs, 4 if nothing is attached.
-pub fn status(pins: Pins, json: bool) -> ExitCode {
+pub fn status(asked: Asked) -> ExitCode {
+    let Asked { pins, socket, json } = asked;
+    let asker = Socket::new(pins.config().into(), socket).asker();
     let directory = pins.directory();
     match inspect(&directory) {
         Ok(pinned) => {
-            let status = Status::new(&directory, &pinned);
+            let running = asker.ok().as_ref().and_then(Running::ask);
+            let status = Status::new(&directory, &pinned).with(running);
             print(&status, json).unwrap_or(ExitCode::FAILURE)
         }
         Err(error) => failed(&error),

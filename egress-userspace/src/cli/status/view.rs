@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::running::Running;
 use crate::account::Timestamp;
 use crate::cli::table::table;
 use crate::kernel::{Attached, Owner, Pinned, Table, Target};
@@ -18,11 +19,14 @@ const EXIT_DETACHED: u8 = 4;
 
 /// The whole status.
 #[derive(Debug, Serialize)]
-pub(super) struct Status<'a> {
+pub(in crate::cli) struct Status<'a> {
     pub(super) state: State,
     pins: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     gateway: Option<Gateway<'a>>,
+    /// What it says of itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    running: Option<Running>,
     programs: Vec<Program<'a>>,
     /// Programs that ought to be attached, and are not.
     lacking: &'a [&'static str],
@@ -112,11 +116,12 @@ impl State {
 }
 
 impl<'a> Status<'a> {
-    pub(super) fn new(directory: &Path, pinned: &'a Pinned) -> Self {
+    pub(in crate::cli) fn new(directory: &Path, pinned: &'a Pinned) -> Self {
         Self {
             state: State::of(pinned),
             pins: directory.display().to_string(),
             gateway: pinned.owner.as_ref().map(Gateway::new),
+            running: None,
             programs: pinned.attached.iter().map(Program::new).collect(),
             lacking: if pinned.attached.is_empty() {
                 &[]
@@ -125,6 +130,15 @@ impl<'a> Status<'a> {
             },
             maps: pinned.tables.iter().map(Map::new).collect(),
             counters: pinned.counters.iter().copied().collect(),
+        }
+    }
+
+    /// With what a gateway says of itself, if it is the one that has these pins.
+    pub(super) fn with(self, running: Option<Running>) -> Self {
+        let pid = self.gateway.as_ref().map(|gateway| gateway.pid);
+        Self {
+            running: running.filter(|running| Some(running.pid) == pid),
+            ..self
         }
     }
 
@@ -171,6 +185,9 @@ impl<'a> Status<'a> {
                 head,
                 "{which}: version {version}, process {pid}, since {since}"
             );
+        }
+        if let Some(running) = &self.running {
+            let _ = write!(head, "{running}");
         }
         if !self.lacking.is_empty() {
             let _ = writeln!(head, "lacking: {}", self.lacking.join(", "));
