@@ -19,6 +19,8 @@ use crate::types::{Claim, DenyReason, HostName, Location, OriginalDst, ReasonKin
 /// Different destinations that are remembered. Whoever is governed chooses them, and a registry that is read
 /// has fewer.
 const MAX_WANTED: usize = 100_000;
+/// Different names of lookups that are remembered: each is looked for among all that is proposed.
+const MAX_LOOKUPS: usize = 10_000;
 /// Different cgroups that are remembered, to say whose connections they were.
 const MAX_CGROUPS: usize = 10_000;
 
@@ -147,7 +149,7 @@ impl Learner {
             self.covered += 1;
         } else if let Some(count) = self.lookups.get_mut(name) {
             *count += 1;
-        } else if self.lookups.len() < MAX_WANTED {
+        } else if self.lookups.len() < MAX_LOOKUPS {
             self.lookups.insert(name.clone(), 1);
         } else {
             self.leave_out(LeftOut::Full, seen);

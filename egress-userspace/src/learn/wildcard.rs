@@ -16,6 +16,9 @@ use crate::types::{HostName, HostPattern};
 /// Names that a wildcard's comment has.
 const MAX_EXAMPLES: usize = 5;
 
+/// Wildcards that are tried for one service: each looks at all of its names, and a log may be made to have many.
+const MAX_TRIED: usize = 100;
+
 /// Makes wildcards, none of them twice.
 pub(super) struct Wildcards<'a> {
     /// All names, and on which ports they were asked for.
@@ -99,6 +102,7 @@ impl<'a> Wildcards<'a> {
         let parents = many.filter_map(|(parent, _)| parent.parse().ok());
         let mut parents: Vec<HostName> = parents.filter(has_one_owner).collect();
         parents.sort_by_key(|parent| parent.as_str().len());
+        parents.truncate(MAX_TRIED);
         parents
     }
 
