@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use egress_userspace::cli::{
     Command, EXIT_INVALID, check, cleanup, completions, connections, denied, doctor, explain, help,
-    learn, log_level, man, parse, reload, replay, schema, status, support_bundle,
+    learn, log_level, man, parse, reload, replay, schema, status, support_bundle, top,
 };
 use egress_userspace::{app, config::ReadError, doctor::required, logging};
 
@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Command::LogLevel(asked) => log_level(asked),
         Command::Reload(asked) => reload(asked),
         Command::SupportBundle(asked) => support_bundle(asked),
+        Command::Top(asked) => top(asked),
         Command::Cleanup(arguments) => cleanup(arguments),
         Command::Help { topic } => help(topic.as_deref()),
         Command::Completions { shell } => completions(shell),

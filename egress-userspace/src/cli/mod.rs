@@ -23,6 +23,7 @@ mod schema;
 mod status;
 mod support;
 mod table;
+mod top;
 mod topics;
 
 use std::io::{self, Write};
@@ -52,6 +53,7 @@ pub use replay::{ReplayLogs, replay};
 pub use schema::schema;
 pub use status::{Asked as StatusOf, status};
 pub use support::{SupportBundle, support_bundle};
+pub use top::{Top, top};
 
 /// The configuration is wrong, or the command line is (clap's own choice).
 pub const EXIT_INVALID: u8 = 2;
@@ -71,6 +73,7 @@ Examples:
   egress status                                  what is attached, and by whom?
   egress denied                                  what is denied, to whom, and why?
   egress connections                             who talks to what?
+  egress top                                     what does it carry, from whom, to where?
   egress cleanup                                 detach everything
   egress reload                                  read the file again (done by itself when it changes)
   egress help reasons                            why was that denied, and what is to be done?
@@ -160,6 +163,16 @@ and denials. Read it before it is sent: names of services and hosts are in it.
 
 Exit status: 0 it is written, also if something was left out, which is said, 1 it could not be written.";
 
+const TOP: &str = "\
+Examples:
+  egress top                                     by service; 1 to 4 change the view, ? helps, q quits
+  egress top --by denial                         what is denied, and what would allow it
+  egress top --once --by connection | head       a table, wherever it is read
+  egress top --once --json --interval 5s         exact numbers for a program
+
+Exit status: 0 quit, or printed, 1 the terminal can't be used or the answer is of no use, 2 the command \
+line is wrong or there is no terminal, 3 no gateway can be asked (with --once; the live view goes on trying).";
+
 const CLEANUP: &str = "Exit status: 0 nothing is pinned any more, 1 something still is, 2 it was not \
 confirmed.";
 
@@ -240,6 +253,9 @@ pub enum Command {
     /// Collect what somebody who is asked for help needs to see, in one archive without secrets.
     #[command(after_help = SUPPORT)]
     SupportBundle(SupportBundle),
+    /// Show what the gateway carries, live: by service, connection, caller and denial.
+    #[command(after_help = TOP)]
+    Top(Top),
     /// Detach everything and remove every pin: nothing is governed from then on.
     #[command(after_help = CLEANUP)]
     Cleanup(Cleanup),

@@ -6,10 +6,15 @@ use std::fmt::Write;
 const GAP: &str = "  ";
 
 /// A heading and rows, each cell as wide as its column's widest.
-pub(super) fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String {
-    let heading = heading.map(str::to_owned);
-    let lines = || std::iter::once(&heading).chain(rows);
-    let mut widths = [0; N];
+pub(super) fn table<'a>(heading: impl AsRef<[&'a str]>, rows: &[impl AsRef<[String]>]) -> String {
+    let heading: Vec<_> = heading
+        .as_ref()
+        .iter()
+        .copied()
+        .map(str::to_owned)
+        .collect();
+    let lines = || std::iter::once(heading.as_slice()).chain(rows.iter().map(AsRef::as_ref));
+    let mut widths = vec![0; heading.len()];
     for line in lines() {
         for (width, cell) in widths.iter_mut().zip(line) {
             *width = cell.chars().count().max(*width);
@@ -19,7 +24,7 @@ pub(super) fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) ->
     for line in lines() {
         let cells = line
             .iter()
-            .zip(widths)
+            .zip(&widths)
             .map(|(cell, width)| format!("{cell:width$}"));
         // Writing to a string can't fail.
         let _ = writeln!(out, "{}", cells.collect::<Vec<_>>().join(GAP).trim_end());
