@@ -13,6 +13,7 @@
 
 mod access_log;
 mod bed;
+mod browser;
 mod cgroups;
 mod client;
 pub mod command;
@@ -40,6 +41,7 @@ mod wait;
 
 pub use access_log::{AccessLog, Line};
 pub use bed::Testbed;
+pub use browser::Browser;
 pub use client::{Client, Outcome};
 pub use footprint::Footprint;
 pub use gateway::{Gateway, binary, fit};

@@ -91,6 +91,10 @@ pub const NEEDED_BY_TESTS: &[Needed] = &[
         program: "promtool",
         package: "prometheus",
     },
+    Needed {
+        program: "chromium",
+        package: "chromium",
+    },
 ];
 
 impl Needed {

@@ -3,6 +3,7 @@
 mod answer;
 mod api;
 mod door;
+mod page;
 mod respond;
 mod serve;
 

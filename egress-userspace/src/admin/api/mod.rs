@@ -32,6 +32,7 @@ use crate::logging::Diagnostics;
 
 use super::Readiness;
 use super::answer::{Answer, answer, json, not_allowed, not_found};
+use super::page::page;
 use super::respond::{reads, scrape};
 
 pub use orders::Order;
@@ -87,6 +88,7 @@ impl Api {
     fn tell(&self, request: &Request<Incoming>) -> Answer {
         let query = request.uri().query().unwrap_or_default();
         match request.uri().path() {
+            "/" => page(),
             "/openapi.json" => answer(
                 StatusCode::OK,
                 HeaderValue::from_static("application/json"),
