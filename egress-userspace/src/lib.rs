@@ -6,11 +6,12 @@
 //! Modules depend one way only; `cargo xtask tidy` checks it:
 //!
 //! ```text
-//! types ← { sniff, policy, net, config } ← { kernel, dial, account } ← { relay, dns } ← http ← conn ← { doctor, history } ← learn ← { admin, cli } ← app
+//! types ← { sniff, policy, net, config } ← { kernel, dial, account } ← { relay, dns } ← http ← conn ← { answers, doctor, history } ← learn ← { admin, cli } ← app
 //! ```
 
 pub mod account;
 pub mod admin;
+pub mod answers;
 pub mod app;
 pub mod cli;
 pub mod config;

@@ -7,7 +7,7 @@ mod page;
 mod respond;
 mod serve;
 
-pub use api::{Api, Order, Reload, Reloaded, Standing};
+pub use api::{Api, Order, Standing};
 pub use door::Door;
 pub use respond::{Readiness, Site};
 pub use serve::serve;

@@ -10,7 +10,9 @@ use tokio::task::spawn_blocking;
 use tokio::time::Interval;
 use tracing::{error, info, warn};
 
-use crate::admin::{Order, Reload, Reloaded, Standing};
+use crate::account::Timestamp;
+use crate::admin::{Order, Standing};
+use crate::answers::{Reload, Reloaded};
 use crate::config::{Config, ReadError};
 use crate::dial::Dialer;
 use crate::reload::{Trigger, Watch};
@@ -78,7 +80,7 @@ impl App {
                 manager::ready(self.services, self.generation);
                 Ok(Reloaded {
                     policy_generation: self.generation.0,
-                    services: self.services,
+                    services: self.services as u64,
                 })
             }
             Err(error) => {
@@ -100,7 +102,7 @@ impl App {
             standing.mode = self.config.gateway.mode;
             standing.generation = self.generation;
             standing.surroundings = settings::surroundings(&self.config);
-            standing.last_reload = Some(Reload::new(&outcome));
+            standing.last_reload = Some(told(&outcome));
         });
         if let Some(waiting) = waiting {
             // Who asked may have gone away.
@@ -178,5 +180,19 @@ fn in_full(error: &anyhow::Error) -> String {
     match error.downcast_ref::<ReadError>() {
         Some(error) => error.render(false),
         None => format!("{error:#}"),
+    }
+}
+
+/// A reload that is over now.
+fn told(outcome: &Result<Reloaded, String>) -> Reload {
+    Reload {
+        at: Timestamp::from(SystemTime::now()).to_string(),
+        outcome: if outcome.is_ok() {
+            "applied"
+        } else {
+            "refused"
+        }
+        .into(),
+        error: outcome.as_ref().err().cloned(),
     }
 }

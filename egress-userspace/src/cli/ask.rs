@@ -12,13 +12,13 @@ use hyper::client::conn::http1::handshake;
 use hyper::header::HOST;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::answers::Refusal;
 use crate::config::{Config, SocketPath};
 
 use super::DEFAULT_CONFIG;
@@ -239,12 +239,6 @@ impl AskError {
             _ => ExitCode::FAILURE,
         }
     }
-}
-
-/// Why the gateway does not do what it was asked for.
-#[derive(Deserialize)]
-struct Refusal {
-    error: String,
 }
 
 /// Waits for an answer on this thread.

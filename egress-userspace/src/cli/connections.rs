@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use hyper::Method;
-use serde::{Deserialize, Serialize};
+
+use crate::answers::{Connection, Connections as Told};
 
 use super::ask::{Asker, Socket};
 use super::plain::plain;
@@ -56,45 +56,6 @@ struct List {
 enum Sort {
     Age,
     Bytes,
-}
-
-/// What the gateway tells.
-#[derive(Debug, Deserialize, Serialize)]
-struct Told {
-    total: usize,
-    connections: Vec<Connection>,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-struct Connection {
-    id: u64,
-    client: SocketAddr,
-    dst: SocketAddr,
-    upstream: SocketAddr,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    protocol: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<String>,
-    verdict: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    caller: Caller,
-    age_ms: u64,
-    bytes_sent: u64,
-    bytes_received: u64,
-    policy_generation: u64,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-struct Caller {
-    pid: u32,
-    uid: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    exe: Option<String>,
-    cgroup: String,
 }
 
 /// Prints, or ends, connections. Exits with 0; with 1 if one was not there to be ended, or the answer is of no
@@ -148,49 +109,42 @@ fn print(told: &Told, json: bool) -> io::Result<ExitCode> {
     if json {
         return print_json(told);
     }
-    write!(io::stdout().lock(), "{}", told.text())?;
+    write!(io::stdout().lock(), "{}", text(told))?;
     Ok(ExitCode::SUCCESS)
 }
 
-impl Told {
-    fn text(&self) -> String {
-        let rows: Vec<_> = self.connections.iter().map(Connection::cells).collect();
-        let heading = [
-            "ID", "AGE", "SERVICE", "TO", "UPSTREAM", "SENT", "RECEIVED", "FROM",
-        ];
-        let mut text = table(heading, &rows);
-        // Writing to a string can't fail.
-        let _ = writeln!(text, "{} of {}", rows.len(), self.total);
-        text
-    }
+fn text(told: &Told) -> String {
+    let rows: Vec<_> = told.connections.iter().map(cells).collect();
+    let heading = [
+        "ID", "AGE", "SERVICE", "TO", "UPSTREAM", "SENT", "RECEIVED", "FROM",
+    ];
+    let mut text = table(heading, &rows);
+    // Writing to a string can't fail.
+    let _ = writeln!(text, "{} of {}", rows.len(), told.total);
+    text
 }
 
-impl Connection {
-    fn cells(&self) -> [String; 8] {
-        let port = self.dst.port();
-        let service = self.service.as_deref().map_or_else(|| "-".into(), plain);
-        [
-            self.id.to_string(),
-            format!("{:?}", Duration::from_secs(self.age_ms / 1_000)),
-            match &self.reason {
-                Some(reason) => format!("{service} (audit: {})", plain(reason)),
-                None => service,
-            },
-            match &self.name {
-                Some(name) => format!("{}:{port}", plain(name)),
-                None => self.dst.to_string(),
-            },
-            self.upstream.to_string(),
-            self.bytes_sent.to_string(),
-            self.bytes_received.to_string(),
-            format!(
-                "{} in {}",
-                self.caller
-                    .exe
-                    .as_deref()
-                    .map_or_else(|| format!("process {}", self.caller.pid), plain),
-                plain(&self.caller.cgroup)
-            ),
-        ]
-    }
+fn cells(row: &Connection) -> [String; 8] {
+    let or_dash = |text: Option<&str>| text.map_or_else(|| "-".into(), plain);
+    let port = row.dst.rsplit_once(':').map_or("", |(_, port)| port);
+    let service = or_dash(row.service.as_deref());
+    let caller = &row.caller;
+    let program = caller.exe.as_deref();
+    let program = program.map_or_else(|| format!("process {}", caller.pid), plain);
+    [
+        row.id.to_string(),
+        format!("{:?}", Duration::from_secs(row.age_ms / 1_000)),
+        match &row.reason {
+            Some(reason) => format!("{service} (audit: {})", plain(reason)),
+            None => service,
+        },
+        match &row.name {
+            Some(name) => format!("{}:{}", plain(name), plain(port)),
+            None => plain(&row.dst),
+        },
+        or_dash(row.upstream.as_deref()),
+        row.bytes_sent.to_string(),
+        row.bytes_received.to_string(),
+        format!("{program} in {}", plain(&caller.cgroup)),
+    ]
 }

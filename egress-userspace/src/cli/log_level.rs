@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use hyper::Method;
-use serde::{Deserialize, Serialize};
+
+use crate::answers::LogLevel as Told;
 
 use super::ask::{AskError, Socket};
 use super::{EXIT_INVALID, print_json};
@@ -21,12 +22,6 @@ pub struct LogLevel {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
-}
-
-/// What is told now.
-#[derive(Debug, Deserialize, Serialize)]
-struct Told {
-    log_level: String,
 }
 
 /// Prints what is told, and before that changes it if something else was said. Exits with 0; 2 if that is not

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use hyper::Method;
-use serde::{Deserialize, Serialize};
+
+use crate::answers::Reloaded;
 
 use super::ask::{AskError, Socket};
 use super::{EXIT_INVALID, print_json};
@@ -18,13 +19,6 @@ pub struct Reload {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
-}
-
-/// What took effect.
-#[derive(Debug, Deserialize, Serialize)]
-struct Reloaded {
-    policy_generation: u64,
-    services: usize,
 }
 
 /// Has the configuration read again. Exits with 0 if it took effect, 2 if it was refused, and the one before

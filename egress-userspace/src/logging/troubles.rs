@@ -129,7 +129,7 @@ mod tests {
             }
         });
         assert_eq!(kept.len(), KEPT);
-        let first = kept.first().map(|text| text.len());
+        let first = kept.first().map(String::len);
         assert_eq!(first, Some("WARN ".len() + LONGEST));
     }
 }

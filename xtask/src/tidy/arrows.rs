@@ -13,7 +13,7 @@ const LEVELS: &[&[&str]] = &[
     &["http"],
     &["conn"],
     &["drain", "logging", "reload", "settings"],
-    &["doctor", "history"],
+    &["answers", "doctor", "history"],
     &["learn"],
     &["admin", "cli"],
     &["app"],

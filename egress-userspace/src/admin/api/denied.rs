@@ -1,10 +1,7 @@
 //! What was denied most often.
 
-use std::net::IpAddr;
-
-use serde::Serialize;
-
-use crate::account::{DNS, Denied, Times, Timestamp};
+use crate::account::{DNS, Denied, Times};
+use crate::answers::{Denial, Denials};
 use crate::policy::{Question, Speech, Who};
 use crate::types::DenyReason;
 
@@ -13,47 +10,8 @@ use super::Api;
 /// Where most of what is looked up is then connected to (RFC 9110 section 4.2.2).
 const HTTPS: u16 = 443;
 
-/// The rows that came most often.
-#[derive(Debug, Serialize)]
-pub(super) struct Table {
-    /// All that was denied, or in audit mode would have been, since the gateway's start.
-    total: u64,
-    /// Rows that were given up for others.
-    evicted: u64,
-    denied: Vec<Told>,
-}
-
-#[derive(Debug, Serialize)]
-struct Told {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<IpAddr>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    port: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    protocol: Option<&'static str>,
-    verdict: &'static str,
-    reason: &'static str,
-    meaning: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cgroup: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    exe: Option<String>,
-    count: u64,
-    first: Timestamp,
-    last: Timestamp,
-    /// What would allow it, if the policy that is in force still denies it, and if something that is added would.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    allow: Option<String>,
-}
-
 impl Api {
-    pub(super) fn denied(&self, limit: usize) -> Table {
+    pub(super) fn denied(&self, limit: usize) -> Denials {
         let top = self.gateway.account.denials().top(limit);
         let live = self.gateway.live.load_full();
         let surroundings = self.standing.borrow().surroundings.clone();
@@ -61,38 +19,36 @@ impl Api {
             let explained = live.policy.explain(&question(denied)?, &surroundings);
             explained.ok()?.to_allow
         };
-        Table {
+        Denials {
             total: top.total,
             evicted: top.evicted,
             denied: top
                 .rows
                 .iter()
-                .map(|(denied, times)| Told::of(denied, *times, allow(denied)))
+                .map(|(denied, times)| told(denied, *times, allow(denied)))
                 .collect(),
         }
     }
 }
 
-impl Told {
-    fn of(denied: &Denied, times: Times, allow: Option<String>) -> Self {
-        let text = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
-        Self {
-            name: text(&denied.name),
-            address: denied.address.map(|address| address.ip()),
-            port: denied.address.map(|address| address.port()),
-            protocol: denied.protocol,
-            verdict: denied.verdict,
-            reason: denied.reason,
-            meaning: meaning(denied.reason),
-            service: text(&denied.service),
-            rule: denied.rule.as_ref().map(ToString::to_string),
-            cgroup: text(&denied.cgroup),
-            exe: text(&denied.exe),
-            count: times.count,
-            first: times.first,
-            last: times.last,
-            allow,
-        }
+fn told(denied: &Denied, times: Times, allow: Option<String>) -> Denial {
+    let text = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
+    Denial {
+        name: text(&denied.name),
+        address: denied.address.map(|address| address.ip().to_string()),
+        port: denied.address.map(|address| address.port()),
+        protocol: denied.protocol.map(Into::into),
+        verdict: denied.verdict.into(),
+        reason: denied.reason.into(),
+        meaning: meaning(denied.reason).into(),
+        service: text(&denied.service),
+        rule: denied.rule.as_ref().map(ToString::to_string),
+        cgroup: text(&denied.cgroup),
+        exe: text(&denied.exe),
+        count: times.count,
+        first: times.first.to_string(),
+        last: times.last.to_string(),
+        allow,
     }
 }
 

@@ -26,6 +26,7 @@ use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
 use crate::account::Metrics;
+use crate::answers::Refusal;
 use crate::conn::Gateway;
 use crate::kernel::Shown;
 use crate::logging::Diagnostics;
@@ -36,7 +37,7 @@ use super::page::page;
 use super::respond::{reads, scrape};
 
 pub use orders::Order;
-pub use standing::{Reload, Reloaded, Standing};
+pub use standing::Standing;
 
 /// What each path answers, in words that programs read.
 const OPENAPI: &str = include_str!("openapi.json");
@@ -131,14 +132,9 @@ impl fmt::Debug for Api {
     }
 }
 
-/// Why a request has no other answer.
-#[derive(Serialize)]
-struct Refused<'a> {
-    error: &'a str,
-}
-
 fn refused(status: StatusCode, error: &str) -> Answer {
-    json(status, &Refused { error })
+    let error = error.to_owned();
+    json(status, &Refusal { error })
 }
 
 fn told(answer: Result<impl Serialize, query::Wrong>) -> Answer {

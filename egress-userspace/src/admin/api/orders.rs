@@ -3,22 +3,16 @@
 use http_body_util::{BodyExt as _, Limited};
 use hyper::StatusCode;
 use hyper::body::Incoming;
-use serde::Serialize;
 use tokio::sync::oneshot;
 use tracing::info;
 
+use crate::answers::{LogLevel, Reloaded};
 use crate::types::ConnId;
 
-use super::{Answer, Api, Reloaded, json, refused};
+use super::{Answer, Api, json, refused};
 
 /// Bytes of what is to be told: a directive for each of some dozens of modules.
 const LONGEST_LEVEL: usize = 4_096;
-
-/// What the diagnostics tell.
-#[derive(Debug, Serialize)]
-pub(super) struct LogLevel {
-    log_level: String,
-}
 
 /// What the gateway's own loop carries out.
 #[derive(Debug)]

@@ -2,29 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
 use crate::account::{PASSTHROUGH, Totals};
+use crate::answers::{Service, Services};
 use crate::types::ServiceName;
 
 use super::Api;
-
-/// Every service that anything is known of.
-#[derive(Debug, Serialize)]
-pub(super) struct Services {
-    services: Vec<Told>,
-}
-
-#[derive(Debug, Serialize)]
-struct Told {
-    service: String,
-    live: u64,
-    opened: u64,
-    closed: u64,
-    failed: u64,
-    sent_bytes: u64,
-    received_bytes: u64,
-}
 
 impl Api {
     pub(super) fn services(&self) -> Services {
@@ -45,7 +27,7 @@ impl Api {
         }
         let told = totals.into_iter().map(|(service, totals)| {
             let live = live.remove(&service).unwrap_or_default();
-            Told::new(service, live, totals)
+            told(service, live, totals)
         });
         Services {
             services: told.collect(),
@@ -53,16 +35,14 @@ impl Api {
     }
 }
 
-impl Told {
-    fn new(service: String, live: u64, totals: Totals) -> Self {
-        Self {
-            service,
-            live,
-            opened: totals.opened,
-            closed: totals.closed,
-            failed: totals.failed,
-            sent_bytes: totals.traffic.from_upstream,
-            received_bytes: totals.traffic.from_client,
-        }
+fn told(name: String, live: u64, totals: Totals) -> Service {
+    Service {
+        name,
+        live,
+        opened: totals.opened,
+        closed: totals.closed,
+        failed: totals.failed,
+        sent_bytes: totals.traffic.from_upstream,
+        received_bytes: totals.traffic.from_client,
     }
 }

@@ -1,32 +1,17 @@
 //! What went wrong of late.
 
-use serde::Serialize;
-
 use crate::account::Timestamp;
+use crate::answers::{Trouble, Troubles};
 
 use super::Api;
-
-/// The last warnings and errors, the oldest first.
-#[derive(Debug, Serialize)]
-pub(super) struct Troubles {
-    troubles: Vec<Told>,
-}
-
-#[derive(Debug, Serialize)]
-struct Told {
-    at: Timestamp,
-    level: &'static str,
-    module: &'static str,
-    text: String,
-}
 
 impl Api {
     pub(super) fn troubles(&self) -> Troubles {
         let last = self.diagnostics.troubles.last().into_iter();
-        let told = last.map(|trouble| Told {
-            at: trouble.at.into(),
-            level: trouble.level.as_str(),
-            module: trouble.module,
+        let told = last.map(|trouble| Trouble {
+            at: Timestamp::from(trouble.at).to_string(),
+            level: trouble.level.to_string(),
+            module: trouble.module.into(),
             text: trouble.text,
         });
         Troubles {

@@ -14,7 +14,6 @@ use crate::kernel::inspect;
 
 use super::ask::Socket;
 use super::{Pins, failed};
-use running::Running;
 pub(super) use view::Status;
 
 /// Of which gateway.
@@ -34,11 +33,13 @@ pub struct Asked {
 /// be told or a program is lacking, 3 if no gateway runs, 4 if nothing is attached.
 pub fn status(asked: Asked) -> ExitCode {
     let Asked { pins, socket, json } = asked;
-    let asker = Socket::new(pins.config().into(), socket).asker();
+    let gateway = Socket::new(pins.config().into(), socket).asker();
     let directory = pins.directory();
     match inspect(&directory) {
         Ok(pinned) => {
-            let running = asker.ok().as_ref().and_then(Running::ask);
+            let running = gateway
+                .ok()
+                .and_then(|asker| asker.get_now("/v1/status").ok());
             let status = Status::new(&directory, &pinned).with(running);
             print(&status, json).unwrap_or(ExitCode::FAILURE)
         }

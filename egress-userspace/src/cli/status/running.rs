@@ -1,70 +1,35 @@
-//! What the running gateway says of itself.
+//! What the running gateway says of itself, in lines.
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
-use crate::cli::ask::Asker;
+use crate::answers::{Places, Status};
 use crate::cli::plain::plain;
 
-/// The gateway's own status; what of it this version does not know is left out.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct Running {
-    pub(super) pid: u32,
-    readiness: String,
-    mode: String,
-    policy_generation: u64,
-    services: usize,
-    config: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_reload: Option<Reload>,
-    connections: Connections,
-    log_level: String,
-}
+/// The gateway's own status, for people.
+pub(super) struct Running<'a>(pub(super) &'a Status);
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
-struct Reload {
-    at: String,
-    outcome: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-struct Connections {
-    now: u64,
-    limit: u64,
-    accepted: u64,
-}
-
-impl Running {
-    /// What a gateway answers; `None`: none does.
-    pub(super) fn ask(asker: &Asker) -> Option<Self> {
-        asker.get_now("/v1/status").ok()
-    }
-}
-
-impl fmt::Display for Running {
+impl fmt::Display for Running<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Connections {
+        let Self(status) = self;
+        let Places {
             now,
             limit,
             accepted,
-        } = &self.connections;
+        } = &status.connections;
         writeln!(
             f,
             "{}: mode {}, policy {} with {} services from {}",
-            plain(&self.readiness),
-            plain(&self.mode),
-            self.policy_generation,
-            self.services,
-            plain(&self.config)
+            plain(&status.readiness),
+            plain(&status.mode),
+            status.policy_generation,
+            status.services,
+            plain(&status.config)
         )?;
         writeln!(
             f,
             "connections: {now} of {limit} at once, {accepted} since the start"
         )?;
-        let Some(reload) = &self.last_reload else {
+        let Some(reload) = &status.last_reload else {
             return Ok(());
         };
         let (at, outcome) = (plain(&reload.at), plain(&reload.outcome));

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::running::Running;
 use crate::account::Timestamp;
+use crate::answers;
 use crate::cli::table::table;
 use crate::kernel::{Attached, Owner, Pinned, Table, Target};
 
@@ -26,7 +27,7 @@ pub(in crate::cli) struct Status<'a> {
     gateway: Option<Gateway<'a>>,
     /// What it says of itself.
     #[serde(skip_serializing_if = "Option::is_none")]
-    running: Option<Running>,
+    running: Option<answers::Status>,
     programs: Vec<Program<'a>>,
     /// Programs that ought to be attached, and are not.
     lacking: &'a [&'static str],
@@ -134,7 +135,7 @@ impl<'a> Status<'a> {
     }
 
     /// With what a gateway says of itself, if it is the one that has these pins.
-    pub(super) fn with(self, running: Option<Running>) -> Self {
+    pub(super) fn with(self, running: Option<answers::Status>) -> Self {
         let pid = self.gateway.as_ref().map(|gateway| gateway.pid);
         Self {
             running: running.filter(|running| Some(running.pid) == pid),
@@ -187,7 +188,7 @@ impl<'a> Status<'a> {
             );
         }
         if let Some(running) = &self.running {
-            let _ = write!(head, "{running}");
+            let _ = write!(head, "{}", Running(running));
         }
         if !self.lacking.is_empty() {
             let _ = writeln!(head, "lacking: {}", self.lacking.join(", "));

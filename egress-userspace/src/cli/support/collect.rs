@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use nix::sys::utsname::uname;
+use nix::sys::utsname::{UtsName, uname};
 use serde_json::{Value, json};
 
 use crate::account::Timestamp;
@@ -58,8 +58,8 @@ fn about(pins: &Pins, now: SystemTime) -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "time": Timestamp::from(now),
         "config": pins.config(),
-        "kernel": said(system.as_ref().map(|system| system.release())),
-        "machine": said(system.as_ref().map(|system| system.machine())),
+        "kernel": said(system.as_ref().map(UtsName::release)),
+        "machine": said(system.as_ref().map(UtsName::machine)),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::answers::{Connections, Denials, Services, Status};
+use crate::answers::{Connections, Denials, Services, Status};
 use crate::cli::ask::{AskError, Asker};
 
 /// Live connections that are asked for, those with the most bytes: more than anyone reads, and what the

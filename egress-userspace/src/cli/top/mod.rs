@@ -3,7 +3,6 @@
 //! It asks the admin API and nothing else, and computes rates from two looks. [`View`] is the state and
 //! knows neither the terminal nor the gateway; [`screen`] draws it, [`live`] joins the three.
 
-mod answers;
 mod by;
 mod cell;
 mod fit;

@@ -5,8 +5,8 @@ use std::time::Instant;
 use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span};
 
+use crate::answers::{Service, Status};
 use crate::cli::plain::plain;
-use crate::cli::top::answers::{Service, Status};
 use crate::cli::top::by::By;
 use crate::cli::top::fit::fold;
 use crate::cli::top::look::Looks;

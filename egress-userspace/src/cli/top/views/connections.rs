@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::cli::top::answers::Connection;
+use crate::answers::Connection;
 use crate::cli::top::cell::Cell;
 use crate::cli::top::look::{Earlier, Looks};
 use crate::cli::top::table::{Column, Row};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::cli::top::answers::Denial;
+use crate::answers::Denial;
 use crate::cli::top::cell::Cell;
 use crate::cli::top::look::Looks;
 use crate::cli::top::table::{Column, Row};
@@ -38,7 +38,7 @@ pub(super) fn rows(looks: &Looks) -> Vec<Row> {
         Row {
             cells: vec![
                 Cell::text(now.name.as_deref()),
-                Cell::text(destination(now).as_deref()),
+                Cell::text(now.destination().as_deref()),
                 Cell::Text(now.reason.clone()),
                 Cell::Count(now.count),
                 Cell::rate(rate),
@@ -61,23 +61,13 @@ pub(super) fn rows(looks: &Looks) -> Vec<Row> {
     looks.now.denials.denied.iter().map(row).collect()
 }
 
-/// As the access log writes addresses.
-fn destination(denial: &Denial) -> Option<String> {
-    let address = denial.address.as_deref()?;
-    Some(match denial.port {
-        Some(port) if address.contains(':') => format!("[{address}]:{port}"),
-        Some(port) => format!("{address}:{port}"),
-        None => address.to_owned(),
-    })
-}
-
 /// All that tells one row from another.
 fn id(denial: &Denial) -> String {
     format!(
         "{:?}",
         (
             &denial.name,
-            destination(denial),
+            denial.destination(),
             &denial.protocol,
             &denial.reason,
             &denial.verdict,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::cli::top::answers::Service;
+use crate::answers::Service;
 use crate::cli::top::cell::Cell;
 use crate::cli::top::look::Looks;
 use crate::cli::top::table::{Column, Row};

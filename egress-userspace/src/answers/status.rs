@@ -1,0 +1,94 @@
+//! `/v1/status` and `/v1/troubles`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What the gateway is, and how it stands.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Status {
+    /// Its version.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// `starting`, `ready` or `draining`.
+    pub readiness: String,
+    /// When it started.
+    pub started: String,
+    /// `enforce` or `audit`.
+    pub mode: String,
+    /// The policy in effect.
+    pub policy_generation: u64,
+    /// How many services the registry has.
+    pub services: u64,
+    /// The configuration file.
+    pub config: String,
+    /// The last time that it was read again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_reload: Option<Reload>,
+    /// How many connections there are.
+    pub connections: Places,
+    /// What the diagnostics tell.
+    pub log_level: String,
+    /// The kernel's side, if it can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<Kernel>,
+}
+
+/// How a reload went.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Reload {
+    /// When it was over.
+    pub at: String,
+    /// `applied`, or `refused`: the one before it stays in force.
+    pub outcome: String,
+    /// Why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// How many connections there are, and may be.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Places {
+    /// Those that are joined.
+    pub now: u64,
+    /// `[limits] connections`.
+    pub limit: u64,
+    /// Since the gateway's start.
+    pub accepted: u64,
+}
+
+/// The kernel's side.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Kernel {
+    /// Programs that ought to be attached, and are not.
+    pub lacking: Vec<String>,
+    /// What the programs have counted, by kind.
+    pub counters: BTreeMap<String, u64>,
+}
+
+/// The last warnings and errors of the diagnostics, the oldest first.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Troubles {
+    /// Them.
+    pub troubles: Vec<Trouble>,
+}
+
+/// A warning or an error.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Trouble {
+    /// When it was told.
+    pub at: String,
+    /// `WARN` or `ERROR`.
+    pub level: String,
+    /// The module that told it.
+    pub module: String,
+    /// What it told.
+    pub text: String,
+}
