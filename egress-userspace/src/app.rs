@@ -27,7 +27,7 @@ use tokio::time::{Interval, interval, sleep};
 use tracing::{error, info, warn};
 
 use crate::account::Metrics;
-use crate::admin::{Readiness, Standing};
+use crate::admin::{Place, Readiness, Standing};
 use crate::config::Config;
 use crate::conn::{Gateway, Live};
 use crate::dial::Memory;
@@ -75,6 +75,8 @@ struct App {
     readiness: watch::Sender<Readiness>,
     drain: Drain,
     admin: JoinSet<()>,
+    /// Where the admin API is found.
+    socket: Option<Place>,
     /// What the admin API tells of the configuration.
     standing: watch::Sender<Standing>,
     records: Writers,
@@ -95,6 +97,7 @@ pub fn run(path: PathBuf, take_over: bool, diagnostics: Diagnostics) -> anyhow::
             // Before the file is read: a change or a signal while the gateway starts is not missed.
             let mut watch = Watch::new(&path).context("watching the configuration")?;
             let stop = Stop::new().context("waiting for signals")?;
+            let successor = Successor::new().context("waiting for signals")?;
             let memory = Arc::<Memory>::default();
             let built = build::read(&path, FIRST, &memory)?;
             watch.follow(&built.sources, built.read);
@@ -103,7 +106,7 @@ pub fn run(path: PathBuf, take_over: bool, diagnostics: Diagnostics) -> anyhow::
                 orders: tell,
                 diagnostics,
             };
-            let app = App::start(path, built, memory, take_over, operator).await?;
+            let app = App::start(path, built, memory, take_over, operator, successor).await?;
             app.until_told_to_stop(Reasons { watch, orders }, stop)
                 .await
         })
@@ -127,6 +130,8 @@ impl App {
                 break told;
             }
         };
+        // Who still gives orders is told that it ends.
+        drop(reasons);
         self.readiness.send_replace(Readiness::Draining);
         match self.successor.pid() {
             Some(pid) if told == Told::HandOver => {

@@ -158,7 +158,11 @@ fn it_shows_traffic_denials_connections_and_a_refused_reload() -> Result<()> {
         "{ADMIN}\n[gateway]\nmode = \"enforced\"\n"
     )))?;
     shows(&mut browser, "#alerts", "The last reload was refused")?;
-    shows(&mut browser, "#alerts", "did you mean `enforce`?")?;
+    shows(
+        &mut browser,
+        "#alerts",
+        "egress status, on the node, says why",
+    )?;
     shows(&mut browser, "#policy", "refused at")?;
     assert_clean(&mut browser, PAGE)?;
     picture(&mut browser)

@@ -9,25 +9,36 @@ use std::time::SystemTime;
 use foldhash::fast::RandomState;
 
 use super::access_log::{Line, Timestamp};
-use crate::types::Place;
+use crate::types::{DenyReason, Place};
 
-/// Rows. A registry that lacks more than this many at once is not mended row by row; with names of the
-/// greatest length they take half a megabyte.
+/// Rows. A registry that lacks more than this many at once is not mended row by row; with names and paths of
+/// the greatest length they take two megabytes.
 const MOST: usize = 1_024;
+/// Bytes of a cgroup's or an executable's path that are kept: `PATH_MAX` is 4,096, and what people call things
+/// has some dozens.
+const LONGEST_PATH: usize = 512;
 
 /// The table.
 ///
-/// When it is full, what comes anew takes the row that has come the fewest times, of those the one that
-/// has not come for longest: so a flood of names that come once each leaves the rows of what comes often.
+/// When it is full, what comes anew takes the row of least weight, of those the one that has not come for longest, and
+/// its weight with it (the *Space-Saving* algorithm: Metwally, Agrawal and El Abbadi, 2005): whatever is more than
+/// one in `MOST` of all that is denied has a row, however many others come, and however often.
 #[derive(Debug, Default)]
 pub struct Denials(Mutex<Rows>);
 
 #[derive(Debug, Default)]
 struct Rows {
     /// Names in it are clients' own: its hashes can't be foreseen.
-    by_what: HashMap<Arc<Denied>, Times, RandomState>,
+    by_what: HashMap<Arc<Denied>, Row, RandomState>,
     total: u64,
     evicted: u64,
+}
+
+#[derive(Debug)]
+struct Row {
+    times: Times,
+    /// Its count, and the weight of the row that it took.
+    weight: u64,
 }
 
 /// What was denied, to whom, and why: what the access log says of it.
@@ -41,8 +52,8 @@ pub struct Denied {
     pub protocol: Option<&'static str>,
     /// `deny`, or `audit`: it was let through.
     pub verdict: &'static str,
-    /// Why: the label of a [`DenyReason`](crate::types::DenyReason).
-    pub reason: &'static str,
+    /// Why.
+    pub reason: DenyReason,
     /// The service that denies it, or comes nearest.
     pub service: Option<Box<str>>,
     /// Where that service is written.
@@ -78,17 +89,18 @@ pub struct Top {
 impl Denied {
     /// What a line of the access log tells of a denial; `None`: it tells of none.
     pub(super) fn of(line: &Line<'_>) -> Option<Self> {
+        let (verdict, reason) = (line.verdict?, line.reason?);
         let name = line.requested_server_name.or(line.dns_name);
         Some(Self {
             name: name.map(Into::into),
             address: line.dst_addr,
             protocol: line.protocol,
-            verdict: line.verdict?,
-            reason: line.reason?,
+            verdict,
+            reason,
             service: line.service.map(Into::into),
             rule: line.rule.cloned(),
-            cgroup: line.src_cgroup.as_deref().map(Into::into),
-            exe: line.src_exe.as_deref().map(Into::into),
+            cgroup: line.src_cgroup.as_deref().map(cut),
+            exe: line.src_exe.as_deref().map(cut),
         })
     }
 }
@@ -99,20 +111,26 @@ impl Denials {
         let now = Timestamp::from(SystemTime::now());
         let mut rows = self.lock();
         rows.total += 1;
-        if let Some(times) = rows.by_what.get_mut(&denied) {
-            times.count += 1;
-            times.last = now;
+        if let Some(row) = rows.by_what.get_mut(&denied) {
+            row.times.count += 1;
+            row.times.last = now;
+            row.weight += 1;
             return;
         }
-        if rows.by_what.len() >= MOST {
-            rows.evict();
-        }
-        let times = Times {
-            count: 1,
-            first: now,
-            last: now,
+        let inherited = if rows.by_what.len() < MOST {
+            0
+        } else {
+            rows.evict()
         };
-        rows.by_what.insert(Arc::new(denied), times);
+        let row = Row {
+            times: Times {
+                count: 1,
+                first: now,
+                last: now,
+            },
+            weight: inherited + 1,
+        };
+        rows.by_what.insert(Arc::new(denied), row);
     }
 
     /// The rows that came most often, at most `limit`.
@@ -121,7 +139,7 @@ impl Denials {
         let (total, evicted) = (rows.total, rows.evicted);
         let all = rows.by_what.iter();
         let mut rows: Vec<_> = all
-            .map(|(denied, times)| (Arc::clone(denied), *times))
+            .map(|(denied, row)| (Arc::clone(denied), row.times))
             .collect();
         rows.sort_unstable_by_key(|(_, times)| Reverse((times.count, times.last)));
         rows.truncate(limit);
@@ -138,16 +156,26 @@ impl Denials {
 }
 
 impl Rows {
-    fn evict(&mut self) {
-        let least = self
-            .by_what
-            .iter()
-            .min_by_key(|(_, times)| (times.count, times.last))
-            .map(|(denied, _)| Arc::clone(denied));
-        if let Some(least) = least {
-            self.by_what.remove(&least);
-            self.evicted += 1;
-        }
+    /// Gives up the lightest row, and says how heavy it was.
+    fn evict(&mut self) -> u64 {
+        let rows = self.by_what.iter();
+        let lightest = rows.min_by_key(|(_, row)| (row.weight, row.times.last));
+        let Some((lightest, weight)) = lightest.map(|(what, row)| (Arc::clone(what), row.weight))
+        else {
+            return 0;
+        };
+        self.by_what.remove(&lightest);
+        self.evicted += 1;
+        weight
+    }
+}
+
+/// A path's beginning.
+fn cut(path: &str) -> Box<str> {
+    let end = path.floor_char_boundary(LONGEST_PATH);
+    match path.get(..end) {
+        Some(begin) if end < path.len() => format!("{begin}…").into(),
+        _ => path.into(),
     }
 }
 
@@ -161,7 +189,7 @@ mod tests {
             address: "203.0.113.66:443".parse().ok(),
             protocol: Some("tls"),
             verdict: "deny",
-            reason: "host_not_in_registry",
+            reason: DenyReason::HostNotInRegistry,
             service: None,
             rule: None,
             cgroup: Some("/apps.slice".into()),
@@ -190,21 +218,44 @@ mod tests {
     #[test]
     fn a_flood_takes_no_room_and_leaves_what_comes_often() {
         let denials = Denials::default();
-        for number in 0..20_000 {
-            denials.add(denied(&format!("{number}.flood.example")));
-            if number % 500 == 0 {
+        for number in 0..10_000 {
+            // More than once each, so that no row of the flood is lighter than what comes anew.
+            for _ in 0..2 {
+                denials.add(denied(&format!("{number}.flood.example")));
+            }
+            if number % 100 == 0 {
                 denials.add(denied("often.example"));
             }
         }
         let top = denials.top(usize::MAX);
         assert_eq!(top.rows.len(), MOST);
-        assert_eq!(top.total, 20_040);
-        let first = top
-            .rows
-            .first()
-            .map(|(denied, times)| (&denied.name, times.count));
-        assert_eq!(first, Some((&Some("often.example".into()), 40)));
-        let kept: u64 = top.rows.iter().map(|(_, times)| times.count).sum();
-        assert_eq!(kept + top.evicted, top.total);
+        assert_eq!(top.total, 20_100);
+        let first = top.rows.first();
+        let first = first.map(|(denied, times)| (denied.name.as_deref(), times.count));
+        assert_eq!(first, Some((Some("often.example"), 100)));
+    }
+
+    #[test]
+    fn what_begins_while_there_is_a_flood_gets_a_row_too() {
+        let denials = Denials::default();
+        let flood = |name: u32| denials.add(denied(&format!("{name}.flood.example")));
+        (0..3_000).for_each(|name| (0..2).for_each(|_| flood(name)));
+        for name in 3_000..4_000 {
+            flood(name);
+            denials.add(denied("new.example"));
+        }
+        let top = denials.top(1);
+        let first = top.rows.first();
+        let first = first.map(|(denied, times)| (denied.name.as_deref(), times.count));
+        assert_eq!(first, Some((Some("new.example"), 1_000)));
+    }
+
+    #[test]
+    fn a_long_path_is_cut() {
+        assert_eq!(&*cut("/apps.slice"), "/apps.slice");
+        assert_eq!(
+            cut(&"ä".repeat(LONGEST_PATH)).len(),
+            LONGEST_PATH + "…".len()
+        );
     }
 }

@@ -84,7 +84,7 @@ fn the_fields_of_the_log_are_on_the_page_in_their_order() {
         rule: Some(&place),
         route: Some("x"),
         verdict: Some("x"),
-        reason: Some("x"),
+        reason: Some(DenyReason::NoName),
         shadow_verdict: Some("x"),
         shadow_reason: Some("x"),
         shadow_service: Some("x"),

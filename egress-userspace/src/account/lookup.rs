@@ -140,7 +140,7 @@ impl Lookup<'_> {
             rule: denial.rule.as_ref(),
             route: None,
             verdict: Some(verdict),
-            reason: Some(denial.reason.label()),
+            reason: Some(denial.reason),
             shadow_verdict: None,
             shadow_reason: None,
             shadow_service: None,

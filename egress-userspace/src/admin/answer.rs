@@ -5,6 +5,7 @@ use http_body_util::Full;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
+use tokio::task::spawn_blocking;
 
 /// A whole answer.
 pub(super) type Answer = Response<Full<Bytes>>;
@@ -54,4 +55,11 @@ pub(super) fn not_allowed(allowed: &'static str) -> Answer {
 /// There is nothing of this name.
 pub(super) fn not_found() -> Answer {
     text(StatusCode::NOT_FOUND, "not found\n")
+}
+
+/// An answer that files, maps or many connections are looked at for: on a thread that may take its time, while
+/// connections are served as ever.
+pub(super) async fn aside(work: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+    let done = spawn_blocking(work).await;
+    done.unwrap_or_else(|error| text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")))
 }

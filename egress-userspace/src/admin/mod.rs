@@ -8,6 +8,6 @@ mod respond;
 mod serve;
 
 pub use api::{Api, Order, Standing};
-pub use door::Door;
+pub use door::{Door, Place};
 pub use respond::{Readiness, Site};
 pub use serve::serve;

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::account::Metrics;
 
 use super::Api;
-use super::answer::{Answer, OPEN_METRICS, answer, not_allowed, not_found, text};
+use super::answer::{Answer, OPEN_METRICS, answer, aside, not_allowed, not_found, text};
 
 /// Whether the gateway takes connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,12 +52,13 @@ impl Site {
         let path = request.uri().path();
         match self {
             Self::Api(api) => api.order(request).await,
-            Self::Reading(api) => api.read(&request),
+            Self::Reading(api) => api.read(&request).await,
             Self::Metrics(_) | Self::Health(_) if !reads(request.method()) => {
                 not_allowed("GET, HEAD")
             }
             Self::Metrics(metrics) if matches!(path, "/metrics" | "/stats/prometheus") => {
-                scrape(metrics)
+                let metrics = Arc::clone(metrics);
+                aside(move || scrape(&metrics)).await
             }
             Self::Health(readiness) if path == "/healthz/ready" => ready(*readiness.borrow()),
             Self::Metrics(_) | Self::Health(_) => not_found(),

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::account::Metrics;
-use crate::admin::{Api, Door, Order, Readiness, Site, Standing, serve};
+use crate::admin::{Api, Door, Order, Place, Readiness, Site, Standing, serve};
 use crate::config::{Config, LoopbackAddr};
 use crate::conn::Gateway;
 use crate::kernel::Shown;
@@ -50,13 +50,14 @@ impl Desk {
         }
     }
 
-    /// Begins to serve wherever the configuration says; to `take_over`, in the place of another gateway.
+    /// Begins to serve wherever the configuration says; over the socket from when its place is taken, to
+    /// `take_over` in that of another gateway.
     pub(super) fn open(
         self,
         config: &Config,
         metrics: &Arc<Metrics>,
         take_over: bool,
-    ) -> anyhow::Result<JoinSet<()>> {
+    ) -> anyhow::Result<(JoinSet<()>, Option<Place>)> {
         let Self {
             gateway,
             kernel,
@@ -92,11 +93,12 @@ impl Desk {
                 net::listen_shared(address).with_context(|| format!("listening on {address}"))?;
             servers.spawn(serve(listener, site));
         }
-        if let Some(path) = admin.socket.path() {
-            let door = Door::open(path, take_over)
-                .with_context(|| format!("listening on {}", path.display()))?;
-            servers.spawn(serve(door, Site::Api(api)));
-        }
-        Ok(servers)
+        let Some(path) = admin.socket.path() else {
+            return Ok((servers, None));
+        };
+        let (door, place) = Door::open(path, take_over)
+            .with_context(|| format!("listening on {}", path.display()))?;
+        servers.spawn(serve(door, Site::Api(api)));
+        Ok((servers, Some(place)))
     }
 }

@@ -55,6 +55,7 @@ impl App {
         memory: Arc<Memory>,
         take_over: bool,
         operator: Operator,
+        successor: Successor,
     ) -> anyhow::Result<Self> {
         let Built {
             config,
@@ -114,7 +115,7 @@ impl App {
         });
         let (standing, seen) = watch::channel(Self::standing(&path, &config, services));
         let desk = Desk::new(&gateway, shown, ready, seen, operator);
-        let admin = desk.open(&config, &metrics, take_over)?;
+        let (admin, socket) = desk.open(&config, &metrics, take_over)?;
         let acceptor = Acceptor {
             gateway: Arc::clone(&gateway),
             reactors: Reactors::on_each_core().context("starting the threads of connections")?,
@@ -143,16 +144,24 @@ impl App {
             readiness,
             drain,
             admin,
+            socket,
             standing,
             records,
             watchdog: Watchdog::new(),
-            successor: Successor::new().context("waiting for signals")?,
+            successor,
         };
         app.look_after_connections(events);
-        if let Some(pid) = before {
-            hand_over(pid)?;
-        }
+        app.take_over_from(before)?;
         Ok(app)
+    }
+
+    /// The last step, up to which another gateway goes on as ever.
+    fn take_over_from(&self, before: Option<u32>) -> anyhow::Result<()> {
+        if let Some(place) = &self.socket {
+            let taken = place.take();
+            taken.context("putting the admin socket in its place")?;
+        }
+        before.map_or(Ok(()), hand_over)
     }
 
     /// Records those that the kernel side decided on, counts what moves, and ends those that are joined when

@@ -99,6 +99,11 @@ impl Registry {
         0..offset(self.services.len())
     }
 
+    /// The names of all.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.ids().filter_map(|id| self.text(id))
+    }
+
     /// The service that has this name. Looks at one after the other.
     pub(super) fn find(&self, name: &str) -> Option<u32> {
         let mut ids = self.ids();

@@ -26,8 +26,8 @@ pub(crate) const REASONS: [(&str, &str); 4] = [
     ("long", "takes minutes"),
 ];
 
-/// Pages whose output other tests compare: `cli::explain` this one.
-const ELSEWHERE: [&str; 1] = ["docs/explain.md"];
+/// Pages whose output other tests compare: `cli::explain`, and the end-to-end test of learning.
+const ELSEWHERE: [&str; 2] = ["docs/explain.md", "docs/learn.md"];
 
 /// Stands for any lines of output.
 const ANY: &str = "…";

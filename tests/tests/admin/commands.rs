@@ -134,7 +134,7 @@ fn what_would_allow_a_denial_is_told_and_does() -> Result<()> {
         "--host",
         "packages.example.net",
         "--port",
-        "80",
+        "443",
         "--running",
     ];
     let denied = egress(&scene, &explain)?;

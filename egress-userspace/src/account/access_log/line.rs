@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::fields::Fields;
 use super::time::Timestamp;
-use crate::types::Place;
+use crate::types::{DenyReason, Place};
 
 /// The protocol of questions to DNS servers.
 pub(crate) const DNS: &str = "dns";
@@ -40,7 +40,7 @@ pub(in crate::account) struct Line<'a> {
     /// `allow`, `deny`, or `audit`: let through, but enforcement would have denied it.
     pub(in crate::account) verdict: Option<&'static str>,
     /// Why it was, or would have been, denied.
-    pub(in crate::account) reason: Option<&'static str>,
+    pub(in crate::account) reason: Option<DenyReason>,
     /// What the shadow policy says, where it differs in the verdict, the reason or the service;
     /// `unknown`: it would have had to read what the enforced policy did not.
     pub(in crate::account) shadow_verdict: Option<&'static str>,
@@ -84,7 +84,7 @@ impl Line<'_> {
         fields.place("rule", self.rule);
         fields.text("route", self.route);
         fields.text("verdict", self.verdict);
-        fields.text("reason", self.reason);
+        fields.text("reason", self.reason.map(DenyReason::label));
         fields.text("shadow_verdict", self.shadow_verdict);
         fields.text("shadow_reason", self.shadow_reason);
         fields.text("shadow_service", self.shadow_service);

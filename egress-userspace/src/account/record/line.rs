@@ -46,7 +46,7 @@ impl Record {
             rule: said.rule,
             route: said.route,
             verdict: said.verdict,
-            reason: said.reason.map(DenyReason::label),
+            reason: said.reason,
             shadow_verdict: shadow.map(|shadow| shadow.verdict),
             shadow_reason: shadow
                 .and_then(|shadow| shadow.reason)

@@ -1,5 +1,8 @@
 //! What was denied most often.
 
+use std::cell::LazyCell;
+use std::collections::HashSet;
+
 use crate::account::{DNS, Denied, Times};
 use crate::answers::{Denial, Denials};
 use crate::policy::{Question, Speech, Who};
@@ -15,9 +18,12 @@ impl Api {
         let top = self.gateway.account.denials().top(limit);
         let live = self.gateway.live.load_full();
         let surroundings = self.standing.borrow().surroundings.clone();
+        // Of a large registry only once, and only if something is to be named.
+        let names = LazyCell::new(|| live.policy.service_names().collect::<HashSet<_>>());
         let allow = |denied: &Denied| {
-            let explained = live.policy.explain(&question(denied)?, &surroundings);
-            explained.ok()?.to_allow
+            let taken = |name: &str| names.contains(name);
+            let question = question(denied)?;
+            live.policy.to_allow(&question, &surroundings, taken).ok()?
         };
         Denials {
             total: top.total,
@@ -39,8 +45,8 @@ fn told(denied: &Denied, times: Times, allow: Option<String>) -> Denial {
         port: denied.address.map(|address| address.port()),
         protocol: denied.protocol.map(Into::into),
         verdict: denied.verdict.into(),
-        reason: denied.reason.into(),
-        meaning: meaning(denied.reason).into(),
+        reason: denied.reason.label().into(),
+        meaning: denied.reason.sentence().into(),
         service: text(&denied.service),
         rule: denied.rule.as_ref().map(ToString::to_string),
         cgroup: text(&denied.cgroup),
@@ -59,7 +65,9 @@ fn question(denied: &Denied) -> Option<Question> {
     let address = denied.address?;
     let is_connection = !matches!(
         denied.reason,
-        "datagram_not_in_registry" | "packet_not_in_registry" | "frame_not_in_registry"
+        DenyReason::DatagramNotInRegistry
+            | DenyReason::PacketNotInRegistry
+            | DenyReason::FrameNotInRegistry
     );
     let is_lookup = denied.protocol == Some(DNS);
     is_connection.then(|| Question {
@@ -83,10 +91,4 @@ fn question(denied: &Denied) -> Option<Question> {
             ..Who::default()
         },
     })
-}
-
-fn meaning(label: &str) -> &'static str {
-    let mut all = DenyReason::ALL.iter();
-    all.find(|reason| reason.label() == label)
-        .map_or("", |reason| reason.sentence())
 }

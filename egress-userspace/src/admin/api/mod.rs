@@ -21,7 +21,7 @@ use std::time::SystemTime;
 use hyper::body::Incoming;
 use hyper::header::{HOST, HeaderValue};
 use hyper::http::uri::Authority;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, StatusCode, Uri};
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
@@ -32,12 +32,21 @@ use crate::kernel::Shown;
 use crate::logging::Diagnostics;
 
 use super::Readiness;
-use super::answer::{Answer, answer, json, not_allowed, not_found};
+use super::answer::{Answer, answer, aside, json, not_allowed, not_found};
 use super::page::page;
 use super::respond::{reads, scrape};
 
 pub use orders::Order;
 pub use standing::Standing;
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asker {
+    /// Root, or the gateway's own user.
+    Operator,
+    /// Any process of the node's network namespace, which is not to read lines of the configuration.
+    Anyone,
+}
 
 /// What each path answers, in words that programs read.
 const OPENAPI: &str = include_str!("openapi.json");
@@ -67,48 +76,53 @@ impl Api {
     ///
     /// A web page that somebody on the node looks at can have its browser ask here, under a name of its own
     /// that leads to this address: such a request names that host, and is refused.
-    pub(super) fn read(&self, request: &Request<Incoming>) -> Answer {
+    pub(super) async fn read(self: &Arc<Self>, request: &Request<Incoming>) -> Answer {
         if !request.headers().get(HOST).is_some_and(is_local) {
             return refused(StatusCode::MISDIRECTED_REQUEST, "ask by a loopback address");
         }
         if !reads(request.method()) {
             return not_allowed("GET, HEAD");
         }
-        self.tell(request)
+        self.tell(request.uri(), Asker::Anyone).await
     }
 
     /// Answers a request of somebody who may do all.
-    pub(super) async fn order(&self, request: Request<Incoming>) -> Answer {
+    pub(super) async fn order(self: &Arc<Self>, request: Request<Incoming>) -> Answer {
         if reads(request.method()) {
-            self.tell(&request)
+            self.tell(request.uri(), Asker::Operator).await
         } else {
             self.carry_out(request).await
         }
     }
 
-    fn tell(&self, request: &Request<Incoming>) -> Answer {
-        let query = request.uri().query().unwrap_or_default();
-        match request.uri().path() {
-            "/" => page(),
-            "/openapi.json" => answer(
+    async fn tell(self: &Arc<Self>, uri: &Uri, asker: Asker) -> Answer {
+        let (api, uri) = (Arc::clone(self), uri.clone());
+        aside(move || api.answer(&uri, asker)).await
+    }
+
+    fn answer(&self, uri: &Uri, asker: Asker) -> Answer {
+        let query = uri.query().unwrap_or_default();
+        match (uri.path(), asker) {
+            ("/", _) => page(),
+            ("/openapi.json", _) => answer(
                 StatusCode::OK,
                 HeaderValue::from_static("application/json"),
                 OPENAPI.into(),
             ),
-            "/metrics" | "/stats/prometheus" => scrape(&self.metrics),
-            "/v1/status" => json(StatusCode::OK, &self.status()),
-            "/v1/log-level" => json(StatusCode::OK, &self.log_level()),
-            "/v1/troubles" => json(StatusCode::OK, &self.troubles()),
-            "/v1/services" => json(StatusCode::OK, &self.services()),
-            "/v1/connections" => {
+            ("/metrics" | "/stats/prometheus", _) => scrape(&self.metrics),
+            ("/v1/status", _) => json(StatusCode::OK, &self.status(asker)),
+            ("/v1/log-level", _) => json(StatusCode::OK, &self.log_level()),
+            ("/v1/troubles", Asker::Operator) => json(StatusCode::OK, &self.troubles()),
+            ("/v1/services", _) => json(StatusCode::OK, &self.services()),
+            ("/v1/connections", _) => {
                 told(query::connections(query).map(|asked| self.connections(&asked)))
             }
-            "/v1/denied" => told(query::limit(query).map(|limit| self.denied(limit))),
+            ("/v1/denied", _) => told(query::limit(query).map(|limit| self.denied(limit))),
             _ => not_found(),
         }
     }
 
-    async fn carry_out(&self, request: Request<Incoming>) -> Answer {
+    async fn carry_out(self: &Arc<Self>, request: Request<Incoming>) -> Answer {
         let (parts, body) = request.into_parts();
         match (parts.method, parts.uri.path()) {
             (Method::POST, "/v1/reload") => self.reload().await,

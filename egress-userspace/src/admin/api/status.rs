@@ -3,14 +3,22 @@
 use tracing::warn;
 
 use crate::account::Timestamp;
-use crate::answers::{Kernel, Places, Status};
+use crate::answers::{Kernel, Places, Reload, Status};
 use crate::types::Mode;
 
-use super::Api;
+use super::{Api, Asker};
 
 impl Api {
-    pub(super) fn status(&self) -> Status {
+    pub(super) fn status(&self, asker: Asker) -> Status {
         let standing = self.standing.borrow().clone();
+        let last_reload = standing.last_reload.map(|reload| match asker {
+            Asker::Operator => reload,
+            // It shows lines of the file.
+            Asker::Anyone => Reload {
+                error: None,
+                ..reload
+            },
+        });
         Status {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
@@ -24,7 +32,7 @@ impl Api {
             policy_generation: standing.generation.0,
             services: standing.services as u64,
             config: standing.config.display().to_string(),
-            last_reload: standing.last_reload,
+            last_reload,
             connections: Places {
                 now: self.gateway.connections.count() as u64,
                 limit: standing.limit.into(),

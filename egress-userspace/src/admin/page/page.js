@@ -382,7 +382,8 @@
       ["Log level", status.log_level ?? "–"],
     ]);
     const wrong = [];
-    if (reload?.error) wrong.push([`The last reload was refused at ${moment(reload.at)}. The policy before it stays in force.`, reload.error]);
+    // Why is told over the socket alone: it shows lines of the configuration.
+    if (reload?.outcome === "refused") wrong.push([`The last reload was refused at ${moment(reload.at)}. The policy before it stays in force.`, reload.error ?? "egress status, on the node, says why."]);
     if (list(lacking).length > 0) wrong.push([`Programs are not attached in the kernel, and what they would judge is not judged: ${lacking.join(", ")}`]);
     return wrong;
   }

@@ -52,9 +52,10 @@ impl Policy {
         let facts = asked.facts();
         let ruled = self.ruled(&facts);
         let (nearest, left_out) = self.nearest_misses(&asked, &facts);
-        let to_allow = ruled
-            .reason
-            .and_then(|reason| self.admitting(reason, question, &asked, &nearest));
+        let to_allow = ruled.reason.and_then(|reason| {
+            let taken = |name: &str| self.registry.find(name).is_some();
+            self.admitting(reason, question, &asked, &nearest, taken)
+        });
         Ok(Explanation {
             notes: self.notes(&ruled, &asked, &facts),
             nearest,
@@ -62,6 +63,37 @@ impl Policy {
             to_allow,
             ..ruled.explanation(&asked)
         })
+    }
+
+    /// Only the service that would admit a connection which is denied; `None`: it is not, nothing that is added
+    /// would, or what has to be changed is in a service that there is. Takes microseconds, unless it is registered
+    /// for another protocol.
+    ///
+    /// `taken` says which names services have.
+    pub fn to_allow(
+        &self,
+        question: &Question,
+        surroundings: &Surroundings,
+        taken: impl Fn(&str) -> bool,
+    ) -> Result<Option<String>, InvalidQuestion> {
+        let asked = self.asked(question)?;
+        if surroundings.let_through(&asked).is_some() {
+            return Ok(None);
+        }
+        let facts = asked.facts();
+        let Some(reason) = self.ruled(&facts).reason else {
+            return Ok(None);
+        };
+        let (nearest, _) = match reason {
+            DenyReason::ProtocolMismatch => self.nearest_misses(&asked, &facts),
+            _ => (Vec::new(), 0),
+        };
+        Ok(self.admitting(reason, question, &asked, &nearest, taken))
+    }
+
+    /// The names of all services.
+    pub fn service_names(&self) -> impl Iterator<Item = &str> {
+        self.registry.names()
     }
 
     pub(super) fn ruled(&self, facts: &Facts<'_>) -> Ruled {

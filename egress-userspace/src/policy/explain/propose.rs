@@ -15,6 +15,7 @@ impl Policy {
         question: &Question,
         asked: &Asked,
         nearest: &[Miss],
+        taken: impl Fn(&str) -> bool,
     ) -> Option<String> {
         let given_ip = asked.assumed.ip.is_none().then(|| asked.dst.ip());
         let from = match reason {
@@ -52,7 +53,7 @@ impl Policy {
             protocol: asked.heard().protocol(),
             from: from.as_ref(),
         };
-        admitting.toml(|name| self.registry.find(name).is_some())
+        admitting.toml(taken)
     }
 
     /// Whether a service has the port for a protocol of the family that the client speaks.
