@@ -70,6 +70,7 @@ impl<W: Write + Send + 'static> Sink for Stream<W> {
     fn reopen(&mut self) -> io::Result<()> {
         if let Some(open) = &mut self.again {
             self.into = open()?;
+            self.torn = false;
         }
         Ok(())
     }

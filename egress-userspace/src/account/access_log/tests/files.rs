@@ -118,3 +118,21 @@ fn what_a_full_disk_took_is_not_counted_as_lost_and_half_a_line_spoils_no_other(
     let written = disk.0.lock().expect("the lock").0.clone();
     assert_eq!(String::from_utf8_lossy(&written), "one\ntw\nfive\nsix\n");
 }
+
+#[test]
+fn half_a_line_in_one_file_is_nothing_to_the_next() {
+    let [full, next] = [3, 1_000].map(|room| Disk(Arc::new(Mutex::new((Vec::new(), room)))));
+    let mut disks = vec![next.clone(), full.clone()];
+    let mut stream =
+        Stream::opened(move || disks.pop().ok_or(io::ErrorKind::NotFound.into())).expect("a disk");
+    let batch = |text: &str| Batch {
+        text: text.into(),
+        lines: 1,
+    };
+    assert_eq!(stream.write(&batch("one\n")).expect_err("full").lines, 1);
+    stream.reopen().expect("another");
+    stream.write(&batch("two\n")).expect("room");
+    let written = |disk: &Disk| disk.0.lock().expect("the lock").0.clone();
+    assert_eq!(written(&full), b"one");
+    assert_eq!(written(&next), b"two\n");
+}
