@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::EXIT_INVALID;
+use super::json::write_json;
 use crate::config::{Code, Config, ReadError, Review, Warnings};
 
 /// There are warnings, and `--strict` was asked for.
@@ -49,8 +50,7 @@ pub fn check(asked: &Check) -> ExitCode {
 fn run(asked: &Check, colour: bool, out: &mut impl Write) -> io::Result<ExitCode> {
     let outcome = review(asked);
     if asked.json {
-        serde_json::to_writer(&mut *out, &report::Report::new(&asked.config, &outcome))?;
-        writeln!(out)?;
+        write_json(out, &report::Report::new(&asked.config, &outcome))?;
     } else {
         writeln!(out, "{}", report::text(&asked.config, &outcome, colour))?;
     }

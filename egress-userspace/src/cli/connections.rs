@@ -11,9 +11,9 @@ use hyper::Method;
 use crate::answers::{Connection, Connections as Told};
 
 use super::ask::{Asker, Socket};
-use super::plain::plain;
-use super::print_json;
+use super::json::print_json;
 use super::table::table;
+use crate::types::plain;
 
 /// Of which gateway, and what of them.
 #[derive(Debug, Args)]

@@ -10,9 +10,9 @@ use clap::Args;
 use crate::answers::{Denial, Denials};
 
 use super::ask::{Asker, Socket};
-use super::plain::plain;
-use super::print_json;
+use super::json::print_json;
 use super::table::table;
+use crate::types::plain;
 
 /// Of which gateway, and how much.
 #[derive(Debug, Args)]

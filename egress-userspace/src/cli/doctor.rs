@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use crate::config::{Config, ReadError};
 use crate::doctor::{Report, examine};
 
+use super::json::write_json;
 use super::{DEFAULT_CONFIG, EXIT_INVALID};
 
 /// Examines the node for a configuration: the one in `file`, or the default one if it can be read.
@@ -33,8 +34,7 @@ fn print(report: &Report, json: bool) -> io::Result<ExitCode> {
     let colour = io::stdout().is_terminal();
     let mut out = io::stdout().lock();
     if json {
-        serde_json::to_writer(&mut out, report)?;
-        writeln!(out)?;
+        write_json(&mut out, report)?;
     } else {
         write!(out, "{}", report.table(colour))?;
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::json::write_json;
 use super::{DEFAULT_CONFIG, EXIT_INVALID, logs};
 use crate::config::{Config, LogPath, ReadError, Review, Warnings, duration};
 use crate::history::Tally;
@@ -124,8 +125,7 @@ fn run(asked: &Learn) -> Result<Learned, LearnError> {
 fn print(learned: &Learned, json: bool) -> io::Result<ExitCode> {
     let mut out = io::stdout().lock();
     if json {
-        serde_json::to_writer(&mut out, &Report::new(learned))?;
-        writeln!(out)?;
+        write_json(&mut out, &Report::new(learned))?;
     } else {
         out.write_all(learned.text.as_bytes())?;
         out.flush()?;

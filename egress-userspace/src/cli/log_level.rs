@@ -8,8 +8,9 @@ use hyper::Method;
 
 use crate::answers::LogLevel as Told;
 
+use super::EXIT_INVALID;
 use super::ask::{AskError, Socket};
-use super::{EXIT_INVALID, print_json};
+use super::json::print_json;
 
 /// Of which gateway, and what it is to be.
 #[derive(Debug, Args)]

@@ -10,13 +10,13 @@ mod denied;
 mod doctor;
 mod explain;
 mod help;
+mod json;
 mod learn;
 mod log_level;
 mod logs;
 mod man;
 mod pages;
 mod pins;
-mod plain;
 mod reload;
 mod replay;
 mod schema;
@@ -26,13 +26,11 @@ mod table;
 mod top;
 mod topics;
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
-use serde::Serialize;
 
 use crate::kernel::KernelError;
 
@@ -279,12 +277,4 @@ pub enum Command {
 fn failed(error: &KernelError) -> ExitCode {
     eprintln!("error: {}", error.in_full());
     ExitCode::FAILURE
-}
-
-/// Prints one JSON object.
-fn print_json(value: &impl Serialize) -> io::Result<ExitCode> {
-    let mut out = io::stdout().lock();
-    serde_json::to_writer(&mut out, value)?;
-    writeln!(out)?;
-    Ok(ExitCode::SUCCESS)
 }

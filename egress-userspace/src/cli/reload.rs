@@ -8,8 +8,9 @@ use hyper::Method;
 
 use crate::answers::Reloaded;
 
+use super::EXIT_INVALID;
 use super::ask::{AskError, Socket};
-use super::{EXIT_INVALID, print_json};
+use super::json::print_json;
 
 /// Which gateway, and how it is told.
 #[derive(Debug, Args)]

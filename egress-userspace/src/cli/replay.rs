@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::json::write_json;
 use super::{DEFAULT_CONFIG, EXIT_INVALID, logs};
 use crate::config::Config;
 use crate::history::{Judge, Replay, Tally};
@@ -53,8 +54,7 @@ pub fn replay(asked: &ReplayLogs) -> ExitCode {
 
 fn print(replay: &Replay, tally: &Tally, json: bool, out: &mut impl Write) -> io::Result<ExitCode> {
     if json {
-        serde_json::to_writer(&mut *out, &Report::new(replay, tally))?;
-        writeln!(out)?;
+        write_json(out, &Report::new(replay, tally))?;
     } else {
         report::text(replay, tally, out)?;
     }

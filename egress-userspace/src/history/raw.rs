@@ -7,10 +7,9 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use super::plain;
 use super::seen::{Decided, Seen, Spoken};
 use crate::account::Timestamp;
-use crate::types::{Caller, CgroupId, DenyReason, HostName, OriginalDst};
+use crate::types::{Caller, CgroupId, DenyReason, HostName, OriginalDst, plain};
 
 /// Most characters of a complaint: a line may be long, and all of it may be wrong.
 const MAX_WHY: usize = 160;

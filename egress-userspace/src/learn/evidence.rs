@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::account::Timestamp;
-use crate::history::{Seen, plain};
+use crate::history::Seen;
+use crate::types::plain;
 
 /// Callers that are named of one destination: enough to see what kind it is.
 const MAX_CALLERS: usize = 5;
 
-/// Most characters of a caller: paths may be long, and all of them are kept.
+/// Most bytes of a caller: paths may be long, and all of them are kept.
 const MAX_CALLER: usize = 256;
 
 /// What was seen of one destination.
@@ -104,9 +105,9 @@ fn caller(seen: &Seen) -> String {
         (None, Some(cgroup)) => format!("a process in {cgroup}"),
         (None, None) => "caller not known".into(),
     };
-    // All of it is ASCII.
-    match caller.get(..MAX_CALLER) {
-        Some(short) if caller.len() > MAX_CALLER => format!("{short}..."),
+    let end = caller.floor_char_boundary(MAX_CALLER);
+    match caller.get(..end) {
+        Some(short) if end < caller.len() => format!("{short}..."),
         _ => caller,
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 
 use super::lesson::{Entry, Lesson, Proposed};
+use crate::types::quoted;
 
 /// What stands where no cgroup is known.
 const UNKNOWN_SCOPE: &str = "/apps.slice";
@@ -170,11 +171,6 @@ fn is_listable(cgroup: &str) -> bool {
     let mut parts = cgroup.split('/').skip(1);
     let plain = parts.all(|part| !matches!(part, "" | "." | "..")) || cgroup == "/";
     cgroup.starts_with('/') && plain && !cgroup.starts_with(USUAL_MOUNT)
-}
-
-/// A string of TOML.
-fn quoted(text: &str) -> String {
-    toml::Value::from(text).to_string()
 }
 
 fn plural(count: u64) -> &'static str {

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::words::{protocol, quoted, selector};
-use crate::types::{HostName, Protocol, Selector};
+use super::words::{protocol, selector};
+use crate::types::{HostName, Protocol, Selector, quoted};
 
 /// Longest name of a host, or address, in the name of a service, which may have 253 bytes in all.
 const MAX_STEM: usize = 240;

@@ -1,11 +1,9 @@
 //! What services say, in the words that the file has for it.
 
-use std::fmt::Write as _;
-
 use ipnet::IpNet;
 
 use super::profile::Line;
-use crate::types::{Caller, PathPattern, Protocol, Selected, Selector};
+use crate::types::{Caller, PathPattern, Protocol, Selected, Selector, quoted};
 
 /// Most items of a list in a sentence.
 const MAX_LISTED: usize = 4;
@@ -25,22 +23,6 @@ pub(super) fn list(items: impl IntoIterator<Item = String>) -> String {
         Some(last) => format!("{first} and {last}"),
         None => first,
     }
-}
-
-/// A TOML string on one line, whatever is in it.
-pub(super) fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            // Writing to a string can't fail.
-            c if c.is_control() => drop(write!(out, "\\u{:04X}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }
 
 /// Networks; one of a single address is that.
@@ -153,20 +135,8 @@ fn actual(key: &str, caller: &Caller) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
     use crate::types::CgroupId;
-
-    proptest! {
-        #[test]
-        fn a_quoted_text_is_read_as_the_text_and_stays_on_its_line(text in "(\\PC|[\"\\\\\n\r\t\u{1b}\u{9b}]){0,20}") {
-            let line = format!("x = {}", quoted(&text));
-            prop_assert!(!line.contains(char::is_control), "{:?}", line);
-            let table: toml::Table = line.parse().expect("TOML");
-            prop_assert_eq!(table.get("x").and_then(toml::Value::as_str), Some(&*text));
-        }
-    }
 
     #[test]
     fn a_list_is_a_part_of_a_sentence_and_no_longer_than_one() {

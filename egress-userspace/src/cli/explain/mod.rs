@@ -11,6 +11,7 @@ use hyper::Method;
 
 use super::EXIT_INVALID;
 use super::ask::{AskError, Socket};
+use super::json::write_json;
 use crate::config::Excerpts;
 use crate::policy::{Explanation, InvalidQuestion, Policy, Question, Speech, Who};
 use crate::settings;
@@ -143,8 +144,7 @@ fn run(asked: Explain, colour: bool, out: &mut impl Write) -> Result<ExitCode, F
         (explanation, Some(excerpts))
     };
     if json {
-        serde_json::to_writer(&mut *out, &explanation).map_err(|_| Failure::Output)?;
-        writeln!(out).map_err(|_| Failure::Output)?;
+        write_json(out, &explanation).map_err(|_| Failure::Output)?;
     } else {
         let text = view::text(&explanation, excerpts.as_ref(), colour);
         write!(out, "{text}").map_err(|_| Failure::Output)?;

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use crate::cli::logs;
 use crate::cli::table::table;
-use crate::history::{Change, Complaint, Kind, Opinion, Replay, Subject, Tally, plain};
+use crate::history::{Change, Complaint, Kind, Opinion, Replay, Subject, Tally};
+use crate::types::plain;
 
 /// Groups of changes that are shown: those of the most connections, and more than anyone reads.
 const MAX_SHOWN: usize = 100;

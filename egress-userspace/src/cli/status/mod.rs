@@ -13,6 +13,7 @@ use clap::Args;
 use crate::kernel::inspect;
 
 use super::ask::Socket;
+use super::json::write_json;
 use super::{Pins, failed};
 pub(super) use view::Status;
 
@@ -50,8 +51,7 @@ pub fn status(asked: Asked) -> ExitCode {
 fn print(status: &Status<'_>, json: bool) -> io::Result<ExitCode> {
     let mut out = io::stdout().lock();
     if json {
-        serde_json::to_writer(&mut out, status)?;
-        writeln!(out)?;
+        write_json(&mut out, status)?;
     } else {
         write!(out, "{}", status.text())?;
     }

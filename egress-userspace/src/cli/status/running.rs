@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::answers::{Places, Status};
-use crate::cli::plain::plain;
+use crate::types::plain;
 
 /// The gateway's own status, for people.
 pub(super) struct Running<'a>(pub(super) &'a Status);

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use super::show;
-use crate::cli::plain::plain;
+use crate::types::plain;
 
 /// A value, exact.
 #[derive(Clone, Debug, PartialEq)]

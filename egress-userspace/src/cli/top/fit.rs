@@ -174,7 +174,7 @@ mod tests {
 
         #[test]
         fn what_is_cut_fits(text in ".{0,40}", room in 1_u16..40) {
-            let text = crate::cli::plain::plain(&text);
+            let text = crate::types::plain(&text);
             for kind in [Kind::Text, Kind::Path] {
                 prop_assert!(width(&cut(&text, kind, room)) <= room);
             }

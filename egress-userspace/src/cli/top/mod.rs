@@ -27,7 +27,7 @@ use clap::Args;
 
 use super::EXIT_INVALID;
 use super::ask::{AskError, Socket};
-use super::plain::plain;
+use crate::types::plain;
 use by::By;
 use view::View;
 

@@ -13,7 +13,7 @@ use super::show::rounded;
 use super::table::{Row, Table};
 use super::views;
 use crate::cli::ask::Asker;
-use crate::cli::plain::plain_json;
+use crate::cli::json::write_json;
 use crate::cli::table::table;
 
 /// Looks twice and prints.
@@ -28,12 +28,11 @@ pub(super) async fn print(
     let looks = Looks::after(Some(Looks::after(None, first)), Look::take(asker).await?);
     let mut table = views::table(by, &looks);
     views::first_sort(by).sort(&mut table.rows);
-    let text = if as_json {
-        object(by, &looks, &table)
-    } else {
-        plain(&table)
-    };
-    Ok(io::stdout().lock().write_all(text.as_bytes())?)
+    let mut out = io::stdout().lock();
+    if as_json {
+        return Ok(write_json(&mut out, &object(by, &looks, &table))?);
+    }
+    Ok(out.write_all(plain(&table).as_bytes())?)
 }
 
 /// A heading and the rows. No value has a space in it that is not a name's own.
@@ -44,8 +43,8 @@ pub(super) fn plain(shown: &Table) -> String {
     table(heading, &rows)
 }
 
-/// One line: the rows with all that is known of each, and how the gateway stands.
-pub(super) fn object(by: By, looks: &Looks, table: &Table) -> String {
+/// The rows with all that is known of each, and how the gateway stands.
+pub(super) fn object(by: By, looks: &Looks, table: &Table) -> Value {
     let rows: Vec<_> = table
         .rows
         .iter()
@@ -61,7 +60,7 @@ pub(super) fn object(by: By, looks: &Looks, table: &Table) -> String {
         .collect();
     let elapsed = looks.before().map(|earlier| earlier.elapsed.as_secs_f64());
     let status = &looks.now.status;
-    let all = json!({
+    json!({
         "by": by.name(),
         "interval_s": elapsed.map(rounded),
         "gateway": {
@@ -76,6 +75,5 @@ pub(super) fn object(by: By, looks: &Looks, table: &Table) -> String {
             "denied": looks.now.denials.total,
         },
         "rows": rows,
-    });
-    format!("{}\n", plain_json(&all.to_string()))
+    })
 }

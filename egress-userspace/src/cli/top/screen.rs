@@ -16,7 +16,7 @@ use super::cell::Cell as Value;
 use super::fit::{GAP, cut, width, widths};
 use super::table::Kind;
 use super::view::{Focus, View};
-use crate::cli::plain::plain;
+use crate::types::plain;
 
 /// Marks the column that the rows are sorted by, and the way.
 const DOWN: &str = "▼";

@@ -7,6 +7,7 @@ mod random;
 use super::*;
 use crate::config::{Code, Config, Review};
 use crate::history::{Judge, Kind, Replay, Seen, parse};
+use crate::types::is_obeyed;
 
 /// A line with these fields and those that always are there.
 fn seen(fields: &str) -> Seen {
@@ -78,12 +79,22 @@ fn services(lesson: &Lesson) -> Vec<String> {
     lesson.services.iter().map(one).collect()
 }
 
+/// Each text of a log is within a comment or a string, and nothing in it is obeyed.
+#[track_caller]
+fn assert_contained(text: &str, config: &Config) {
+    let entries = text.lines().filter(|line| line.starts_with("[[service]]"));
+    assert_eq!(entries.count(), config.services.len(), "{text}");
+    let obeyed = text.lines().find(|line| line.contains(is_obeyed));
+    assert_eq!(obeyed, None);
+}
+
 /// A lesson's text is right, without a warning, and denies none of the lines.
 #[track_caller]
 fn assert_holds(lines: &[Seen]) -> String {
     let text = learned(lines).configuration();
     let (config, warnings) = checked(&text);
     assert_eq!(warnings, [], "{text}");
+    assert_contained(&text, &config);
     assert_eq!(replayed(lines, &config).count(Kind::NowDenied), 0, "{text}");
     text
 }

@@ -253,7 +253,7 @@ fn what_was_denied_is_learned_from_only_if_it_is_asked_for() {
 #[test]
 fn what_a_process_chose_stays_within_its_comment_and_its_string() {
     let line = seen(
-        r#""src.addr":"192.0.2.1:1","src.exe":"/x\n[gateway]\nmode = 1\r\u0085\u2028","src.cgroup":"/a\"]\n[[service]]/b","dst.addr":"203.0.113.10:443","requested_server_name":"a.test","protocol":"tls","verdict":"allow""#,
+        r#""src.addr":"192.0.2.1:1","src.exe":"/x\n[gateway]\nmode = 1\r\u0085\u2028\u202e","src.cgroup":"/a\"]\n[[service]]\u202e\u009b/ä","dst.addr":"203.0.113.10:443","requested_server_name":"a.test","protocol":"tls","verdict":"allow""#,
     );
     let text = assert_holds(&[line]);
     let (config, _) = checked(&text);
@@ -261,16 +261,14 @@ fn what_a_process_chose_stays_within_its_comment_and_its_string() {
     let scope = config.scopes.first().expect("a scope");
     assert_eq!(
         scope.cgroups.first().expect("a cgroup").as_str(),
-        "/a\"]\n[[service]]/b"
+        "/a\"]\n[[service]]\u{202e}\u{9b}/ä"
     );
-    let comments = text
-        .lines()
-        .filter(|line| line.trim_start().starts_with('#'));
-    assert!(comments.clone().all(str::is_ascii), "{text}");
-    assert!(
-        text.contains("/x\\n[gateway]\\nmode = 1\\r\\u{85}\\u{2028}"),
-        "{text}"
-    );
+    for said in [
+        r"/x\n[gateway]\nmode = 1\r\u{85}\u{2028}\u{202e} in /a",
+        r#"cgroups = ["/a\"]\u000A[[service]]\u202E\u009B/ä"]"#,
+    ] {
+        assert!(text.contains(said), "{text}");
+    }
 }
 
 #[test]

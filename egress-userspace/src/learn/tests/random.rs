@@ -47,12 +47,13 @@ const REASONS: [&str; 8] = [
     "resolved_address_refused",
     "ech_denied",
 ];
-const CGROUPS: [&str; 6] = [
+const CGROUPS: [&str; 7] = [
     "/apps/a",
     "/apps/b",
     "/",
     "7",
     "/x\\\"]\\n#",
+    "/y\\n[[service]]\\u202e\\u009b/z",
     "/sys/fs/cgroup/a",
 ];
 
@@ -178,6 +179,7 @@ proptest! {
         let lesson = lesson(&log, settings, None);
         let text = lesson.configuration();
         let (config, warnings) = checked(&text);
+        assert_contained(&text, &config);
         assert_only_mixed_ports(&warnings, &config)?;
         let replay = replayed(&log, &config);
         prop_assert!(replay.count(Kind::NowDenied) <= refused(&lesson), "{}", text);
@@ -190,6 +192,7 @@ proptest! {
         let text = lesson.merged(BASE);
         prop_assert!(text.starts_with(BASE));
         let (config, warnings) = checked(&text);
+        assert_contained(&text, &config);
         assert_only_mixed_ports(&warnings, &config)?;
         let replay = replayed(&log, &config);
         prop_assert!(replay.count(Kind::NowDenied) <= refused(&lesson), "{}", text);

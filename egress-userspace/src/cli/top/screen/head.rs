@@ -6,12 +6,12 @@ use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span};
 
 use crate::answers::{Service, Status};
-use crate::cli::plain::plain;
 use crate::cli::top::by::By;
 use crate::cli::top::fit::fold;
 use crate::cli::top::look::Looks;
 use crate::cli::top::show;
 use crate::cli::top::view::View;
+use crate::types::plain;
 
 /// Lines of a notice: enough for its reason, and there are rows to see, too.
 const NOTICE: usize = 3;

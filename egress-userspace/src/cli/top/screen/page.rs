@@ -6,11 +6,11 @@ use ratatui::style::Stylize;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
-use crate::cli::plain::plain;
 use crate::cli::top::by::By;
 use crate::cli::top::cell::Cell;
 use crate::cli::top::keys::KEYS;
 use crate::cli::top::view::View;
+use crate::types::plain;
 
 /// Characters of the names before values.
 const NAMES: usize = 32;
