@@ -12,7 +12,7 @@ use crate::answers::{Denial, Denials};
 use super::ask::{Asker, Socket};
 use super::json::print_json;
 use super::table::table;
-use crate::types::plain;
+use crate::types::{plain, quoted};
 
 /// Of which gateway, and how much.
 #[derive(Debug, Args)]
@@ -73,6 +73,7 @@ fn text(told: &Denials) -> String {
 fn toml(told: &Denials) -> String {
     let mut text = String::new();
     let mut seen = BTreeSet::new();
+    let mut names = BTreeSet::new();
     for row in &told.denied {
         let why = match &row.allow {
             Some(_) => String::new(),
@@ -85,10 +86,36 @@ fn toml(told: &Denials) -> String {
         // Writing to a string can't fail.
         let _ = writeln!(text, "# {to}, {count} times, by {from}{why}");
         if let Some(toml) = row.allow.as_deref().filter(|toml| seen.insert(*toml)) {
-            let _ = writeln!(text, "{toml}");
+            let _ = writeln!(text, "{}", alone(toml, &mut names));
         }
     }
     text
+}
+
+/// A service by a name that none of the others has. Each row was answered for itself: two of one host and port, for
+/// two callers, have the same.
+fn alone(toml: &str, names: &mut BTreeSet<String>) -> String {
+    let of = |line: &str| {
+        Some(
+            line.parse::<toml::Table>()
+                .ok()?
+                .get("name")?
+                .as_str()?
+                .to_owned(),
+        )
+    };
+    let mut lines = Vec::new();
+    for line in toml.lines() {
+        lines.push(match of(line) {
+            Some(name) if !names.insert(name.clone()) => {
+                let mut others = (2_u64..).map(|n| format!("{name}-{n}"));
+                let other = others.find(|other| names.insert(other.clone()));
+                format!("name = {}", quoted(&other.unwrap_or(name)))
+            }
+            _ => line.to_owned(),
+        });
+    }
+    lines.join("\n") + "\n"
 }
 
 fn cells(row: &Denial) -> [String; 7] {
@@ -110,4 +137,53 @@ fn cells(row: &Denial) -> [String; 7] {
         },
         plain(&row.verdict),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::policy::Admitting;
+    use crate::types::{Protocol, Selector};
+
+    const MINIMAL: &str = include_str!("../../../config/minimal.toml");
+
+    #[test]
+    fn what_would_allow_each_is_a_configuration_together() {
+        let host = "other.example.com".parse().expect("a name");
+        let callers = ["/a", "/b", "/b", "/c"].map(|cgroup| Selector {
+            cgroup: cgroup.parse().ok(),
+            ..Selector::default()
+        });
+        let rows = callers.each_ref().map(|from| {
+            let admitting = Admitting {
+                host: Some(&host),
+                ip: None,
+                port: 443,
+                protocol: Protocol::Tls,
+                from: Some(from),
+            };
+            Denial {
+                allow: admitting.toml(|_| false),
+                ..Denial::default()
+            }
+        });
+        let told = Denials {
+            denied: rows.into(),
+            ..Denials::default()
+        };
+        let text = format!("{MINIMAL}\n{}", toml(&told));
+        let config = Config::from_toml("egress.toml", &text);
+        let config = config.unwrap_or_else(|errors| panic!("{errors}\n{text}"));
+        let names = config.services.iter().map(|service| service.name.as_str());
+        let names: Vec<_> = names.filter(|name| name.starts_with("other")).collect();
+        assert_eq!(
+            names,
+            [
+                "other.example.com-443",
+                "other.example.com-443-2",
+                "other.example.com-443-3"
+            ]
+        );
+    }
 }
