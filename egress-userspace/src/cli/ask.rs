@@ -1,12 +1,13 @@
 //! Asking the running gateway, over the Unix socket of its admin API.
 
+mod socket;
+
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use bytes::Bytes;
-use clap::Args;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::handshake;
 use hyper::header::HOST;
@@ -19,9 +20,11 @@ use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::answers::Refusal;
-use crate::config::{Config, SocketPath};
+use crate::types::plain;
 
-use super::DEFAULT_CONFIG;
+use super::EXIT_INVALID;
+
+pub(super) use socket::Socket;
 
 /// Exit code: no gateway can be asked.
 const EXIT_UNANSWERED: u8 = 3;
@@ -40,45 +43,6 @@ const MAX_ANSWER: usize = 32 * 1024 * 1024;
 /// HTTP wants a name in every request; over a Unix socket it means nothing.
 const NAME: &str = "egress";
 
-/// Where the gateway is asked.
-#[derive(Clone, Debug, Args)]
-pub(super) struct Socket {
-    /// The configuration file, for its [admin] socket. If it can't be read, its default is used.
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
-    config: PathBuf,
-    /// The socket, whatever the configuration says.
-    #[arg(long, value_name = "PATH")]
-    socket: Option<PathBuf>,
-}
-
-impl Socket {
-    /// The socket of this configuration, or this one.
-    pub(super) fn new(config: PathBuf, socket: Option<PathBuf>) -> Self {
-        Self { config, socket }
-    }
-
-    /// The configuration file.
-    pub(super) fn config(&self) -> &Path {
-        &self.config
-    }
-
-    /// Who is asked there. A configuration that is wrong must not stand in the way of an operator who wants
-    /// to know.
-    pub(super) fn asker(self) -> Result<Asker, AskError> {
-        let configured = || {
-            let admin = Config::read(&self.config).map(|config| config.admin);
-            match admin.unwrap_or_default().socket {
-                SocketPath::At(path) => Ok(path),
-                SocketPath::Off => Err(AskError::Off),
-            }
-        };
-        self.socket
-            .clone()
-            .map_or_else(configured, Ok)
-            .map(Asker::new)
-    }
-}
-
 /// Asks one gateway. Each question is a connection of its own, so that a gateway that was started
 /// anew is asked like any other.
 #[derive(Clone, Debug)]
@@ -92,6 +56,9 @@ pub(super) enum AskError {
     /// There is no such place.
     #[error("the gateway has no admin socket: [admin] socket is \"off\"")]
     Off,
+    /// An order, and nobody knows for whom.
+    #[error("{0}: --socket says which gateway is meant")]
+    Nobody(String),
     /// There is no runtime to ask with.
     #[error("cannot begin to ask: {0}")]
     Runtime(io::Error),
@@ -120,8 +87,13 @@ pub(super) enum AskError {
         body: String,
     },
     /// It says why it does not.
-    #[error("{0}")]
-    Refused(String),
+    #[error("{error}")]
+    Refused {
+        /// What kind of reason it is.
+        status: StatusCode,
+        /// The reason.
+        error: String,
+    },
     /// It answered in other words than these.
     #[error("the gateway's answer to {path} is not understood: {error}")]
     Unintelligible {
@@ -191,11 +163,11 @@ impl Asker {
             return Ok(body);
         }
         Err(match serde_json::from_slice(&body) {
-            Ok(Refusal { error }) => AskError::Refused(error),
+            Ok(Refusal { error }) => AskError::Refused { status, error },
             Err(_) => AskError::Unknown {
                 path: path.into(),
                 status,
-                body: String::from_utf8_lossy(&body).trim().into(),
+                body: plain(String::from_utf8_lossy(&body).trim()),
             },
         })
     }
@@ -230,12 +202,24 @@ impl Asker {
 }
 
 impl AskError {
-    /// Says why a command could not do its work, and gives the exit code: 3 where no gateway can be asked,
-    /// else 1.
+    /// Whether the gateway refuses what it was asked or told, as it is, and would again.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                status: StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY,
+                ..
+            }
+        )
+    }
+
+    /// Says why a command could not do its work, and gives the exit code: 3 where no gateway can be asked, 2
+    /// where nobody knows which one, else 1.
     pub(super) fn exit(&self) -> ExitCode {
         eprintln!("error: {self}");
         match self {
             Self::Off | Self::Unreachable { .. } => ExitCode::from(EXIT_UNANSWERED),
+            Self::Nobody(_) => ExitCode::from(EXIT_INVALID),
             _ => ExitCode::FAILURE,
         }
     }
@@ -308,7 +292,18 @@ mod tests {
     #[tokio::test]
     async fn why_it_refuses_is_told_as_it_says_it() {
         let (said, _) = ask_one(answer("422 Unprocessable", r#"{"error":"line 7"}"#)).await;
-        assert_eq!(said.expect_err("a refusal").to_string(), "line 7");
+        let error = said.expect_err("a refusal");
+        assert_eq!(error.to_string(), "line 7");
+        assert!(error.is_refusal());
+    }
+
+    #[tokio::test]
+    async fn a_gateway_that_cannot_now_does_not_refuse_what_it_was_told() {
+        let body = r#"{"error":"the gateway is ending"}"#;
+        let (said, _) = ask_one(answer("503 Service Unavailable", body)).await;
+        let error = said.expect_err("it cannot");
+        assert_eq!(error.to_string(), "the gateway is ending");
+        assert!(!error.is_refusal());
     }
 
     #[tokio::test]

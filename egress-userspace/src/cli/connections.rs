@@ -59,7 +59,7 @@ enum Sort {
 }
 
 /// Prints, or ends, connections. Exits with 0; with 1 if one was not there to be ended, or the answer is of no
-/// use; with 3 if no gateway can be asked.
+/// use; with 2 if nobody knows which gateway is meant; with 3 if no gateway can be asked.
 pub fn connections(asked: Connections) -> ExitCode {
     match asked.action {
         Some(Action::Close { ids, socket }) => close(&ids, socket),
@@ -87,7 +87,7 @@ fn list(asked: List) -> ExitCode {
 }
 
 fn close(ids: &[u64], socket: Socket) -> ExitCode {
-    let asker = match socket.asker() {
+    let asker = match socket.for_orders() {
         Ok(asker) => asker,
         Err(error) => return error.exit(),
     };

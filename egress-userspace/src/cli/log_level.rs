@@ -7,9 +7,10 @@ use clap::Args;
 use hyper::Method;
 
 use crate::answers::LogLevel as Told;
+use crate::types::plain;
 
 use super::EXIT_INVALID;
-use super::ask::{AskError, Socket};
+use super::ask::Socket;
 use super::json::print_json;
 
 /// Of which gateway, and what it is to be.
@@ -33,14 +34,18 @@ pub fn log_level(asked: LogLevel) -> ExitCode {
         socket,
         json,
     } = asked;
-    let told = socket.asker().and_then(|asker| match level {
-        Some(level) => asker.order(Method::PUT, "/v1/log-level", level),
-        None => asker.get_now("/v1/log-level"),
-    });
+    let told = match level {
+        Some(level) => socket
+            .for_orders()
+            .and_then(|asker| asker.order(Method::PUT, "/v1/log-level", level)),
+        None => socket
+            .asker()
+            .and_then(|asker| asker.get_now("/v1/log-level")),
+    };
     match told {
         // Nobody is left to tell if standard output is closed.
         Ok(told) => print(&told, json).unwrap_or(ExitCode::FAILURE),
-        Err(error @ AskError::Refused(_)) => {
+        Err(error) if error.is_refusal() => {
             eprintln!("error: {error}");
             ExitCode::from(EXIT_INVALID)
         }
@@ -52,6 +57,6 @@ fn print(told: &Told, json: bool) -> io::Result<ExitCode> {
     if json {
         return print_json(told);
     }
-    writeln!(io::stdout().lock(), "{}", told.log_level)?;
+    writeln!(io::stdout().lock(), "{}", plain(&told.log_level))?;
     Ok(ExitCode::SUCCESS)
 }

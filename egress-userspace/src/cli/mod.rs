@@ -125,7 +125,8 @@ It reads the configuration, or with --running asks the gateway; nobody else is a
 a server answers, it cannot know.
 
 Exit status: 0 the policy allows it, or it is not judged, 1 the policy denies it (also in audit mode, which \
-lets it through), 2 the configuration or the question is wrong, 3 no gateway can be asked.";
+lets it through), 2 the configuration or the question is wrong, 3 no gateway can be asked, 4 its answer is of \
+no use, or nobody reads what is said.";
 
 const DOCTOR: &str = "Exit status: 0 all that the gateway needs is here, 1 something is missing, \
 2 the configuration is wrong.";
@@ -138,25 +139,27 @@ Examples:
   egress connections --sort bytes --limit 10     who moves most?
   egress connections close 4711                  end this one
 
-Exit status: 0 done, 1 there is no such connection or the answer is of no use, 3 no gateway can be asked.";
+Exit status: 0 done, 1 there is no such connection or the answer is of no use, 2 nobody knows which gateway is to end \
+one, as the configuration is wrong, 3 no gateway can be asked.";
 
 const ASKS: &str =
     "Exit status: 0 the gateway answered, 1 its answer is of no use, 3 no gateway can be asked.";
 
 const RELOAD: &str = "Exit status: 0 the configuration is in force, 1 the answer is of no use, \
-2 it was refused and the one before it stays in force, 3 no gateway can be asked.";
+2 it was refused and the one before it stays in force, or nobody knows which \
+gateway is meant, 3 no gateway can be asked.";
 
 const LOG_LEVEL: &str = "\
 Examples:
   egress log-level                                  what is told now?
   egress log-level info,egress_userspace::dial=debug
 
-Exit status: 0 done, 1 the answer is of no use, 2 the level is not understood and nothing has changed, \
-3 no gateway can be asked.";
+Exit status: 0 done, 1 the answer is of no use, 2 the level is not understood or nobody knows which gateway \
+is meant, and nothing has changed, 3 no gateway can be asked.";
 
 const SUPPORT: &str = "\
 In it: versions, what the node can do, what is attached and how full the maps are, the configuration without \
-comments and secrets, and, if a gateway runs, its status, traffic by service, last errors, metrics, connections \
+comments and secrets, and, if a gateway runs, its status, traffic by service, last errors without what they quote, metrics, connections \
 and denials. Read it before it is sent: names of services and hosts are in it.
 
 Exit status: 0 it is written, also if something was left out, which is said, 1 it could not be written.";

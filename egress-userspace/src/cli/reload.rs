@@ -9,7 +9,7 @@ use hyper::Method;
 use crate::answers::Reloaded;
 
 use super::EXIT_INVALID;
-use super::ask::{AskError, Socket};
+use super::ask::Socket;
 use super::json::print_json;
 
 /// Which gateway, and how it is told.
@@ -23,14 +23,14 @@ pub struct Reload {
 }
 
 /// Has the configuration read again. Exits with 0 if it took effect, 2 if it was refused, and the one before
-/// it stays in force; 3 if no gateway can be asked, 1 if its answer is of no use.
+/// it stays in force, or if nobody knows which gateway is meant; 3 if no gateway can be asked, 1 if its answer is of no use.
 pub fn reload(asked: Reload) -> ExitCode {
     let Reload { socket, json } = asked;
     let order = |asker: super::ask::Asker| asker.order(Method::POST, "/v1/reload", "");
-    match socket.asker().and_then(order) {
+    match socket.for_orders().and_then(order) {
         // Nobody is left to tell if standard output is closed.
         Ok(reloaded) => print(&reloaded, json).unwrap_or(ExitCode::FAILURE),
-        Err(AskError::Refused(error)) => {
+        Err(error) if error.is_refusal() => {
             eprintln!("{error}\nthe configuration before it stays in force");
             ExitCode::from(EXIT_INVALID)
         }

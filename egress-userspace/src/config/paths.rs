@@ -119,18 +119,29 @@ impl SocketPath {
             Self::At(path) => Some(path),
         }
     }
-}
 
-impl Value for SocketPath {
-    fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
-        let expected = "an absolute path, or \"off\"";
-        string(value, problems, expected, |text| match text {
+    /// What `[admin] socket` says in a text that may be wrong elsewhere. `None`: it does not say, or it is no TOML.
+    pub fn said(text: &str) -> Option<Self> {
+        let table: toml::Table = text.parse().ok()?;
+        let said = table.get("admin")?.get("socket")?.as_str()?;
+        Self::parse(said).ok()
+    }
+
+    fn parse(text: &str) -> Result<Self, Reject> {
+        match text {
             "off" => Ok(Self::Off),
             text if text.len() > MAX_SOCKET => Err(Reject::new(format!(
                 "a socket's path has at most {MAX_SOCKET} bytes"
             ))),
             text => absolute(text).map(Self::At),
-        })
+        }
+    }
+}
+
+impl Value for SocketPath {
+    fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
+        let expected = "an absolute path, or \"off\"";
+        string(value, problems, expected, Self::parse)
     }
 }
 

@@ -21,6 +21,8 @@ pub use view::text as explanation;
 
 /// The policy denies the connection.
 const EXIT_DENIED: u8 = 1;
+/// There is no answer, or nobody who reads it: neither must look like a verdict.
+const EXIT_UNTOLD: u8 = 4;
 
 /// Which connection, and whose.
 #[derive(Debug, clap::Args)]
@@ -92,13 +94,14 @@ struct Caller {
 }
 
 /// Explains, on standard output. Exits with 0 if the policy allows the connection, 1 if it denies it, 2 if
-/// the configuration or the question is wrong, 3 if no gateway can be asked.
+/// the configuration or the question is wrong, 3 if no gateway can be asked, 4 if its answer is of no use or
+/// nobody reads what is said.
 pub fn explain(asked: Explain) -> ExitCode {
     let mut out = io::stdout().lock();
     let colour = io::stdout().is_terminal();
     match run(asked, colour, &mut out) {
         Ok(code) => code,
-        Err(Failure::Output) => ExitCode::FAILURE,
+        Err(Failure::Output) => ExitCode::from(EXIT_UNTOLD),
         Err(Failure::Config(said)) => {
             eprintln!("{said}");
             ExitCode::from(EXIT_INVALID)
@@ -107,11 +110,17 @@ pub fn explain(asked: Explain) -> ExitCode {
             eprintln!("error: {error}");
             ExitCode::from(EXIT_INVALID)
         }
-        Err(Failure::Gateway(AskError::Refused(error))) => {
+        Err(Failure::Gateway(error)) if error.is_refusal() => {
             eprintln!("error: {error}");
             ExitCode::from(EXIT_INVALID)
         }
-        Err(Failure::Gateway(error)) => error.exit(),
+        Err(Failure::Gateway(error @ (AskError::Off | AskError::Unreachable { .. }))) => {
+            error.exit()
+        }
+        Err(Failure::Gateway(error)) => {
+            eprintln!("error: {error}");
+            ExitCode::from(EXIT_UNTOLD)
+        }
     }
 }
 

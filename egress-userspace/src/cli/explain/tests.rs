@@ -4,7 +4,10 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use clap::Parser as _;
 use serde_json::Value;
@@ -154,6 +157,44 @@ fn the_exit_code_is_the_verdict() {
     let (code_, said) = with(&audit, "egress explain --host other.example.com --port 443");
     assert_eq!(code_, code(1));
     assert!(said.contains("gateway.mode is \"audit\""), "{said}");
+}
+
+/// The exit code where the gateway answers so.
+fn answered(status: &str, body: &str) -> String {
+    let dir = tempfile::tempdir().expect("a directory");
+    let socket = dir.path().join("admin.sock");
+    let listener = UnixListener::bind(&socket).expect("a listener");
+    let length = body.len();
+    let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}");
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a client");
+        let read = stream.read(&mut [0; 4096]).expect("a question");
+        assert!(read > 0);
+        stream.write_all(answer.as_bytes()).expect("it listens");
+    });
+    let words = "egress explain --ip 192.0.2.1 --port 1 --running --socket";
+    let words = words.split(' ').map(ToOwned::to_owned);
+    let words = words.chain([socket.display().to_string()]);
+    let exit = match crate::cli::Arguments::parse_from(words).command {
+        crate::cli::Command::Explain(asked) => super::explain(asked),
+        other => panic!("{other:?}"),
+    };
+    server.join().expect("it answers");
+    format!("{exit:?}")
+}
+
+#[test]
+fn an_answer_that_is_of_no_use_is_no_verdict() {
+    let refusal = r#"{"error":"no"}"#;
+    for (status, body, exit) in [
+        ("200 OK", "seven", 4),
+        ("404 Not Found", "not found", 4),
+        ("503 Service Unavailable", refusal, 4),
+        ("422 Unprocessable Content", refusal, 2),
+        ("400 Bad Request", refusal, 2),
+    ] {
+        assert_eq!(answered(status, body), code(exit), "{status}");
+    }
 }
 
 #[test]

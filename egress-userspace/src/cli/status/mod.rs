@@ -34,7 +34,7 @@ pub struct Asked {
 /// be told or a program is lacking, 3 if no gateway runs, 4 if nothing is attached.
 pub fn status(asked: Asked) -> ExitCode {
     let Asked { pins, socket, json } = asked;
-    let gateway = Socket::new(pins.config().into(), socket).asker();
+    let gateway = Socket::new(pins.config().into(), socket).asker_unsaid();
     let directory = pins.directory();
     match inspect(&directory) {
         Ok(pinned) => {

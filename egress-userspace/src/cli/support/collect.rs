@@ -45,7 +45,7 @@ pub(super) fn all(pins: &Pins, socket: Option<PathBuf>, traffic: bool, now: Syst
     );
     kernel(&mut archive, &pins.clone().directory());
     configuration(&mut archive, pins.config(), &config);
-    let asker = Socket::new(pins.config().into(), socket).asker();
+    let asker = Socket::new(pins.config().into(), socket).asker_unsaid();
     gateway(&mut archive, &asker, traffic);
     archive
 }
