@@ -35,7 +35,12 @@ impl Value for Option<Endpoint> {
             if let Some(uri) = uri {
                 return Ok(Some(Endpoint(uri)));
             }
-            let reject = Reject::new(format!("{text:?} is no endpoint"));
+            // What stands before an `@` may be a password, and errors are logged.
+            let reject = Reject::new(if text.contains('@') {
+                "what names a user is no endpoint".into()
+            } else {
+                format!("{text:?} is no endpoint")
+            });
             Err(if text.starts_with("https:") {
                 reject.help("have a collector on this machine, which forwards over TLS")
             } else {

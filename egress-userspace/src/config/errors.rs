@@ -31,6 +31,9 @@ pub struct ConfigError {
     pub line: usize,
     /// Column in characters, from 1.
     pub column: usize,
+    /// What it is about, which is in the message, too: the key with its section, or a service.
+    #[serde(skip)]
+    pub key: Option<String>,
     /// What is wrong.
     pub message: String,
     /// What was expected.
@@ -69,6 +72,7 @@ impl ConfigErrors {
                 file,
                 line,
                 column,
+                key: problem.key.clone(),
                 message: problem.message(),
                 expected: problem.label.clone(),
                 help: problem.help.clone(),

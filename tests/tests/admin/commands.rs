@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Context as _, Result};
-use egress_tests::{Scene, registry, wait_until};
+use egress_tests::{Scene, binary, registry, wait_until};
 use serde_json::{Value, json};
 
 use super::{SOON, connected, egress, get};
@@ -231,5 +231,63 @@ fn a_support_bundle_has_what_is_asked_for_and_no_secret() -> Result<()> {
     let quiet = [&args[..5], &["--output", "-", "--no-traffic"]].concat();
     let quiet = egress(&scene, &quiet)?.stdout;
     assert!(quiet.contains("gateway/status.json") && !quiet.contains("gateway/denied.json"));
+
+    let right = fs::read_to_string(scene.gateway.config())?;
+    let wrong = "[otel]\nendpoint = \"http://me:hunter2@collector:4318\"\n";
+    fs::write(scene.gateway.config(), format!("{right}\n{wrong}"))?;
+    let refused = egress(&scene, &["reload"])?;
+    assert_eq!(refused.status, Some(2), "{}", refused.text());
+    for (path, pointer) in [
+        ("/v1/status", "/last_reload/error"),
+        ("/v1/troubles", "/troubles/0/text"),
+    ] {
+        let told = get(&scene, path)?;
+        let text = told.pointer(pointer).and_then(Value::as_str);
+        let has = text.is_some_and(|text| text.contains("hunter2"));
+        assert!(has, "it would be in the archive: {told}");
+    }
+    let bundle = egress(&scene, &[&args[..5], &["--output", "-"]].concat())?.stdout;
+    for part in [
+        "\"outcome\": \"refused\"",
+        "\"key\": \"otel.endpoint\"",
+        "configuration refused, the last one stays in force: ",
+    ] {
+        assert!(bundle.contains(part), "{part} in {bundle}");
+    }
+    assert!(!bundle.contains("hunter2"), "{bundle}");
+    Ok(())
+}
+
+#[test]
+fn an_order_goes_to_no_other_gateway_than_the_one_that_is_meant() -> Result<()> {
+    let scene = Scene::new("")?;
+    let program = binary()?;
+    let other = scene.bed.dir().join("other.toml");
+    let other_path = other.to_string_lossy();
+    let run = |args: &[&str]| {
+        let args = [args, &["--config", &other_path]].concat();
+        scene.bed.outside().run(&program.to_string_lossy(), &args)
+    };
+    fs::write(&other, "[gatway]\n")?;
+    for order in [
+        &["reload"][..],
+        &["log-level", "debug"],
+        &["connections", "close", "1"],
+    ] {
+        let refused = run(order)?;
+        assert_eq!(refused.status, Some(2), "{}", refused.text());
+        assert!(refused.stderr.contains("--socket"), "{}", refused.text());
+    }
+    let asked = run(&["denied"])?;
+    let said = "other.toml is wrong, as `egress check` says: asking at the default, ";
+    assert!(asked.stderr.contains(said), "{}", asked.text());
+
+    let socket = scene.gateway.socket().display();
+    fs::write(
+        &other,
+        format!("[gatway]\n[admin]\nsocket = \"{socket}\"\n"),
+    )?;
+    let level = run(&["log-level", "warn"])?;
+    assert_eq!(level.stdout, "warn\n", "{}", level.text());
     Ok(())
 }

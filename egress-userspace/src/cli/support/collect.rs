@@ -1,5 +1,6 @@
 //! What goes into the archive.
 
+use std::convert::identity;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -16,21 +17,25 @@ use crate::doctor::examine;
 use crate::kernel::{KernelError, inspect};
 
 use super::archive::Archive;
+use super::quotes;
 use super::redact::redacted;
 
 /// Where a distribution says what it is (`os-release(5)`).
 const OS_RELEASE: &str = "/etc/os-release";
 
-/// What the running gateway answers: the file's name, and the path.
-const ANSWERS: [(&str, &str); 3] = [
-    ("gateway/status.json", "/v1/status"),
-    ("gateway/services.json", "/v1/services"),
-    ("gateway/troubles.json", "/v1/troubles"),
+/// A file's name, the path of what the running gateway answers, and what becomes of that.
+type Answer = (&'static str, &'static str, fn(Value) -> Value);
+
+/// What the gateway answers.
+const ANSWERS: [Answer; 3] = [
+    ("gateway/status.json", "/v1/status", quotes::status),
+    ("gateway/services.json", "/v1/services", identity),
+    ("gateway/troubles.json", "/v1/troubles", quotes::troubles),
 ];
 /// The same, of who talks to what.
-const TRAFFIC: [(&str, &str); 2] = [
-    ("gateway/connections.json", "/v1/connections"),
-    ("gateway/denied.json", "/v1/denied"),
+const TRAFFIC: [Answer; 2] = [
+    ("gateway/connections.json", "/v1/connections", identity),
+    ("gateway/denied.json", "/v1/denied", identity),
 ];
 
 /// All that can be had.
@@ -69,12 +74,12 @@ fn kernel(archive: &mut Archive, directory: &Path) {
     archive.add_json("kernel.json", status.map_err(KernelError::in_full));
 }
 
-/// The files of a configuration; if it is wrong the one that was named, with what is wrong.
+/// The files of a configuration; if it is wrong the one that was named, with where it is wrong.
 fn configuration(archive: &mut Archive, named: &Path, config: &Result<Config, ReadError>) {
     let files = match config {
         Ok(config) => config.sources.clone(),
         Err(error) => {
-            archive.add_json("config/errors.json", Ok::<_, String>(wrong(error)));
+            archive.add_json("config/errors.json", Ok::<_, String>(quotes::places(error)));
             vec![named.to_owned()]
         }
     };
@@ -90,27 +95,19 @@ fn configuration(archive: &mut Archive, named: &Path, config: &Result<Config, Re
     }
 }
 
-/// What is wrong, without the lines that it is about.
-fn wrong(error: &ReadError) -> Value {
-    match error {
-        ReadError::Invalid(errors) => json!(errors.iter().collect::<Vec<_>>()),
-        ReadError::Io { .. } => json!(error.to_string()),
-    }
-}
-
 fn gateway(archive: &mut Archive, asker: &Result<Asker, AskError>, traffic: bool) {
     let asker = match asker {
         Ok(asker) => asker,
         Err(error) => return archive.add("gateway", Err::<String, _>(error)),
     };
     let about_traffic = TRAFFIC.iter().filter(|_| traffic);
-    for (name, path) in ANSWERS.iter().chain(about_traffic) {
+    for (name, path, of) in ANSWERS.iter().chain(about_traffic) {
         let answer = asker.get_now::<Value>(path);
         if let Err(error @ AskError::Unreachable { .. }) = &answer {
             // The rest would say the same.
             return archive.add("gateway", Err::<String, _>(error));
         }
-        archive.add_json(name, answer);
+        archive.add_json(name, answer.map(of));
     }
     archive.add("gateway/metrics.txt", asker.get_text("/metrics"));
 }

@@ -2,6 +2,7 @@
 
 mod archive;
 mod collect;
+mod quotes;
 mod redact;
 
 use std::fs::OpenOptions;

@@ -148,6 +148,13 @@ fn telemetry_goes_to_a_url_of_plain_http() {
         let said = errors(&format!("[otel]\nendpoint = '{wrong}'"));
         assert!(said.contains("is no endpoint"), "{wrong}: {said}");
     }
+    let wrong = "[otel]\nendpoint = 'http://user:word@host'";
+    let wrong = Config::from_toml("egress.toml", wrong).expect_err("it names a user");
+    let messages: Vec<_> = wrong.iter().map(|error| error.message).collect();
+    assert_eq!(
+        messages,
+        ["otel.endpoint: what names a user is no endpoint"]
+    );
     let said = errors("[otel]\nendpoint = 'https://host'");
     assert!(said.contains("forwards over TLS"), "{said}");
 }
