@@ -18,7 +18,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::access_log::{AccessLog, LogWriter};
@@ -26,6 +26,10 @@ use super::metrics::Metrics;
 
 use collector::Collector;
 use spans::Spans;
+
+/// How long the end waits for a collector, for spans and metrics together: one that does not answer must not keep
+/// the gateway from ending, nor silent for as long as makes a service manager take it for one that hangs.
+const FINISH_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Where telemetry goes, and how often.
 #[derive(Clone, Debug)]
@@ -74,12 +78,23 @@ impl Telemetry {
 
     /// Exports what is left, within some seconds; else it is lost.
     pub async fn finish(self) {
-        if let Err(unflushed) = self.spans.finish().await {
-            tracing::warn!("exporting spans: {unflushed}");
+        let Self {
+            spans,
+            metrics,
+            stop,
+        } = self;
+        let exporting = async {
+            spans.end().await;
+            // The metrics count the spans that were lost.
+            stop.cancel();
+            // That it panicked has been told.
+            let _ = metrics.await;
+        };
+        if timeout(FINISH_DEADLINE, exporting).await.is_err() {
+            tracing::warn!(
+                "the collector did not take the last telemetry within {FINISH_DEADLINE:?}: it is lost"
+            );
         }
-        self.stop.cancel();
-        // Each export has its deadline; that it panicked has been told.
-        let _ = self.metrics.await;
     }
 }
 

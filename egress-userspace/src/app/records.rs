@@ -53,13 +53,13 @@ impl Writers {
         Ok((account, writers))
     }
 
-    /// Writes what is left.
+    /// Writes what is left: the log first, which waits for no collector.
     pub(super) async fn finish(self) -> anyhow::Result<()> {
+        let finished = self.log.finish().await;
         #[cfg(feature = "otel")]
         if let Some(telemetry) = self.telemetry {
             telemetry.finish().await;
         }
-        let finished = self.log.finish().await;
         finished.context("writing the last lines of the access log")
     }
 }

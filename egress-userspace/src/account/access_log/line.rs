@@ -1,6 +1,8 @@
 //! The fields of a line. A value that is not known is left out.
 
 use std::borrow::Cow;
+#[cfg(feature = "otel")]
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -111,7 +113,8 @@ impl Line<'_> {
         let took = u64::try_from(self.duration.as_nanos()).unwrap_or(u64::MAX);
         let start = end.saturating_sub(took);
         line.pop();
-        line.extend_from_slice(format!(" {start} {end}\n").as_bytes());
+        // Writing to memory cannot fail.
+        let _ = writeln!(line, " {start} {end}");
     }
 }
 

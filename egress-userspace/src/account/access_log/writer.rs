@@ -55,13 +55,17 @@ impl LogWriter {
     }
 
     /// Writes every line that is queued, and ends. Lines that come later are dropped and counted.
-    pub async fn finish(mut self) -> Result<(), Unflushed> {
+    pub async fn finish(self) -> Result<(), Unflushed> {
+        timeout(FLUSH_DEADLINE, self.end())
+            .await
+            .map_err(|_elapsed| Unflushed)
+    }
+
+    /// The same, for as long as it takes.
+    pub(in crate::account) async fn end(mut self) {
         self.queue.end();
         // An error of the channel means that the thread has ended, and so written all it could.
-        timeout(FLUSH_DEADLINE, &mut self.done)
-            .await
-            .map(drop)
-            .map_err(|_elapsed| Unflushed)
+        let _ = (&mut self.done).await;
     }
 }
 

@@ -53,7 +53,7 @@ pub struct Totals {
     pub closed: u64,
     /// Connections that were denied or could not be made.
     pub failed: u64,
-    /// Bytes of those that ended.
+    /// Bytes moved so far; those of live connections are some seconds old.
     pub traffic: Traffic,
 }
 

@@ -15,7 +15,14 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use super::sample::{Sample, sample};
 use super::{attribute, resource, scope};
 
-/// All metrics in an `OpenMetrics` text, as they were at `now`; counters have counted since `since`.
+/// What the names of the kernel's counters begin with. They outlive the gateway, and who takes over from it does not
+/// know since when they count.
+const KERNEL: &str = "egress_kernel";
+
+/// A start that is not known, as OTLP has it.
+const UNKNOWN: u64 = 0;
+
+/// All metrics in an `OpenMetrics` text, as they were at `now`; the gateway's own counters have counted since `since`.
 pub(super) fn request(
     text: &str,
     since: SystemTime,
@@ -59,8 +66,10 @@ impl<'a> Families<'a> {
             (_, self.help) = help.split_once(' ')?;
         } else if let Some(kind) = line.strip_prefix("# TYPE ") {
             let (name, kind) = kind.split_once(' ')?;
+            // What a Prometheus would call it, too, which adds nothing to the name of a gauge.
+            let suffix = if kind == INFO { "_info" } else { "" };
             self.metrics.push(Metric {
-                name: name.into(),
+                name: format!("{name}{suffix}"),
                 description: self.help.into(),
                 data: data(kind),
                 ..Metric::default()
@@ -75,11 +84,16 @@ impl<'a> Families<'a> {
     fn add(&mut self, sample: &Sample<'_>) -> Option<()> {
         let metric = self.metrics.last_mut()?;
         let part = sample.name.strip_prefix(metric.name.as_str())?;
+        let since = if metric.name.starts_with(KERNEL) {
+            UNKNOWN
+        } else {
+            self.since
+        };
         match metric.data.as_mut()? {
             Data::Gauge(Gauge { data_points }) | Data::Sum(Sum { data_points, .. }) => {
                 data_points.push(NumberDataPoint {
                     attributes: attributes(sample),
-                    start_time_unix_nano: self.since,
+                    start_time_unix_nano: since,
                     time_unix_nano: self.now,
                     value: Some(number(sample.value)?),
                     ..NumberDataPoint::default()
@@ -94,7 +108,7 @@ impl<'a> Families<'a> {
                 {
                     data_points.push(HistogramDataPoint {
                         attributes,
-                        start_time_unix_nano: self.since,
+                        start_time_unix_nano: since,
                         time_unix_nano: self.now,
                         ..HistogramDataPoint::default()
                     });
@@ -107,6 +121,9 @@ impl<'a> Families<'a> {
     }
 }
 
+/// The kind of what is in labels only, and has the value 1: OTLP has a gauge for it.
+const INFO: &str = "info";
+
 /// Without points; `None` for a kind that the gateway does not have.
 fn data(kind: &str) -> Option<Data> {
     let aggregation_temporality = AggregationTemporality::Cumulative.into();
@@ -116,7 +133,7 @@ fn data(kind: &str) -> Option<Data> {
             is_monotonic: true,
             ..Sum::default()
         })),
-        "gauge" => Some(Data::Gauge(Gauge::default())),
+        "gauge" | INFO => Some(Data::Gauge(Gauge::default())),
         "histogram" => Some(Data::Histogram(Histogram {
             aggregation_temporality,
             ..Histogram::default()

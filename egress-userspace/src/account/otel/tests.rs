@@ -295,6 +295,20 @@ async fn the_metrics_are_those_that_prometheus_reads() {
         [("verdict", "allow".into()), ("reason", "none".into())]
     );
 
+    let Data::Gauge(build) = find("egress_build_info") else {
+        panic!("a gauge");
+    };
+    let versions: Vec<_> = build
+        .data_points
+        .iter()
+        .map(|p| (p.value, p.attributes.iter().map(json).collect()))
+        .collect();
+    let version = vec![Json::from(env!("CARGO_PKG_VERSION"))];
+    assert_eq!(
+        versions,
+        [(Some(number_data_point::Value::AsInt(1)), version)]
+    );
+
     let Data::Gauge(connections) = find("egress_connections") else {
         panic!("a gauge");
     };
@@ -317,8 +331,48 @@ async fn the_metrics_are_those_that_prometheus_reads() {
     );
 
     let text = Metrics::new().encode().expect("a text");
-    let names = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
-    for name in names.filter_map(|line| line.split(' ').next()) {
-        find(name);
+    let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    for (name, kind) in kinds.filter_map(|line| line.split_once(' ')) {
+        match kind {
+            "info" => find(&format!("{name}_info")),
+            _ => find(name),
+        };
     }
+}
+
+#[test]
+fn counters_that_are_older_than_the_gateway_have_no_start() {
+    let text = "# HELP egress_kernel What.\n# TYPE egress_kernel counter\negress_kernel_total{kind=\"a\"} 3\n\
+                # HELP egress_redials What.\n# TYPE egress_redials counter\negress_redials_total 4\n# EOF\n";
+    let [since, now] = [1, 2].map(|second| std::time::UNIX_EPOCH + Duration::from_secs(second));
+    let request = metrics::request(text, since, now);
+    let of_resource = request.resource_metrics.into_iter();
+    let scopes = of_resource.flat_map(|metrics| metrics.scope_metrics);
+    let starts: Vec<_> = scopes
+        .flat_map(|scope| scope.metrics)
+        .map(|metric| match metric.data {
+            Some(Data::Sum(sum)) => sum
+                .data_points
+                .iter()
+                .map(|point| point.start_time_unix_nano)
+                .collect::<Vec<_>>(),
+            other => panic!("a counter: {other:?}"),
+        })
+        .collect();
+    assert_eq!(starts, [[0], [1_000_000_000]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_collector_that_never_answers_does_not_hold_up_the_end() {
+    // Connections are made, and wait to be accepted.
+    let (_listener, address) = listener();
+    let exported = Exported::to(address, "");
+    exported.relayed(1);
+    let begun = tokio::time::Instant::now();
+    exported.telemetry.finish().await;
+    let took = begun.elapsed();
+    assert!(
+        took <= FINISH_DEADLINE + Duration::from_millis(10),
+        "{took:?}"
+    );
 }
