@@ -86,8 +86,10 @@ impl Watch {
 
     /// Waits for the next reason to read the file.
     pub async fn next(&mut self) -> Trigger {
-        // What changed while nobody waited may have been told to a watch that is gone.
+        // What changed while nobody waited may have been told to a watch that is gone. It may be half written.
         if self.seen.differs() {
+            quiet(&mut self.changes).await;
+            self.seen.differs();
             return Trigger::Contents;
         }
         let mut poll = interval(POLL);
@@ -156,17 +158,28 @@ fn watch(directories: &BTreeSet<PathBuf>) -> Option<Changes> {
 
 /// Waits for a change, and then until the directory is quiet.
 async fn settled(changes: &mut Option<Changes>) {
-    let Some(events) = changes else {
-        return std::future::pending().await;
-    };
-    events.next().await;
+    change(changes).await;
+    quiet(changes).await;
+}
+
+/// Waits until the directory is quiet, or always changes.
+async fn quiet(changes: &mut Option<Changes>) {
     let begun = Instant::now();
-    while begun.elapsed() < RESTLESS && timeout(QUIET, events.next()).await.is_ok() {}
+    while begun.elapsed() < RESTLESS && timeout(QUIET, change(changes)).await.is_ok() {}
+}
+
+/// Waits for a change.
+async fn change(changes: &mut Option<Changes>) {
+    match changes {
+        Some(events) => drop(events.next().await),
+        None => std::future::pending().await,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::Write as _;
 
     use super::*;
 
@@ -283,6 +296,19 @@ mod tests {
         write(&other, "written after it was read");
         watch.follow(&[other], read);
         assert_eq!(watch.next().await, Trigger::Contents);
+    }
+
+    #[tokio::test]
+    async fn what_was_being_written_while_nobody_waited_is_told_once() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("egress.toml");
+        write(&path, "one");
+        let mut watch = Watch::new(&path).expect("a watch");
+        let mut file = fs::File::create(&path).expect("the file, without its contents");
+        let finished = async move { file.write_all(b"two").expect("the file is written") };
+        let (trigger, ()) = tokio::join!(watch.next(), finished);
+        assert_eq!(trigger, Trigger::Contents);
+        assert!(timeout(QUIET * 3, watch.next()).await.is_err());
     }
 
     #[tokio::test]
