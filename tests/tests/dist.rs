@@ -131,9 +131,10 @@ fn the_package_installs_verifies_and_leaves_nothing() -> Result<()> {
     Ok(())
 }
 
-/// Stands where systemctl is: says what it is asked for, and that the gateway runs.
+/// Stands where systemctl is: says what it is asked for, and that the gateway runs; tells it nothing if it is not to.
 const SYSTEMCTL: &str = r#"#!/bin/sh
 echo "systemctl $*"
+[ "$1" != kill ] || [ ! -e /run/untold ]
 "#;
 
 #[test]
@@ -148,6 +149,8 @@ fn an_upgrade_hands_over_and_what_is_governed_is_not_let_go_unasked() -> Result<
            install -m 0755 /mnt/systemctl /usr/bin/systemctl
            echo first; dpkg --no-triggers -i /mnt/out/*.deb
            echo again; dpkg --no-triggers -i /mnt/out/*.deb
+           touch /run/untold
+           echo untold; dpkg --no-triggers -i /mnt/out/*.deb 2>&1 && echo upgraded
            cp /mnt/egress.toml /etc/egress/egress.toml
            if dpkg --no-triggers -r egress 2>&1; then echo removed; else echo refused; fi
            test -x /usr/bin/egress && echo still there
@@ -160,9 +163,19 @@ fn an_upgrade_hands_over_and_what_is_governed_is_not_let_go_unasked() -> Result<
         !first.contains("SIGUSR1") && !first.contains("start"),
         "{said}"
     );
-    assert!(again.contains(hands_over), "{said}");
-    let lines: Vec<_> = again.lines().collect();
-    for line in ["refused", "still there", "removed now"] {
+    let (again, untold) = again
+        .split_once("\nuntold\n")
+        .with_context(|| said.clone())?;
+    assert!(
+        again.contains(hands_over) && again.contains("hands over to"),
+        "{said}"
+    );
+    assert!(
+        untold.contains("could not be told") && !untold.contains("the running gateway hands over"),
+        "{said}"
+    );
+    let lines: Vec<_> = untold.lines().collect();
+    for line in ["upgraded", "refused", "still there", "removed now"] {
         assert!(lines.contains(&line), "{line}: {said}");
     }
     assert!(said.contains("egress cleanup --yes"), "{said}");

@@ -4,6 +4,7 @@
 //! time of the commit, or of `SOURCE_DATE_EPOCH`.
 
 mod deb;
+mod documents;
 mod libraries;
 mod licenses;
 mod release;

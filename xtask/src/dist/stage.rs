@@ -9,14 +9,14 @@ use std::time::{Duration, UNIX_EPOCH};
 use anyhow::{Context as _, Result};
 use egress_tests::command;
 
-use super::licenses;
 use super::release::Release;
+use super::{documents, licenses};
 use crate::workspace::root;
 
 /// Where documentation is.
 pub(super) const DOC: &str = "usr/share/doc/egress";
 
-/// Files of the repository, and where they go.
+/// Files of the repository, and where they are installed.
 const COPIED: &[(&str, &str)] = &[
     ("deploy/debian/egress.toml", "etc/egress/egress.toml"),
     (
@@ -30,26 +30,6 @@ const COPIED: &[(&str, &str)] = &[
     (
         "config/egress.schema.json",
         "usr/share/egress/egress.schema.json",
-    ),
-    (
-        "config/egress.toml",
-        "usr/share/doc/egress/examples/egress.toml",
-    ),
-    (
-        "config/minimal.toml",
-        "usr/share/doc/egress/examples/minimal.toml",
-    ),
-    (
-        "config/strict.toml",
-        "usr/share/doc/egress/examples/strict.toml",
-    ),
-    ("config/README.md", "usr/share/doc/egress/configuration.md"),
-    ("docs/bypass.md", "usr/share/doc/egress/bypass.md"),
-    ("docs/enforcement.md", "usr/share/doc/egress/enforcement.md"),
-    ("docs/install.md", "usr/share/doc/egress/install.md"),
-    (
-        "docs/observability.md",
-        "usr/share/doc/egress/observability.md",
     ),
 ];
 
@@ -73,6 +53,7 @@ pub(super) fn fill(root: &Path, binary: &Path, release: &Release) -> Result<()> 
         let script = command::stdout(Command::new(binary).args(["completions", shell]))?;
         put(root, to, script.as_bytes())?;
     }
+    documents::fill(root)?;
     pages(root, binary, release)?;
     let licenses = put(
         root,
