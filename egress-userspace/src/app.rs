@@ -134,7 +134,11 @@ impl App {
         drop(reasons);
         self.readiness.send_replace(Readiness::Draining);
         match self.successor.pid() {
-            Some(pid) if told == Told::HandOver => {
+            // It may be a gateway of somebody else that takes over while a successor starts.
+            Some(pid)
+                if told == Told::HandOver
+                    && self.kernel.served_by().is_ok_and(|serving| serving == pid) =>
+            {
                 manager::succeeded_by(pid);
                 // Only the service's own process is heard.
                 self.watchdog = Watchdog::default();
@@ -176,7 +180,8 @@ impl App {
                 _ = renew.tick() => {
                     self.renew();
                     self.watchdog.alive();
-                    if self.successor.failed() {
+                    let serving = || self.kernel.served_by().ok();
+                    if self.successor.failed(serving) {
                         manager::not_succeeded(self.generation);
                     }
                 }

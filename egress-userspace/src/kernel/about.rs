@@ -47,6 +47,12 @@ impl About {
         Ok(is_gateway(pid).then_some(pid))
     }
 
+    /// The process id of the gateway that serves the programs now; 0: there has been none.
+    pub(super) fn pid(&self) -> Result<u32, KernelError> {
+        let entry = self.0.get(&INDEX, 0).map_err(map)?;
+        Ok(entry.pid())
+    }
+
     /// Says that it is this process from now on.
     pub(super) fn write(&mut self, attach: &Path) -> Result<(), KernelError> {
         let since = SystemTime::now()

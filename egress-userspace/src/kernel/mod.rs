@@ -119,13 +119,13 @@ pub struct Kernel {
     attachments: Attachments,
     pins: Pins,
     on_exit: OnExit,
+    own: About,
 }
 
 /// The programs, loaded and configured, but not attached: nothing has changed for anyone yet.
 pub struct Loaded {
     kernel: Kernel,
     attach: PathBuf,
-    own: About,
 }
 
 /// What a running gateway takes from the kernel side.
@@ -229,15 +229,9 @@ impl Kernel {
             attachments,
             pins,
             on_exit,
+            own,
         };
-        Ok((
-            Loaded {
-                kernel,
-                attach,
-                own,
-            },
-            parts,
-        ))
+        Ok((Loaded { kernel, attach }, parts))
     }
 
     /// Changes which connections concern the gateway; on an error as little as possible has changed,
@@ -252,6 +246,11 @@ impl Kernel {
     /// Governs those of `cgroups` that were removed and made again under their old path; gives them.
     pub fn renew(&mut self, cgroups: &BTreeSet<PathBuf>) -> Result<Vec<PathBuf>, KernelError> {
         self.tables.renew(&self.hierarchy, cgroups)
+    }
+
+    /// The process id of the gateway that serves the programs now: another one's, once it has taken over.
+    pub fn served_by(&self) -> Result<u32, KernelError> {
+        self.own.pid()
     }
 }
 
@@ -269,6 +268,7 @@ impl Loaded {
             attachments,
             pins,
             on_exit,
+            own,
             ..
         } = &mut self.kernel;
         match on_exit {
@@ -284,7 +284,7 @@ impl Loaded {
                 strict::forget_all(pins)?;
             }
         }
-        self.own.write(&self.attach)?;
+        own.write(&self.attach)?;
         Ok(self.kernel)
     }
 }
