@@ -1,12 +1,20 @@
 //! The gateway as a service of systemd: its unit, and what it tells the service manager.
 
+use std::cell::Cell;
 use std::fs;
+use std::io::IoSliceMut;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use egress_tests::{Gateway, REGISTRY, Scene, Testbed, binary, command, confined, registry, unit};
+use nix::cmsg_space;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, UnixCredentials, recvmsg, setsockopt, sockopt,
+};
 use nix::unistd::Pid;
 
 /// What `systemd-analyze security` may make of the unit at most, in tenths: it counts what the gateway
@@ -15,20 +23,27 @@ const EXPOSURE: &str = "33";
 /// Longest wait for a message: that of a loaded machine at its start.
 const MESSAGE: Duration = Duration::from_secs(30);
 
-/// Where a service manager is told, and the messages.
-struct Manager(UnixDatagram);
+/// Where a service manager is told, and the messages. As with systemd's `NotifyAccess=main`, the service's main
+/// process is heard and no other; it can say which one that is from then on.
+struct Manager {
+    socket: UnixDatagram,
+    main: Cell<i32>,
+}
 
 impl Manager {
     /// With a gateway that is run by this line of shell, whose watchdog acts after this many microseconds.
     fn start(watchdog: u64, run: impl FnOnce(&Testbed) -> Result<String>) -> Result<(Self, Scene)> {
         let bed = Testbed::new()?;
         let path = bed.dir().join("notify");
-        let manager = Self(UnixDatagram::bind(&path)?);
-        manager.0.set_read_timeout(Some(MESSAGE))?;
+        let socket = UnixDatagram::bind(&path)?;
+        socket.set_read_timeout(Some(MESSAGE))?;
+        setsockopt(&socket, sockopt::PassCred, &true)?;
         let told = format!("NOTIFY_SOCKET={} WATCHDOG_PID=$$", path.display());
         let command = format!("env {told} WATCHDOG_USEC={watchdog} {}", run(&bed)?);
         let start = |bed: &Testbed| Gateway::start_within(bed, &command, &registry(""));
-        Ok((manager, Scene::on(bed, start)?))
+        let scene = Scene::on(bed, start)?;
+        let main = Cell::new(scene.gateway.pid().try_into()?);
+        Ok((Self { socket, main }, scene))
     }
 
     /// The same, with all rights.
@@ -38,10 +53,37 @@ impl Manager {
 
     /// The next message, its lines.
     fn next(&self) -> Result<Vec<String>> {
-        let mut message = [0; 4096];
-        let length = self.0.recv(&mut message).context("no message")?;
-        let text = String::from_utf8_lossy(message.get(..length).unwrap_or_default());
-        Ok(text.lines().map(str::to_owned).collect())
+        loop {
+            let (sender, message) = self.receive()?;
+            if sender != self.main.get() {
+                continue;
+            }
+            let main = message
+                .iter()
+                .find_map(|line| line.strip_prefix("MAINPID="));
+            if let Some(main) = main {
+                self.main.set(main.parse().context("not a process id")?);
+            }
+            return Ok(message);
+        }
+    }
+
+    /// The next message of any process, and whose it is.
+    fn receive(&self) -> Result<(i32, Vec<String>)> {
+        let mut text = [0; 4096];
+        let mut into = [IoSliceMut::new(&mut text)];
+        let mut space = cmsg_space!(UnixCredentials);
+        let socket = self.socket.as_raw_fd();
+        let received = recvmsg::<()>(socket, &mut into, Some(&mut space), MsgFlags::empty())
+            .context("no message")?;
+        let sender = received.cmsgs()?.find_map(|control| match control {
+            ControlMessageOwned::ScmCredentials(sender) => Some(sender.pid()),
+            _ => None,
+        });
+        let length = received.bytes;
+        let text = String::from_utf8_lossy(text.get(..length).unwrap_or_default());
+        let lines = text.lines().map(str::to_owned).collect();
+        Ok((sender.context("a message of nobody")?, lines))
     }
 
     /// The next message that is not of the watchdog.
@@ -157,7 +199,7 @@ fn the_service_manager_is_told_how_the_gateway_is() -> Result<()> {
         "{ready:?}"
     );
 
-    fs::write(scene.gateway.config(), "[gatway]\n")?;
+    scene.gateway.replace_config("[gatway]\n")?;
     assert!(manager.news()?.contains(&"RELOADING=1".into()));
     let refused = manager.news()?;
     assert!(refused.contains(&"READY=1".into()), "{refused:?}");
@@ -247,7 +289,7 @@ fn sigusr1_has_the_service_go_on_in_a_new_process_and_no_connection_ends() -> Re
 fn a_successor_that_cannot_start_changes_nothing() -> Result<()> {
     let (manager, mut scene) = Manager::unconfined(30_000_000)?;
     manager.news()?;
-    fs::write(scene.gateway.config(), "[gatway]\n")?;
+    scene.gateway.replace_config("[gatway]\n")?;
     manager.news()?;
     manager.news()?;
     scene.gateway.signal(Signal::SIGUSR1)?;
@@ -262,4 +304,28 @@ fn a_successor_that_cannot_start_changes_nothing() -> Result<()> {
     assert!(answer.starts_with("served by api"), "{answer}");
     assert!(scene.gateway.terminate()?.success());
     Ok(())
+}
+
+#[test]
+fn a_gateway_of_somebody_else_that_takes_over_is_not_told_to_be_the_service() -> Result<()> {
+    // What this one is called, and so starts as its successor, does nothing.
+    let (manager, mut scene) = Manager::start(30_000_000, |bed| {
+        let idle = bed.dir().join("idle");
+        fs::write(&idle, "#!/bin/sh\nexec sleep 60\n")?;
+        fs::set_permissions(&idle, PermissionsExt::from_mode(0o755))?;
+        let (idle, binary) = (idle.display(), binary()?);
+        let binary = binary.display();
+        Ok(format!("bash -c 'exec -a \"$0\" {binary} \"$@\"' {idle}"))
+    })?;
+    scene.gateway.signal(Signal::SIGUSR1)?;
+    scene.gateway.says(&["started a successor"])?;
+    scene.gateway.succeed(&scene.bed)?;
+    loop {
+        let message = manager.next()?;
+        let names = |line: &String| line.starts_with("MAINPID=");
+        assert!(!message.iter().any(names), "{message:?}");
+        if message.contains(&"STOPPING=1".into()) {
+            return Ok(());
+        }
+    }
 }
