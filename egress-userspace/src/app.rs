@@ -87,29 +87,32 @@ struct App {
 /// Runs the gateway until SIGTERM, SIGINT, or until another takes its place. A configuration that cannot be read is a
 /// [`ReadError`](crate::config::ReadError).
 ///
-/// `levels` say how much is told of it.
+/// `diagnostics` say how much is told of it.
 pub fn run(path: PathBuf, take_over: bool, diagnostics: Diagnostics) -> anyhow::Result<()> {
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .context("starting the runtime")?
-        .block_on(async {
-            // Before the file is read: a change or a signal while the gateway starts is not missed.
-            let mut watch = Watch::new(&path).context("watching the configuration")?;
-            let stop = Stop::new().context("waiting for signals")?;
-            let successor = Successor::new().context("waiting for signals")?;
-            let memory = Arc::<Memory>::default();
-            let built = build::read(&path, FIRST, &memory)?;
-            watch.follow(&built.sources, built.read);
-            let (tell, orders) = mpsc::channel(ORDERS);
-            let operator = Operator {
-                orders: tell,
-                diagnostics,
-            };
-            let app = App::start(path, built, memory, take_over, operator, successor).await?;
-            app.until_told_to_stop(Reasons { watch, orders }, stop)
-                .await
-        })
+        .context("starting the runtime")?;
+    let ended = runtime.block_on(async {
+        // Before the file is read: a change or a signal while the gateway starts is not missed.
+        let mut watch = Watch::new(&path).context("watching the configuration")?;
+        let stop = Stop::new().context("waiting for signals")?;
+        let successor = Successor::new().context("waiting for signals")?;
+        let memory = Arc::<Memory>::default();
+        let built = build::read(&path, FIRST, &memory)?;
+        watch.follow(&built.sources, built.read);
+        let (tell, orders) = mpsc::channel(ORDERS);
+        let operator = Operator {
+            orders: tell,
+            diagnostics,
+        };
+        let app = App::start(path, built, memory, take_over, operator, successor).await?;
+        app.until_told_to_stop(Reasons { watch, orders }, stop)
+            .await
+    });
+    // Not by dropping it: that waits for threads on which something may still wait for a name.
+    runtime.shutdown_background();
+    ended
 }
 
 impl App {
