@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use egress_tests::{Gateway, Scene, Testbed, registry};
@@ -19,6 +20,9 @@ use prost::Message as _;
 
 /// Its metrics are exported at the end, and not before.
 const OTEL: &str = "[otel]\nendpoint = \"http://127.0.0.1:4318\"\ninterval = \"1h\"";
+
+/// Longest end where a collector, which has five seconds, does not answer: half of what the unit's watchdog grants.
+const END: Duration = Duration::from_secs(15);
 
 /// Reads one request, and answers it: gives its first line and its content.
 fn request(stream: TcpStream) -> Result<(String, Vec<u8>)> {
@@ -129,5 +133,23 @@ fn a_collector_has_each_connection_as_a_span_and_the_metrics() -> Result<()> {
         };
         assert!(!sum.data_points.is_empty(), "{name}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_collector_that_never_answers_does_not_hold_up_the_end() -> Result<()> {
+    let bed = Testbed::new()?;
+    // Connections are made, and wait to be accepted.
+    let _listener = bed
+        .net()
+        .on_node(|| TcpListener::bind("127.0.0.1:4318"))??;
+    let mut scene = Scene::on(bed, |bed| Gateway::start(bed, &registry(OTEL)))?;
+    scene.python()?.run("echo(b'x')")?;
+    scene.line()?;
+    let begun = Instant::now();
+    assert!(scene.gateway.terminate()?.success());
+    let (took, said) = (begun.elapsed(), scene.gateway.output());
+    assert!(took < END, "{took:?}");
+    assert!(said.contains("did not take the last telemetry"), "{said}");
     Ok(())
 }
