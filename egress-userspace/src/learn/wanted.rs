@@ -60,12 +60,6 @@ impl Speaks {
 
     /// As a configuration spells it.
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Tls => "TLS",
-            Self::Http => "HTTP",
-            Self::Http2 => "HTTP2",
-            Self::Tcp => "TCP",
-            Self::Udp => "UDP",
-        }
+        self.protocol().word()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::words::{protocol, selector};
+use super::words::selector;
 use crate::types::{HostName, Protocol, Selector, quoted};
 
 /// Longest name of a host, or address, in the name of a service, which may have 253 bytes in all.
@@ -53,7 +53,7 @@ impl Admitting<'_> {
         lines.push(format!(
             "ports = [{{ number = {}, protocol = {} }}]",
             self.port,
-            quoted(protocol(self.protocol))
+            quoted(self.protocol.word())
         ));
         if let Some(from) = self.from {
             lines.push(format!("from = [{}]", selector(from)));

@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 
 use super::profile::Line;
-use crate::types::{Caller, PathPattern, Protocol, Selected, Selector, quoted};
+use crate::types::{Caller, PathPattern, Selected, Selector, quoted};
 
 /// Most items of a list in a sentence.
 const MAX_LISTED: usize = 4;
@@ -38,20 +38,7 @@ pub(super) fn nets(nets: &[IpNet]) -> String {
 
 /// "443 (TLS)".
 pub(super) fn ports<'a>(lines: impl Iterator<Item = &'a Line>) -> String {
-    list(lines.map(|line| format!("{} ({})", line.port, protocol(line.protocol))))
-}
-
-/// A port's protocol.
-pub(super) fn protocol(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Tls => "TLS",
-        Protocol::Https => "HTTPS",
-        Protocol::Http => "HTTP",
-        Protocol::Http2 => "HTTP2",
-        Protocol::Grpc => "GRPC",
-        Protocol::Tcp => "TCP",
-        Protocol::Udp => "UDP",
-    }
+    list(lines.map(|line| format!("{} ({})", line.port, line.protocol.word())))
 }
 
 /// A selector as an inline table.

@@ -77,6 +77,19 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// The word, as in `ports`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Tls => "TLS",
+            Self::Https => "HTTPS",
+            Self::Http => "HTTP",
+            Self::Http2 => "HTTP2",
+            Self::Grpc => "GRPC",
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+        }
+    }
+
     /// Whether a client that speaks it sends the name of the host it wants.
     pub fn sends_name(self) -> bool {
         match self {

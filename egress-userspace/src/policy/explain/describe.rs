@@ -3,7 +3,7 @@
 use super::near::Near;
 use super::{Kind, Miss};
 use crate::policy::profile::{By, Line, Profile, Selection};
-use crate::policy::words::{instead, list, nets, ports, protocol, selector};
+use crate::policy::words::{instead, list, nets, ports, selector};
 use crate::policy::{Facts, Policy};
 use crate::types::{Caller, Claim, HostPattern, Selector};
 
@@ -147,7 +147,7 @@ fn callers(profile: &Profile, caller: &Caller) -> String {
 /// "TLS, and the client speaks HTTP".
 fn spoken(profile: &Profile, facts: &Facts<'_>) -> String {
     let lines = profile.on(facts.dst.port());
-    let protocols = list(lines.map(|line| protocol(line.protocol).to_owned()));
+    let protocols = list(lines.map(|line| line.protocol.word().to_owned()));
     let client = match facts.claim {
         Claim::Tls(_) => "TLS",
         Claim::Http1 { .. } => "HTTP/1",
@@ -164,7 +164,7 @@ fn lacks(profile: &Profile, facts: &Facts<'_>) -> String {
         (Some(line), Claim::Opaque | Claim::Malformed(_)) => {
             format!(
                 "sends none, as one that speaks {} does",
-                protocol(line.protocol)
+                line.protocol.word()
             )
         }
         (Some(_), Claim::Tls(_) | Claim::Http1 { .. } | Claim::Http2 { .. }) => "sends none".into(),

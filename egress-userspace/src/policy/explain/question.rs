@@ -118,12 +118,7 @@ impl Speech {
 
     /// The word, as in `ports`.
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Tls => "TLS",
-            Self::Http => "HTTP",
-            Self::Http2 => "HTTP2",
-            Self::Tcp => "TCP",
-        }
+        self.protocol().word()
     }
 
     /// What a service's port has to be for it.
