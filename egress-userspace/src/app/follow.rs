@@ -37,6 +37,8 @@ enum Reason {
 }
 
 impl Reasons {
+    /// Waits for the next. An order may come while a change is waited out, which is then not told of again: each
+    /// order has the file read, or the gateway end.
     async fn next(&mut self) -> Reason {
         tokio::select! {
             trigger = self.watch.next() => Reason::Changed(trigger),

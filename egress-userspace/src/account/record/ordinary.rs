@@ -2,7 +2,9 @@
 
 use super::{Admitted, Outcome, Record};
 use crate::account::sampling::Draw;
-use crate::types::ResponseFlag;
+
+/// How the relay says that both sides ended.
+const IN_ORDER: [&str; 2] = ["client_closed", "upstream_closed"];
 
 impl Record {
     /// Writes the line, or, of an ordinary connection, draws whether it is written.
@@ -14,7 +16,7 @@ impl Record {
         }
     }
 
-    /// Whether a policy allowed it, the shadow says the same, and there is nothing to remark about its end.
+    /// Whether a policy allowed it, the shadow says the same, and it ended in order.
     fn is_ordinary(&self, outcome: &Outcome) -> bool {
         let is_allowed = matches!(
             self.admitted,
@@ -25,9 +27,9 @@ impl Record {
         );
         let is_disputed = self.rare.as_ref().is_some_and(|rare| rare.shadow.is_some());
         let ended_in_order = match outcome {
-            Outcome::Direct | Outcome::Answered | Outcome::Closed { .. } => {
-                outcome.flag() == ResponseFlag::None
-            }
+            Outcome::Direct | Outcome::Answered => true,
+            // Else an operator ended it, or the gateway as it ended.
+            Outcome::Closed { reason, .. } => IN_ORDER.contains(reason),
             Outcome::Denied(_) | Outcome::Unreachable { .. } | Outcome::Revoked { .. } => false,
         };
         is_allowed && !is_disputed && ended_in_order

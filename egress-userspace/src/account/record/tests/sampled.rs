@@ -63,11 +63,15 @@ async fn what_fails_always_has_a_line() {
         reason: "upstream_reset",
         flag: ResponseFlag::UpstreamConnectionTermination,
     });
+    for reason in ["operator", "cancelled"] {
+        let flag = ResponseFlag::None;
+        connected(&books, None).finish(&Outcome::Closed { reason, flag });
+    }
     // It left before it was judged.
     books.open().finish(&CLOSED);
     let lines = books.lines().await;
     let flags: Vec<_> = lines.iter().map(|line| &line["response_flags"]).collect();
-    assert_eq!(flags, ["UF", "UC", "-"]);
+    assert_eq!(flags, ["UF", "UC", "-", "-", "-"]);
 }
 
 #[tokio::test]
