@@ -6,7 +6,7 @@
 //! Modules depend one way only; `cargo xtask tidy` checks it:
 //!
 //! ```text
-//! types ← { sniff, policy, net, config } ← { kernel, dial, account } ← { relay, dns } ← http ← conn ← { answers, doctor, history } ← learn ← { admin, cli } ← app
+//! types ← { sniff, policy, net, config, pods } ← { kernel, dial, account } ← { relay, dns } ← http ← conn ← { answers, doctor, history } ← learn ← { admin, cli } ← app
 //! ```
 
 pub mod account;
@@ -26,6 +26,7 @@ pub mod kernel;
 pub mod learn;
 pub mod logging;
 pub mod net;
+pub mod pods;
 pub mod policy;
 pub mod relay;
 pub mod reload;

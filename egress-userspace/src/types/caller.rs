@@ -27,7 +27,7 @@ pub struct Caller {
 }
 
 /// A pod, as the cluster's API describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pod {
     /// Its namespace.
     pub namespace: Box<str>,
@@ -37,6 +37,30 @@ pub struct Pod {
     pub service_account: Box<str>,
     /// Its labels.
     pub labels: BTreeMap<Box<str>, Box<str>>,
+    /// What made it, such as a Deployment; `None`: it stands for itself.
+    pub workload: Option<Workload>,
+    /// What its namespace's label says; `None`: nothing, and what the configuration says holds.
+    pub mode: Option<PodMode>,
+}
+
+/// What pods are made by and for, such as a Deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workload {
+    /// As in `Deployment`.
+    pub kind: Box<str>,
+    /// Its name.
+    pub name: Box<str>,
+}
+
+/// What is done with the connections of a namespace's pods: its label `egress-gateway/mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PodMode {
+    /// What is denied does not leave.
+    Enforce,
+    /// What would be denied leaves, and is recorded.
+    Audit,
+    /// They are not governed.
+    Off,
 }
 
 impl Caller {

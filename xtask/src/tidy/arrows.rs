@@ -7,7 +7,7 @@ use super::files::File;
 /// From the words that everyone speaks up to the program. Modules of one level do not use each other.
 const LEVELS: &[&[&str]] = &[
     &["types"],
-    &["sniff", "policy", "net", "config"],
+    &["sniff", "policy", "net", "config", "pods"],
     &["kernel", "dial", "account"],
     &["relay", "dns"],
     &["http"],

@@ -77,11 +77,11 @@ impl Who {
         let labels = self.pod_labels.iter();
         is_pod.then(|| Pod {
             namespace: word(&self.namespace),
-            name: Box::default(),
             service_account: word(&self.service_account),
             labels: labels
                 .map(|(key, value)| (key.as_str().into(), value.as_str().into()))
                 .collect(),
+            ..Pod::default()
         })
     }
 

@@ -108,6 +108,7 @@ fn checkout() -> Caller {
                 ("tier".into(), "front".into()),
             ]
             .into(),
+            ..Pod::default()
         })),
         ..caller(1000)
     }

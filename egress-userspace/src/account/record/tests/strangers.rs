@@ -233,6 +233,7 @@ impl Stranger {
                 name: text("pod").into(),
                 service_account: text("account").into(),
                 labels: [(text("key").into(), text("value").into())].into(),
+                ..Pod::default()
             })),
         }
     }
