@@ -1,12 +1,26 @@
-//! The pods that the cluster's API tells of, by what a connection shows of them.
+//! Which pod a caller is in, and what the cluster's API tells of it.
 
-use std::collections::HashMap;
+mod cgroup;
+mod freshness;
+mod identifier;
+
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use foldhash::fast::RandomState;
 use tokio::sync::watch;
+use tokio::time::{Duration, Instant};
 
-use crate::types::{Pod, PodUid};
+use crate::types::{Pod, PodMode, PodUid};
+
+pub use cgroup::container;
+pub use freshness::{Fresh, Freshness, State, Watched};
+pub use identifier::{Identifier, Unknown};
+
+/// How long a pod that the API has no more is still known by its id. Its processes are gone by then, also
+/// after a long grace; but for those of one that was deleted by force while its node could not be reached.
+pub const LINGER: Duration = Duration::from_mins(5);
 
 /// What is known of pods now. Written by who watches the API, read at each connection.
 #[derive(Debug)]
@@ -19,14 +33,16 @@ pub struct Pods {
 /// The pods, by each of their names.
 #[derive(Debug, Default)]
 struct Known {
-    by_uid: HashMap<PodUid, Entry>,
-    by_ip: HashMap<IpAddr, PodUid>,
+    by_uid: HashMap<PodUid, Entry, RandomState>,
+    by_ip: HashMap<IpAddr, PodUid, RandomState>,
 }
 
 #[derive(Debug)]
 struct Entry {
     pod: Arc<Pod>,
     ips: Vec<IpAddr>,
+    /// When the API had it no more.
+    ended: Option<Instant>,
 }
 
 impl Default for Pods {
@@ -52,28 +68,97 @@ impl Pods {
         known.by_uid.get(uid).map(|entry| Arc::clone(&entry.pod))
     }
 
-    /// Sets what is known of a pod. An address that another pod had is this one's now.
+    /// How many are known, with those that have ended.
+    pub fn count(&self) -> usize {
+        self.read().by_uid.len()
+    }
+
+    /// Sets what is known of a pod. An address that another pod had is this one's now. Told again what is known,
+    /// it is no change.
     pub fn set(&self, uid: PodUid, pod: Pod, ips: Vec<IpAddr>) {
         let mut known = self.write();
+        if known.has(uid, &pod, &ips) {
+            return;
+        }
         known.forget(uid);
         for ip in &ips {
             known.by_ip.insert(*ip, uid);
         }
-        let pod = Arc::new(pod);
-        known.by_uid.insert(uid, Entry { pod, ips });
+        let entry = Entry {
+            pod: Arc::new(pod),
+            ips,
+            ended: None,
+        };
+        known.by_uid.insert(uid, entry);
         drop(known);
-        self.changed.send_modify(|count| *count += 1);
+        self.tell();
+    }
+
+    /// Sets what the label of a namespace says of its pods.
+    pub fn set_mode(&self, namespace: &str, mode: Option<PodMode>) {
+        let mut known = self.write();
+        let pods = known.by_uid.values_mut().map(|entry| &mut entry.pod);
+        let mut changed = false;
+        for pod in pods.filter(|pod| *pod.namespace == *namespace && pod.mode != mode) {
+            Arc::make_mut(pod).mode = mode;
+            changed = true;
+        }
+        drop(known);
+        if changed {
+            self.tell();
+        }
+    }
+
+    /// The API has a pod no more: its addresses are free for others at once, and its last connections are still
+    /// its own for [`LINGER`].
+    pub fn end(&self, uid: PodUid) {
+        if self.write().end(uid) {
+            self.tell();
+        }
+    }
+
+    /// The API has no other pods than these.
+    pub fn end_others(&self, uids: &HashSet<PodUid>) {
+        let mut known = self.write();
+        let others: Vec<_> = known.by_uid.keys().copied().collect();
+        let mut ended = false;
+        for uid in others.into_iter().filter(|uid| !uids.contains(uid)) {
+            ended |= known.end(uid);
+        }
+        drop(known);
+        if ended {
+            self.tell();
+        }
+    }
+
+    /// Forgets the pods that ended [`LINGER`] ago.
+    pub fn forget_ended(&self) {
+        let over = |entry: &Entry| entry.ended.is_some_and(|ended| ended.elapsed() >= LINGER);
+        let known = self.read();
+        let uids: Vec<_> = known
+            .by_uid
+            .iter()
+            .filter_map(|(uid, entry)| over(entry).then_some(*uid))
+            .collect();
+        drop(known);
+        for uid in uids {
+            self.remove(uid);
+        }
     }
 
     /// Forgets a pod.
     pub fn remove(&self, uid: PodUid) {
         self.write().forget(uid);
-        self.changed.send_modify(|count| *count += 1);
+        self.tell();
     }
 
     /// Tells of changes from now on.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
+    }
+
+    fn tell(&self) {
+        self.changed.send_modify(|count| *count += 1);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Known> {
@@ -86,12 +171,38 @@ impl Pods {
 }
 
 impl Known {
+    fn has(&self, uid: PodUid, pod: &Pod, ips: &[IpAddr]) -> bool {
+        let owns = |ip| self.by_ip.get(ip) == Some(&uid);
+        self.by_uid.get(&uid).is_some_and(|entry| {
+            *entry.pod == *pod && entry.ips == ips && entry.ended.is_none() && ips.iter().all(owns)
+        })
+    }
+
+    /// Whether it has not ended before.
+    fn end(&mut self, uid: PodUid) -> bool {
+        let Some(entry) = self.by_uid.get_mut(&uid) else {
+            return false;
+        };
+        if entry.ended.is_some() {
+            return false;
+        }
+        entry.ended = Some(Instant::now());
+        let ips = std::mem::take(&mut entry.ips);
+        self.release(uid, &ips);
+        true
+    }
+
     fn forget(&mut self, uid: PodUid) {
-        let ips = self.by_uid.remove(&uid).map(|entry| entry.ips);
-        for ip in ips.into_iter().flatten() {
+        if let Some(entry) = self.by_uid.remove(&uid) {
+            self.release(uid, &entry.ips);
+        }
+    }
+
+    fn release(&mut self, uid: PodUid, ips: &[IpAddr]) {
+        for ip in ips {
             // Another pod may have it meanwhile.
-            if self.by_ip.get(&ip) == Some(&uid) {
-                self.by_ip.remove(&ip);
+            if self.by_ip.get(ip) == Some(&uid) {
+                self.by_ip.remove(ip);
             }
         }
     }
@@ -146,5 +257,58 @@ mod tests {
         changes.mark_unchanged();
         pods.remove(uid(1));
         assert!(changes.has_changed().expect("it is there"));
+    }
+
+    #[test]
+    fn what_is_known_already_is_no_change() {
+        let pods = Pods::default();
+        let ip = "192.0.2.7".parse().expect("an address");
+        pods.set(uid(1), pod("a"), vec![ip]);
+        let mut changes = pods.changes();
+        changes.mark_unchanged();
+        pods.set(uid(1), pod("a"), vec![ip]);
+        pods.set_mode("", None);
+        pods.end_others(&HashSet::from([uid(1)]));
+        assert!(!changes.has_changed().expect("it is there"));
+        pods.set(uid(1), pod("a"), Vec::new());
+        assert!(changes.has_changed().expect("it is there"));
+    }
+
+    #[test]
+    fn a_namespaces_label_is_of_its_pods_alone() {
+        let pods = Pods::default();
+        let of = |namespace: &str| Pod {
+            namespace: namespace.into(),
+            ..Pod::default()
+        };
+        pods.set(uid(1), of("shop"), Vec::new());
+        pods.set(uid(2), of("bank"), Vec::new());
+        let mut changes = pods.changes();
+        pods.set_mode("shop", Some(PodMode::Audit));
+        assert!(changes.has_changed().expect("it is there"));
+        let mode = |number| pods.by_uid(uid(number)).expect("the pod").mode;
+        assert_eq!([mode(1), mode(2)], [Some(PodMode::Audit), None]);
+        pods.set_mode("shop", None);
+        assert_eq!(mode(1), None);
+        changes.mark_unchanged();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_ended_has_no_address_any_more_and_is_known_for_a_while() {
+        let pods = Pods::default();
+        let ip = "192.0.2.7".parse().expect("an address");
+        pods.set(uid(1), pod("a"), vec![ip]);
+        pods.set(uid(2), pod("b"), Vec::new());
+        pods.end_others(&HashSet::from([uid(2)]));
+        assert_eq!(pods.by_ip(ip), None);
+        tokio::time::advance(LINGER / 2).await;
+        // Told again, it does not last longer.
+        pods.end(uid(1));
+        pods.forget_ended();
+        assert!(pods.by_uid(uid(1)).is_some());
+        tokio::time::advance(LINGER / 2).await;
+        pods.forget_ended();
+        assert_eq!(pods.by_uid(uid(1)), None);
+        assert!(pods.by_uid(uid(2)).is_some());
     }
 }

@@ -1,6 +1,7 @@
 //! Who opened a connection.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -43,6 +44,21 @@ pub struct Pod {
     pub mode: Option<PodMode>,
 }
 
+impl Pod {
+    /// The name of its workload, or its own if it stands for itself, as Istio has it.
+    pub fn workload_name(&self) -> &str {
+        let workload = self.workload.as_ref();
+        workload.map_or(&self.name, |workload| &workload.name)
+    }
+}
+
+impl fmt::Display for Pod {
+    /// As `namespace/name`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
 /// What pods are made by and for, such as a Deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workload {
@@ -64,6 +80,14 @@ pub enum PodMode {
 }
 
 impl Caller {
+    /// The same caller, known to be in this pod.
+    pub fn in_pod(&self, pod: Arc<Pod>) -> Self {
+        Self {
+            pod: Some(pod),
+            ..self.clone()
+        }
+    }
+
     /// A caller of whom nothing is known but its cgroup.
     pub fn unknown(cgroup: CgroupId) -> Self {
         Self {

@@ -1,0 +1,190 @@
+//! How fresh what is known of pods is.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+/// What of the API is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watched {
+    /// The pods.
+    Pods,
+    /// The namespaces.
+    Namespaces,
+}
+
+/// How each of the watches stands.
+#[derive(Debug)]
+pub struct Freshness(Mutex<[Standing; 2]>);
+
+/// How one watch stands.
+#[derive(Clone, Debug)]
+struct Standing {
+    /// Whether all was told once.
+    synced: bool,
+    /// Why it does not hear of changes; `None`: it does.
+    trouble: Option<Box<str>>,
+    /// When the one or the other began.
+    since: (SystemTime, Instant),
+}
+
+/// How what is known of pods stands, the worst first: what is not there at all is worse than what is old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// The API has not told all yet.
+    Unsynced,
+    /// It was as the API has it once; what has changed since is not known.
+    Stale,
+    /// It is as the API has it.
+    Synced,
+}
+
+/// How it stands now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fresh {
+    /// In one word.
+    pub state: State,
+    /// Since when.
+    pub since: SystemTime,
+    /// For how long.
+    pub lasted: Duration,
+    /// Why it is not as the API has it.
+    pub trouble: Option<Box<str>>,
+}
+
+impl State {
+    /// The stable label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Unsynced => "unsynced",
+            Self::Synced => "synced",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+impl Default for Freshness {
+    fn default() -> Self {
+        let standing = Standing {
+            synced: false,
+            trouble: None,
+            since: (SystemTime::now(), Instant::now()),
+        };
+        Self(Mutex::new([standing.clone(), standing]))
+    }
+}
+
+impl Freshness {
+    /// A watch has heard all that there was, and hears of what changes. Whether that is news.
+    pub fn synced(&self, watched: Watched) -> bool {
+        let mut watches = self.lock();
+        let Some(standing) = watches.get_mut(watched as usize) else {
+            return false;
+        };
+        let news = !standing.synced || standing.trouble.is_some();
+        if news {
+            *standing = Standing {
+                synced: true,
+                trouble: None,
+                since: (SystemTime::now(), Instant::now()),
+            };
+        }
+        news
+    }
+
+    /// A watch hears of nothing. Whether it did until now, or never has been heard to fail.
+    pub fn failed(&self, watched: Watched, trouble: String) -> bool {
+        let mut watches = self.lock();
+        let Some(standing) = watches.get_mut(watched as usize) else {
+            return false;
+        };
+        let news = standing.trouble.is_none();
+        if news && standing.synced {
+            standing.since = (SystemTime::now(), Instant::now());
+        }
+        standing.trouble = Some(trouble.into());
+        news
+    }
+
+    /// How all of it stands: as the watch that stands worst, and for as long as it has.
+    pub fn now(&self) -> Fresh {
+        let watches = self.lock();
+        let state = watches.iter().map(Standing::state).min();
+        let state = state.unwrap_or(State::Unsynced);
+        let same = || watches.iter().filter(|standing| standing.state() == state);
+        let begun = same().map(|standing| standing.since);
+        // It is in order from when the last of them was.
+        let (since, instant) = match state {
+            State::Synced => begun.max_by_key(|(_, instant)| *instant),
+            State::Stale | State::Unsynced => begun.min_by_key(|(_, instant)| *instant),
+        }
+        .unwrap_or_else(|| (SystemTime::now(), Instant::now()));
+        let trouble = same().find_map(|standing| standing.trouble.clone());
+        Fresh {
+            state,
+            since,
+            lasted: instant.elapsed(),
+            trouble,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, [Standing; 2]> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Standing {
+    fn state(&self) -> State {
+        match (self.synced, &self.trouble) {
+            (false, _) => State::Unsynced,
+            (true, None) => State::Synced,
+            (true, Some(_)) => State::Stale,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    fn state(freshness: &Freshness) -> (State, Duration, Option<Box<str>>) {
+        let Fresh {
+            state,
+            lasted,
+            trouble,
+            ..
+        } = freshness.now();
+        (state, lasted, trouble)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_of_it_is_as_fresh_as_its_oldest_part() {
+        let freshness = Freshness::default();
+        tokio::time::advance(MINUTE).await;
+        assert!(freshness.synced(Watched::Pods));
+        assert!(freshness.failed(Watched::Namespaces, "forbidden".into()));
+        let unsynced = (State::Unsynced, MINUTE, Some("forbidden".into()));
+        assert_eq!(state(&freshness), unsynced);
+
+        tokio::time::advance(MINUTE).await;
+        assert!(freshness.synced(Watched::Namespaces));
+        assert!(!freshness.synced(Watched::Namespaces), "it is no news");
+        tokio::time::advance(MINUTE).await;
+        assert_eq!(state(&freshness), (State::Synced, MINUTE, None));
+
+        assert!(freshness.failed(Watched::Pods, "refused".into()));
+        tokio::time::advance(MINUTE).await;
+        assert!(
+            !freshness.failed(Watched::Pods, "timed out".into()),
+            "it is no news"
+        );
+        let stale = (State::Stale, MINUTE, Some("timed out".into()));
+        assert_eq!(state(&freshness), stale);
+
+        assert!(freshness.synced(Watched::Pods));
+        assert_eq!(state(&freshness), (State::Synced, Duration::ZERO, None));
+    }
+}
