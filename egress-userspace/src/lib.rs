@@ -6,7 +6,7 @@
 //! Modules depend one way only; `cargo xtask tidy` checks it:
 //!
 //! ```text
-//! types ← { sniff, policy, net, config, pods } ← { kernel, dial, account } ← { relay, dns } ← http ← conn ← { answers, doctor, history } ← learn ← { admin, cli } ← app
+//! types ← { sniff, policy, net, config, pods } ← { kernel, dial, account, cluster } ← { relay, dns } ← http ← conn ← { answers, doctor, history } ← learn ← { admin, cli } ← app
 //! ```
 
 pub mod account;
@@ -14,6 +14,8 @@ pub mod admin;
 pub mod answers;
 pub mod app;
 pub mod cli;
+#[cfg(feature = "k8s")]
+pub mod cluster;
 pub mod config;
 pub mod conn;
 pub mod dial;

@@ -12,6 +12,7 @@
 //! it starts the binary and reads what an operator would read.
 
 mod access_log;
+mod api_server;
 mod bed;
 mod browser;
 mod cgroups;
@@ -40,6 +41,7 @@ mod unit;
 mod wait;
 
 pub use access_log::{AccessLog, Line};
+pub use api_server::ApiServer;
 pub use bed::Testbed;
 pub use browser::Browser;
 pub use client::{Client, Outcome};

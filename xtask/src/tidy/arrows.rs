@@ -8,7 +8,7 @@ use super::files::File;
 const LEVELS: &[&[&str]] = &[
     &["types"],
     &["sniff", "policy", "net", "config", "pods"],
-    &["kernel", "dial", "account"],
+    &["kernel", "dial", "account", "cluster"],
     &["relay", "dns"],
     &["http"],
     &["conn"],

@@ -1,0 +1,182 @@
+//! Lists a kind of object, and then watches it, for ever.
+//!
+//! As Kubernetes has it: a list has a version, a watch tells what has changed since a version, and bookmarks move
+//! it on where nothing changes. A version that is too old (410 Gone) means that all has to be listed again.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use kube::Client;
+use kube::core::Request;
+use kube::core::WatchEvent;
+use kube::core::params::{ListParams, WatchParams};
+use serde::Deserialize;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::codec::{FramedRead, LinesCodec};
+use tokio_util::compat::FuturesAsyncReadCompatExt as _;
+use tracing::{info, warn};
+
+use super::backoff::Backoff;
+use super::census::Census;
+use super::objects::Object;
+use super::trouble::Trouble;
+use crate::pods::Freshness;
+
+/// Objects of one answer: a few MiB, as pods usually are.
+const PAGE: u32 = 250;
+/// Most bytes of one answer: a quarter of a MiB for each of its objects, of which few have ten KiB.
+const PAGE_BYTES: u64 = 64 << 20;
+/// Most bytes of one event: etcd takes no object of more than 1.5 MiB.
+const EVENT_BYTES: usize = 4 << 20;
+/// How long an answer may take, but for a watch's events.
+const ANSWER: Duration = Duration::from_secs(30);
+/// How long the API keeps a watch up, in seconds; it ends in order, and the next goes on. One whose end does not
+/// come is dead: so long may what has changed stay unknown where a network drops packets without a word.
+const WATCH: u32 = 120;
+/// By how much its end may be late.
+const LATE: Duration = Duration::from_secs(5);
+/// A watch that lasted as long worked.
+const STEADY: Duration = Duration::from_secs(10);
+
+/// Follows one kind of object.
+pub(super) struct Follower {
+    pub(super) client: Client,
+    /// Which of them, as a field selector.
+    pub(super) fields: Option<String>,
+    pub(super) census: Arc<Census>,
+    pub(super) freshness: Arc<Freshness>,
+}
+
+#[derive(Deserialize)]
+#[serde(bound = "O: Object")]
+struct List<O> {
+    metadata: ListMeta,
+    items: Option<Vec<O>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ListMeta {
+    #[serde(default)]
+    resource_version: String,
+    #[serde(default)]
+    r#continue: String,
+}
+
+impl Follower {
+    /// Follows for as long as it is polled.
+    pub(super) async fn follow<O: Object>(self) {
+        let mut backoff = Backoff::default();
+        // `None`: all has to be listed.
+        let mut version = None;
+        loop {
+            let begun = Instant::now();
+            let ended = self.turn::<O>(&mut version).await;
+            let lasted = begun.elapsed() >= STEADY;
+            if lasted {
+                backoff.reset();
+            }
+            if let Err(trouble) = ended {
+                if trouble.loses_track() {
+                    version = None;
+                }
+                let told = trouble.told();
+                if self.freshness.failed(O::WATCHED, told.clone()) {
+                    warn!(
+                        path = O::PATH,
+                        "the cluster's API is not heard, and what is known of pods stays in force: {told}"
+                    );
+                }
+            } else if lasted {
+                continue;
+            }
+            sleep(backoff.next()).await;
+        }
+    }
+
+    /// One watch, after a list if there has to be one, up to its end.
+    async fn turn<O: Object>(&self, version: &mut Option<String>) -> Result<(), Trouble> {
+        let from = match &*version {
+            Some(from) => from.clone(),
+            None => self.list::<O>().await?,
+        };
+        let request = Request::new(O::PATH).watch(&self.watch_params(), &from)?;
+        *version = Some(from);
+        let answer = timeout(ANSWER, self.client.request_stream(request)).await??;
+        if self.freshness.synced(O::WATCHED) {
+            info!(path = O::PATH, "the cluster's API is heard");
+        }
+        let lines = LinesCodec::new_with_max_length(EVENT_BYTES);
+        let mut lines = pin!(FramedRead::new(answer.compat(), lines));
+        let silence = Duration::from_secs(WATCH.into()) + LATE;
+        while let Some(line) = timeout(silence, lines.next()).await? {
+            self.event::<O>(&line?, version)?;
+        }
+        Ok(())
+    }
+
+    fn event<O: Object>(&self, line: &str, version: &mut Option<String>) -> Result<(), Trouble> {
+        let object = match serde_json::from_str::<WatchEvent<O>>(line)? {
+            WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+                let at = object.version().map(Into::into);
+                object.changed(&self.census);
+                at
+            }
+            WatchEvent::Deleted(object) => {
+                let at = object.version().map(Into::into);
+                object.gone(&self.census);
+                at
+            }
+            WatchEvent::Bookmark(bookmark) => Some(bookmark.metadata.resource_version),
+            WatchEvent::Error(status) => return Err(Trouble::from(&*status)),
+        };
+        *version = object;
+        Ok(())
+    }
+
+    /// Lists all of them; gives the version of the list.
+    async fn list<O: Object>(&self) -> Result<String, Trouble> {
+        let mut all = Vec::new();
+        let mut params = ListParams {
+            field_selector: self.fields.clone(),
+            limit: Some(PAGE),
+            ..ListParams::default()
+        };
+        loop {
+            let request = Request::new(O::PATH).list(&params)?;
+            let page = timeout(ANSWER, async {
+                let answer = self.client.request_stream(request).await?;
+                read(answer.compat()).await
+            });
+            let List { metadata, items } = serde_json::from_slice::<List<O>>(&page.await??)?;
+            all.extend(items.unwrap_or_default());
+            if metadata.r#continue.is_empty() {
+                O::listed(all, &self.census);
+                return Ok(metadata.resource_version);
+            }
+            params.continue_token = Some(metadata.r#continue);
+        }
+    }
+
+    fn watch_params(&self) -> WatchParams {
+        WatchParams {
+            field_selector: self.fields.clone(),
+            timeout: Some(WATCH),
+            ..WatchParams::default()
+        }
+    }
+}
+
+/// A whole answer.
+async fn read(answer: impl AsyncRead) -> Result<Vec<u8>, Trouble> {
+    let mut text = Vec::new();
+    let mut answer = pin!(answer.take(PAGE_BYTES + 1));
+    answer.read_to_end(&mut text).await?;
+    if text.len() as u64 > PAGE_BYTES {
+        return Err(Trouble::TooLong);
+    }
+    Ok(text)
+}
