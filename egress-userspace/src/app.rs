@@ -1,6 +1,7 @@
 //! The running gateway: puts the parts together, follows the configuration, and ends in order.
 
 mod build;
+mod cluster;
 mod desk;
 mod follow;
 mod guard;

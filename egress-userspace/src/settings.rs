@@ -250,4 +250,5 @@ pub(crate) fn need_restart(old: &Config, new: &Config) -> bool {
         || old.access_log.path != new.access_log.path
         || old.access_log.queue != new.access_log.queue
         || old.otel != new.otel
+        || old.kubernetes != new.kubernetes
 }

@@ -15,7 +15,7 @@ pub(crate) fn build() -> Result<()> {
 
 /// As [`build`], with what is built only on demand.
 pub(crate) fn build_whole() -> Result<()> {
-    compile(&["--features", "otel"])
+    compile(&["--features", "k8s,otel"])
 }
 
 /// As [`build`], as it is shipped; gives the binary.

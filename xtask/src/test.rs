@@ -35,13 +35,13 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     // One failure does not hide another.
     runner.args(["--workspace", "--locked", "--no-fail-fast"]);
     // What is built only on demand is tested all the same.
-    runner.args(["--features", "egress-userspace/otel"]);
+    runner.args(["--features", "egress-userspace/k8s,egress-userspace/otel"]);
     if args.unit {
         say("WITHOUT the end-to-end tests, as --unit says");
         runner.args(["--exclude", "egress-tests"]);
     } else {
         install::tests()?;
-        runner.args(["--features", "egress-tests/otel"]);
+        runner.args(["--features", "egress-tests/k8s,egress-tests/otel"]);
         gateway::build_whole()?;
     }
     say("running the tests");

@@ -8,12 +8,13 @@ use crate::types::{DenyReason, Place};
 
 const PAGE: &str = include_str!("../../../docs/observability.md");
 /// Where metrics get their names, and where connections get the words for how they ended.
-const METRICS: [&str; 7] = [
+const METRICS: [&str; 8] = [
     include_str!("metrics.rs"),
     include_str!("metrics/tcp.rs"),
     include_str!("../app/observe.rs"),
     include_str!("../app/observe/kernel.rs"),
     include_str!("../app/observe/limits.rs"),
+    include_str!("../app/observe/pods.rs"),
     include_str!("../app/observe/process.rs"),
     include_str!("../app/observe/readiness.rs"),
 ];
@@ -75,6 +76,10 @@ fn the_fields_of_the_log_are_on_the_page_in_their_order() {
         src_exe: Some("x".into()),
         src_uid: Some(1),
         src_cgroup: Some("x".into()),
+        src_container: Some("x"),
+        src_namespace: Some("x"),
+        src_pod: Some("x"),
+        src_workload: Some("x"),
         dst_addr: addr,
         upstream_addr: addr,
         requested_server_name: Some("x"),

@@ -11,9 +11,9 @@ use tokio::time::Instant;
 
 use super::Account;
 use super::access_log::{DNS, Line};
-use super::record::{cgroup, denial_flag};
+use super::record::{cgroup, container, denial_flag};
 use crate::policy::Denial;
-use crate::types::{Caller, DenyReason, Generation, OriginalDst, ResponseFlag, ServiceName};
+use crate::types::{Caller, DenyReason, Generation, OriginalDst, Pod, ResponseFlag, ServiceName};
 
 /// What is known of one query so far. [`finish`](Self::finish) consumes it.
 #[derive(Debug)]
@@ -123,6 +123,7 @@ impl Lookup<'_> {
         } else {
             "answered"
         };
+        let pod = self.caller.pod.as_deref();
         self.account.write(&Line {
             time: SystemTime::now().into(),
             conn_id: None,
@@ -131,6 +132,10 @@ impl Lookup<'_> {
             src_exe: self.caller.exe.as_deref().map(Path::to_string_lossy),
             src_uid: Some(self.caller.uid),
             src_cgroup: Some(cgroup(self.caller)),
+            src_container: container(self.caller),
+            src_namespace: pod.map(|pod| &*pod.namespace),
+            src_pod: pod.map(|pod| &*pod.name),
+            src_workload: pod.map(Pod::workload_name),
             dst_addr: Some(self.server.socket_addr()),
             upstream_addr: None,
             requested_server_name: self.name.as_deref(),

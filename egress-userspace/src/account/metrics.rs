@@ -1,4 +1,5 @@
-//! Prometheus metrics. Every label value is a configured service's name or one of a fixed few.
+//! Prometheus metrics. Every label value is a configured service's name, one of a fixed few, or a workload of the
+//! cluster, of which there is a bound.
 
 mod labels;
 mod tcp;
@@ -24,7 +25,7 @@ pub use labels::PASSTHROUGH;
 use labels::{
     ActionLabel, CodeLabel, DecisionLabels, OutcomeLabel, ReasonLabel, ShadowLabels, SniffLabels,
 };
-pub(super) use labels::{Destination, TcpLabels};
+pub(super) use labels::{Destination, Source, TcpLabels};
 pub use tcp::Totals;
 use tcp::{Series, Tcp};
 use timing::Timing;

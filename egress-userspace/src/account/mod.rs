@@ -19,7 +19,7 @@ use access_log::Line;
 pub use access_log::{AccessLog, LogDestination, LogWriter, NotATime, Timestamp, Unflushed};
 pub use denials::{Denials, Denied, Times, Top};
 pub use lookup::{Lookup, LookupOutcome};
-use metrics::{Destination, TcpLabels};
+use metrics::{Destination, Source, TcpLabels};
 pub use metrics::{Metrics, PASSTHROUGH, Totals};
 #[cfg(feature = "otel")]
 pub use otel::{OtelSettings, Telemetry};
@@ -75,12 +75,19 @@ impl Account {
 
     /// A connection that goes on, with this service or without one, has moved this since it was told of
     /// last. What its end will be is not known, so it is counted as one without a remark.
-    pub fn moved(&self, service: Option<&ServiceName>, claim: &Claim, traffic: Traffic) {
+    pub fn moved(
+        &self,
+        caller: &Caller,
+        service: Option<&ServiceName>,
+        claim: &Claim,
+        traffic: Traffic,
+    ) {
         if traffic == Traffic::default() {
             return;
         }
         let service = service.cloned();
         let labels = TcpLabels {
+            source: caller.pod.clone().map(Source),
             destination: service.map_or(Destination::Passthrough, Destination::Service),
             protocol: claim.label(),
             flag: ResponseFlag::None,

@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Account;
-use super::metrics::{Destination, TcpLabels};
+use super::metrics::{Destination, Source, TcpLabels};
 use super::sampling::Draw;
 use crate::types::{
     Caller, Claim, ClientAddr, ConnId, DenyReason, Generation, HostName, OriginalDst, Place,
@@ -27,7 +27,7 @@ use crate::types::{
 pub use admission::Admission;
 use admission::verdict;
 use compact::Compact;
-pub(super) use line::cgroup;
+pub(super) use line::{cgroup, container};
 use micros::Micros;
 pub use opinion::Opinion;
 pub(super) use outcome::denial_flag;
@@ -282,7 +282,9 @@ impl Record {
     }
 
     fn labels(&self, destination: Destination, flag: ResponseFlag) -> TcpLabels {
+        let caller = self.caller.as_ref();
         TcpLabels {
+            source: caller.and_then(|caller| caller.pod.clone()).map(Source),
             destination,
             protocol: self.sniffed.as_ref().map_or(UNREAD, |s| s.protocol),
             flag,

@@ -7,7 +7,7 @@ mod page;
 mod respond;
 mod serve;
 
-pub use api::{Api, Order, Standing};
+pub use api::{Api, ClusterView, Order, Standing};
 pub use door::{Door, Place};
 pub use respond::{Readiness, Site};
 pub use serve::serve;

@@ -10,5 +10,5 @@ mod traffic;
 
 pub use denials::{Denial, Denials};
 pub use orders::{LogLevel, Refusal, Reloaded};
-pub use status::{Kernel, Places, Reload, Status, Trouble, Troubles};
+pub use status::{Cluster, Kernel, Places, Reload, Status, Trouble, Troubles};
 pub use traffic::{Caller, Connection, Connections, Service, Services};

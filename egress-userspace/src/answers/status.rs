@@ -29,6 +29,9 @@ pub struct Status {
     pub last_reload: Option<Reload>,
     /// How many connections there are.
     pub connections: Places,
+    /// What is known of the cluster's pods, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Cluster>,
     /// What the diagnostics tell.
     pub log_level: String,
     /// The kernel's side, if it can be read.
@@ -45,6 +48,21 @@ pub struct Reload {
     /// `applied`, or `refused`: the one before it stays in force.
     pub outcome: String,
     /// Why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// What is known of a cluster's pods.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Cluster {
+    /// `unsynced`, `synced` or `stale`.
+    pub state: String,
+    /// Since when.
+    pub since: String,
+    /// How many pods are known.
+    pub pods: u64,
+    /// Why it is not `synced`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }

@@ -97,4 +97,7 @@ pub struct Caller {
     pub exe: Option<String>,
     /// Path below the cgroup v2 mount; the number of one that is gone.
     pub cgroup: String,
+    /// As `namespace/name`, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
 }

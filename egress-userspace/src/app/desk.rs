@@ -8,12 +8,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::account::Metrics;
-use crate::admin::{Api, Door, Order, Place, Readiness, Site, Standing, serve};
+use crate::admin::{Api, ClusterView, Door, Order, Place, Readiness, Site, Standing, serve};
 use crate::config::{Config, LoopbackAddr};
 use crate::conn::Gateway;
 use crate::kernel::Shown;
 use crate::logging::Diagnostics;
 use crate::net;
+
+use super::cluster::Cluster;
 
 /// What an operator may change, beside the configuration.
 pub(super) struct Operator {
@@ -29,6 +31,7 @@ pub(super) struct Desk {
     kernel: Arc<Shown>,
     readiness: watch::Receiver<Readiness>,
     standing: watch::Receiver<Standing>,
+    cluster: Option<Cluster>,
     operator: Operator,
 }
 
@@ -39,6 +42,7 @@ impl Desk {
         kernel: Arc<Shown>,
         readiness: watch::Receiver<Readiness>,
         standing: watch::Receiver<Standing>,
+        cluster: Option<Cluster>,
         operator: Operator,
     ) -> Self {
         Self {
@@ -46,6 +50,7 @@ impl Desk {
             kernel,
             readiness,
             standing,
+            cluster,
             operator,
         }
     }
@@ -63,6 +68,7 @@ impl Desk {
             kernel,
             readiness,
             standing,
+            cluster,
             operator: Operator {
                 orders,
                 diagnostics,
@@ -76,6 +82,11 @@ impl Desk {
             metrics: Arc::clone(metrics),
             readiness,
             standing,
+            cluster: cluster.map(
+                |Cluster {
+                     pods, freshness, ..
+                 }| ClusterView { pods, freshness },
+            ),
             orders,
             diagnostics,
             started: SystemTime::now(),

@@ -152,7 +152,7 @@ impl App {
         spawn_blocking(move || gateway.judge_again());
         if settings::need_restart(&self.config, &config) {
             warn!(
-                "what changed in [limits], [admin], [otel], in [access_log] other than sample, or in [gateway] other than mode, outbound_traffic_policy, internal, shadow, locality, on_revoke and drain, takes effect at the next start"
+                "what changed in [limits], [admin], [otel], [kubernetes], in [access_log] other than sample, or in [gateway] other than mode, outbound_traffic_policy, internal, shadow, locality, on_revoke and drain, takes effect at the next start"
             );
         }
         self.config = config;

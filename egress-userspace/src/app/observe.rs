@@ -2,6 +2,7 @@
 
 mod kernel;
 mod limits;
+mod pods;
 mod process;
 mod readiness;
 
@@ -24,8 +25,10 @@ use crate::dns::Learned;
 use crate::kernel::Shown;
 use crate::relay;
 
+use super::cluster::Cluster;
 use kernel::{KernelCounters, KernelFill, KernelPrograms};
 use limits::LimitsInUse;
+use pods::KnownPods;
 use process::Process;
 use readiness::Ready;
 
@@ -68,6 +71,14 @@ impl Observed {
         metrics.register(Process::new().context("reading what this process takes")?);
         Ok(())
     }
+}
+
+/// Adds what is known of a cluster.
+pub(super) fn cluster(metrics: &mut Metrics, cluster: &Cluster) {
+    metrics.register(KnownPods {
+        pods: Arc::clone(&cluster.pods),
+        freshness: Arc::clone(&cluster.freshness),
+    });
 }
 
 /// Adds what the kernel side has.

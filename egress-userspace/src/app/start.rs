@@ -31,6 +31,7 @@ use crate::net::{self, Listener};
 use crate::settings;
 
 use super::build::Built;
+use super::cluster::Cluster;
 use super::desk::{Desk, Operator};
 use super::guard::Guard;
 use super::manager::Watchdog;
@@ -78,6 +79,19 @@ impl App {
         let observed = Observed::new(settings::bounds(&config), &memory, &ready);
         observed.register(&mut metrics)?;
 
+        let cluster = config.kubernetes.as_ref().map(Cluster::new);
+        if let Some(cluster) = &cluster {
+            observe::cluster(&mut metrics, cluster);
+        }
+        #[cfg(feature = "k8s")]
+        if let Some((cluster, kubernetes)) = cluster.as_ref().zip(config.kubernetes.as_ref()) {
+            let following = cluster.follow(kubernetes).await;
+            following.context("preparing to ask the cluster's API")?;
+        }
+        let identifier = cluster
+            .as_ref()
+            .map(|cluster| Arc::clone(&cluster.identifier));
+
         let (kernel, taken) = Kernel::load(&settings::setup(&config, reach, take_over))?;
         let Parts {
             origins,
@@ -100,7 +114,7 @@ impl App {
         let live = build::live(&config, policy, shadow, dialer.speaking(contexts));
         let rules = build::rules(&config, Arc::clone(&live.policy), resolvers.clone());
         let dns = Forwarder::new(rules, account.clone(), observed.learned, memory);
-        let dns = Arc::new(dns);
+        let dns = Arc::new(dns.knowing(identifier.clone()));
         let drain = Drain::default();
         let datagrams = datagrams(&dns, askers, &drain);
         let gateway = Arc::new(Gateway {
@@ -111,10 +125,11 @@ impl App {
             cut: drain.cutting.clone(),
             live: ArcSwap::from_pointee(live),
             dns,
+            identifier,
             accepted: AtomicU64::new(0),
         });
         let (standing, seen) = watch::channel(Self::standing(&path, &config, services));
-        let desk = Desk::new(&gateway, shown, ready, seen, operator);
+        let desk = Desk::new(&gateway, shown, ready, seen, cluster, operator);
         let (admin, socket) = desk.open(&config, &metrics, take_over)?;
         let acceptor = Acceptor {
             gateway: Arc::clone(&gateway),
@@ -169,6 +184,7 @@ impl App {
     fn look_after_connections(&self, mut events: Events) {
         let gateway = Arc::clone(&self.gateway);
         tokio::spawn(async move { gateway.cut_all().await });
+        tokio::spawn(Arc::clone(&self.gateway).follow_pods());
         let gateway = Arc::clone(&self.gateway);
         tokio::spawn(async move {
             let mut ticks = interval(TRAFFIC);

@@ -145,6 +145,9 @@ fn cells(row: &Connection) -> [String; 8] {
         or_dash(row.upstream.as_deref()),
         row.bytes_sent.to_string(),
         row.bytes_received.to_string(),
-        format!("{program} in {}", plain(&caller.cgroup)),
+        format!(
+            "{program} in {}",
+            plain(caller.pod.as_ref().unwrap_or(&caller.cgroup))
+        ),
     ]
 }

@@ -105,14 +105,18 @@ impl Value for PodWord {
     fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
         let expected = "lower-case letters, digits, `-` and `.`, at most 253";
         string(value, problems, expected, |text| {
-            let allowed =
-                |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
-            if text.is_empty() || text.len() > MAX_POD_WORD || !text.bytes().all(allowed) {
+            if !is_pod_word(text) {
                 return Err(Reject::new(format!("{text:?} is no name in Kubernetes")));
             }
             Ok(Self(text.into()))
         })
     }
+}
+
+/// Whether something in Kubernetes may be called so.
+pub(super) fn is_pod_word(text: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
+    !text.is_empty() && text.len() <= MAX_POD_WORD && text.bytes().all(allowed)
 }
 
 impl Value for PodLabels {

@@ -8,6 +8,7 @@ mod errors;
 mod excerpts;
 mod from;
 mod include;
+mod kubernetes;
 mod load;
 mod mistakes;
 mod net;
@@ -40,6 +41,7 @@ use toml::de::DeTable;
 
 pub use errors::{ConfigError, ConfigErrors};
 pub use excerpts::{Excerpts, Mark};
+pub use kubernetes::{Kubernetes, NodeName};
 pub(crate) use load::open_regular;
 pub use net::{InternalNet, LoopbackAddr};
 pub use paths::{CgroupPath, LogPath, SidePath, SocketPath};
@@ -50,7 +52,7 @@ pub use units::{ByteSize, duration};
 pub use warnings::{
     Code, Lookup, Resolved, Review, Warning, Warnings, has_one_owner, hides_others, is_registered,
 };
-pub use words::{DnsForwarder, RelayMode, SocketWord};
+pub use words::{DnsForwarder, RelayMode, SocketWord, WatchWord};
 
 use crate::types::{Mode, OutboundTrafficPolicy, Route, Service};
 use include::Include;
@@ -87,6 +89,8 @@ pub struct Config {
     pub access_log: AccessLog,
     /// `[otel]`.
     pub otel: Otel,
+    /// `[kubernetes]`; `None`: there is no cluster.
+    pub kubernetes: Option<Kubernetes>,
     /// `[[service]]`: the registry.
     pub services: Vec<Service>,
     /// `[[route]]`, in their order.
@@ -129,6 +133,7 @@ section! {
         admin: Admin = Admin::default();
         access_log: AccessLog = AccessLog::default();
         otel: Otel = Otel::default();
+        kubernetes: Option<Kubernetes> = None;
         /// The registry: an entry for each service, as Istio's `ServiceEntry`.
         service: Vec<Spanned<Marked<RawService>>> = Vec::new();
         /// Where admitted connections are led, as Istio's `VirtualService`; the first that applies holds.
@@ -210,6 +215,7 @@ impl Config {
                     admin: main.raw.admin,
                     access_log: main.raw.access_log,
                     otel: main.raw.otel,
+                    kubernetes: main.raw.kubernetes,
                     services: main.services,
                     routes: main.routes,
                     shadow,

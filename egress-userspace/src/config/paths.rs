@@ -17,6 +17,11 @@ const USUAL_MOUNT: &str = "/sys/fs/cgroup";
 pub struct CgroupPath(String);
 
 impl CgroupPath {
+    /// That of the cgroup above all.
+    pub(super) fn root() -> Self {
+        Self("/".into())
+    }
+
     /// The path's text, as `/proc/PID/cgroup` has it after `0::`.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -35,6 +35,18 @@ pub enum DnsForwarder {
     All,
 }
 
+/// Whose pods are watched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WatchWord {
+    /// Nobody's: nothing of Kubernetes is asked.
+    Off,
+    /// Those of the gateway's node.
+    #[default]
+    Node,
+    /// Those of the whole cluster.
+    Cluster,
+}
+
 /// Istio's modes of TLS to the upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TlsWord {
@@ -110,6 +122,12 @@ words!(DnsForwarder {
     "off" => Off,
     "allowed" => Allowed,
     "all" => All,
+});
+
+words!(WatchWord {
+    "off" => Off,
+    "node" => Node,
+    "cluster" => Cluster,
 });
 
 words!(SocketWord {

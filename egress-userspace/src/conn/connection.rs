@@ -3,6 +3,7 @@
 use std::iter;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
@@ -68,6 +69,8 @@ pub struct Connection {
     claim: Claim,
     /// What its client asked for last, if that is not what it asked for first.
     latest: Mutex<Option<Box<Claim>>>,
+    /// Its caller, if more is known of it by now.
+    learned: ArcSwapOption<Caller>,
     admitted: Admitted,
     upstream: UpstreamAddr,
     since: Instant,
@@ -130,6 +133,7 @@ impl Connection {
             known,
             claim,
             latest: Mutex::default(),
+            learned: ArcSwapOption::empty(),
             admitted,
             upstream,
             since: Instant::now(),
@@ -155,9 +159,15 @@ impl Connection {
         self.known.dst
     }
 
-    /// Who opened it.
-    pub fn caller(&self) -> &Caller {
-        &self.known.caller
+    /// Who opened it, as far as is known now.
+    pub fn caller(&self) -> Arc<Caller> {
+        let learned = self.learned.load_full();
+        learned.unwrap_or_else(|| Arc::clone(&self.known.caller))
+    }
+
+    /// More is known of who opened it.
+    pub(super) fn set_caller(&self, caller: Caller) {
+        self.learned.store(Some(Arc::new(caller)));
     }
 
     /// What the client said in its first bytes.
@@ -208,9 +218,12 @@ impl Connection {
         })
     }
 
-    /// What a policy decides it by.
-    pub(super) fn facts(&self) -> Facts<'_> {
-        self.known.facts(&self.claim)
+    /// What a policy decides it by, whoever is its caller and whatever it asks for.
+    pub(super) fn facts<'a>(&'a self, caller: &'a Caller, claim: &'a Claim) -> Facts<'a> {
+        Facts {
+            caller,
+            ..self.known.facts(claim)
+        }
     }
 
     /// Its client asks for this now; what follows may pass unread, as in a tunnel.
@@ -222,9 +235,10 @@ impl Connection {
     /// Whether a policy admits what it was made for, and what it is used for.
     pub(super) fn is_admitted_by(&self, policy: &Policy) -> bool {
         let latest = lock(&self.latest).clone();
+        let caller = self.caller();
         let mut claims = iter::once(&self.claim).chain(latest.as_deref());
         claims.all(|claim| {
-            let verdict = policy.decide(&self.known.facts(claim));
+            let verdict = policy.decide(&self.facts(&caller, claim));
             matches!(verdict, Verdict::Permit(_))
         })
     }

@@ -15,8 +15,10 @@ impl Gateway {
     pub fn record_decision(&self, decision: Decision) {
         let Decision {
             ruling,
-            origin: Origin { dst, caller },
+            origin: Origin { dst, mut caller },
         } = decision;
+        // It is decided already: what is not known now is not waited for.
+        let _ = self.look_up(&mut caller);
         let caller = Arc::new(caller);
         let mut record = self
             .account

@@ -10,6 +10,7 @@ mod connections;
 mod direct;
 mod downstream;
 mod either;
+mod identity;
 mod limits;
 mod live;
 mod reactors;
@@ -38,6 +39,7 @@ use crate::dial::Upstream;
 use crate::dns::{self, Forwarder};
 use crate::http::{Ended, Joined};
 use crate::kernel::{Origin, Origins};
+use crate::pods::Identifier;
 use crate::policy::SniffPlan;
 use crate::relay;
 use crate::types::{Caller, Claim, ClientAddr, ConnId, HostName, OriginalDst};
@@ -73,6 +75,8 @@ pub struct Gateway {
     pub live: ArcSwap<Live>,
     /// Answers what is asked of DNS servers, and knows which names it gave.
     pub dns: Arc<Forwarder>,
+    /// Tells which pod a caller is in; `None`: there is no cluster.
+    pub identifier: Option<Arc<Identifier>>,
     /// Connections accepted so far.
     pub accepted: AtomicU64,
 }
@@ -138,11 +142,16 @@ impl Gateway {
         room: &mut Room,
         record: &mut Record,
     ) -> Result<Opened, Stop> {
-        let Origin { dst, caller } = step::origin(&self.origins, client)?;
-        let caller = Arc::new(caller);
+        let Origin { dst, mut caller } = step::origin(&self.origins, client)?;
+        let unknown = self.look_up(&mut caller);
+        let mut caller = Arc::new(caller);
         record.origin(dst, Arc::clone(&caller));
         room.connection = Some(self.limits.connection()?);
         room.caller = Some(self.limits.caller(caller.cgroup)?);
+        if let Some(unknown) = unknown {
+            caller = Box::pin(self.wait_for_pod(caller, unknown)).await;
+            record.origin(dst, Arc::clone(&caller));
+        }
         if dst.port() == dns::PORT && self.dns.is_on() {
             return Err(step::answer(&self.dns, client, peer, dst, &caller, record).await);
         }
@@ -226,7 +235,9 @@ impl Gateway {
         };
         let mut record = self.account.open(self.next_id(), peer);
         let client = Downstream::new(stream);
-        if let Ok(Origin { dst, caller }) = step::origin(&self.origins, &client) {
+        if let Ok(Origin { dst, mut caller }) = step::origin(&self.origins, &client) {
+            // What is not known now is not waited for.
+            let _ = self.look_up(&mut caller);
             record.origin(dst, Arc::new(caller));
         }
         record.finish(&Stop::Draining.outcome());
@@ -237,8 +248,10 @@ impl Gateway {
     pub fn tell_traffic(&self) {
         for connection in self.connections.all() {
             let untold = connection.counted().untold;
+            let caller = connection.caller();
+            let service = connection.service();
             self.account
-                .moved(connection.service(), connection.claim(), untold);
+                .moved(&caller, service, connection.claim(), untold);
         }
     }
 

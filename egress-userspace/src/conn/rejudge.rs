@@ -3,7 +3,8 @@
 //! A new policy judges every connection that is joined. One that is still on its way to being joined
 //! was judged by the policy that it began with: it is judged again when it is listed, if another
 //! policy holds by then. It is listed first and looks for a newer policy afterwards, and a reload
-//! replaces the policy first and looks at the list afterwards, so none slips through between the two.
+//! replaces the policy first and looks at the list afterwards, so none slips through between the two. So it is
+//! with what is known of pods.
 
 use std::sync::Arc;
 
@@ -44,14 +45,15 @@ impl Gateway {
         if self.cut.is_cancelled() {
             connection.cut();
         }
+        let other_pod = self.learn_of_pod(connection);
         let live = self.live.load();
-        if live.policy.generation() != connection.generation() {
+        if other_pod || live.policy.generation() != connection.generation() {
             self.judge(connection, &live.policy);
         }
         listed
     }
 
-    fn judge(&self, connection: &Connection, policy: &Policy) {
+    pub(super) fn judge(&self, connection: &Connection, policy: &Policy) {
         let admitted = connection.is_admitted_by(policy);
         if let Some(action) = connection.judged(policy.generation(), admitted) {
             self.account.revoked(action.label());

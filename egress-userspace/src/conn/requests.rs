@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::account::{Outcome, Record};
 use crate::http::{self, Ended, Joined, Refused, Settings, Telling, Version};
-use crate::policy::{Denial, Facts, Verdict};
+use crate::policy::{Denial, Verdict};
 use crate::relay::{Options, relay};
 use crate::types::{Claim, DenyReason, Generation, Tls};
 
@@ -89,10 +89,8 @@ impl<'a> Judge<'a> {
 
     /// Whether a request with this claim may go where the first went.
     fn judge(&self, claim: &Claim) -> Result<(), DenyReason> {
-        let facts = Facts {
-            claim,
-            ..self.connection.facts()
-        };
+        let caller = self.connection.caller();
+        let facts = self.connection.facts(&caller, claim);
         // Said before the policy is asked: one that comes in between judges the connection by it.
         self.connection.asks(claim);
         let live = self.live.load();

@@ -85,10 +85,10 @@ impl Datagrams {
 async fn answer(
     forwarder: Arc<Forwarder>,
     socket: Arc<UdpSocket>,
-    asker: Asker,
+    mut asker: Asker,
     message: Vec<u8>,
 ) -> io::Result<()> {
-    if let Some(reply) = forwarder.answer(&message, &asker, Transport::Udp).await {
+    if let Some(reply) = forwarder.answer(&message, &mut asker, Transport::Udp).await {
         socket.send_to(&reply, asker.peer).await?;
     }
     Ok(())

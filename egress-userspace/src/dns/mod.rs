@@ -44,8 +44,9 @@ use self::room::Room;
 use self::upstream::{Patience, ask};
 use crate::account::{Account, Lookup, LookupOutcome};
 use crate::dial::Memory;
+use crate::pods::Identifier;
 use crate::policy::{Denial, Policy};
-use crate::types::{DenyReason, Mode, Transport};
+use crate::types::{Caller, DenyReason, Mode, Transport};
 
 /// The port of DNS servers.
 pub const PORT: u16 = 53;
@@ -58,6 +59,7 @@ pub struct Forwarder {
     rate: Rate,
     room: Room,
     memory: Arc<Memory>,
+    identifier: Option<Arc<Identifier>>,
 }
 
 /// What a reload replaces, in one piece.
@@ -94,7 +96,13 @@ impl Forwarder {
             rate: Rate::default(),
             room: Room::default(),
             memory,
+            identifier: None,
         }
+    }
+
+    /// Knows callers by their pods, if there is who tells them.
+    pub fn knowing(self, identifier: Option<Arc<Identifier>>) -> Self {
+        Self { identifier, ..self }
     }
 
     /// Judges by other rules from now on.
@@ -118,12 +126,14 @@ impl Forwarder {
     }
 
     /// Answers a message; `None`: it has no answer.
-    async fn answer(&self, message: &[u8], asker: &Asker, over: Transport) -> Option<Vec<u8>> {
+    async fn answer(&self, message: &[u8], asker: &mut Asker, over: Transport) -> Option<Vec<u8>> {
         let rules = self.live.load_full();
-        let mut lookup = self.account.lookup(asker.peer, asker.server, &asker.caller);
-        lookup.judged_by(rules.policy.generation());
         let per_second = rules.settings.queries_per_second;
         let rate = self.rate.take(asker.caller.cgroup, per_second);
+        self.identify(&mut asker.caller, rate.is_ok()).await;
+        let asker = &*asker;
+        let mut lookup = self.account.lookup(asker.peer, asker.server, &asker.caller);
+        lookup.judged_by(rules.policy.generation());
         let query = match Query::parse(message) {
             Ok(query) => query,
             Err(malformed) => {
@@ -148,6 +158,18 @@ impl Forwarder {
                 lookup.finish(stop.outcome());
                 reply
             }
+        }
+    }
+
+    /// Says of a caller which pod it is in; one of which nothing is known yet is waited for, unless it floods.
+    async fn identify(&self, caller: &mut Caller, may_wait: bool) {
+        let Some(identifier) = &self.identifier else {
+            return;
+        };
+        if let Some(unknown) = identifier.look_up(caller)
+            && may_wait
+        {
+            caller.pod = Box::pin(identifier.wait(unknown)).await;
         }
     }
 

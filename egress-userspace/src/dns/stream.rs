@@ -27,17 +27,17 @@ impl Forwarder {
         server: OriginalDst,
         caller: &Caller,
     ) {
-        let asker = Asker {
+        let mut asker = Asker {
             peer: peer.socket_addr(),
             server,
             caller: caller.clone(),
         };
         // A client that goes away, or stays silent, is through: there is nobody to tell.
-        while let Ok(true) = self.next(stream, &asker).await {}
+        while let Ok(true) = self.next(stream, &mut asker).await {}
     }
 
     /// Answers one query; false: the connection is not worth keeping.
-    async fn next(&self, stream: &mut TcpStream, asker: &Asker) -> io::Result<bool> {
+    async fn next(&self, stream: &mut TcpStream, asker: &mut Asker) -> io::Result<bool> {
         let Some(message) = timeout(IDLE, read_message(stream)).await?? else {
             return Ok(false);
         };

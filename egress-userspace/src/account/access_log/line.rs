@@ -27,6 +27,13 @@ pub(in crate::account) struct Line<'a> {
     pub(in crate::account) src_exe: Option<Cow<'a, str>>,
     pub(in crate::account) src_uid: Option<u32>,
     pub(in crate::account) src_cgroup: Option<Cow<'a, str>>,
+    /// The container's id, by the cgroup.
+    pub(in crate::account) src_container: Option<&'a str>,
+    /// The pod's, if that is known.
+    pub(in crate::account) src_namespace: Option<&'a str>,
+    pub(in crate::account) src_pod: Option<&'a str>,
+    /// What the pod was made by, or itself.
+    pub(in crate::account) src_workload: Option<&'a str>,
     /// Where the client wanted to go.
     pub(in crate::account) dst_addr: Option<SocketAddr>,
     pub(in crate::account) upstream_addr: Option<SocketAddr>,
@@ -77,6 +84,10 @@ impl Line<'_> {
         fields.text("src.exe", self.src_exe.as_deref());
         fields.number("src.uid", self.src_uid);
         fields.text("src.cgroup", self.src_cgroup.as_deref());
+        fields.text("src.container", self.src_container);
+        fields.text("src.namespace", self.src_namespace);
+        fields.text("src.pod", self.src_pod);
+        fields.text("src.workload", self.src_workload);
         fields.address("dst.addr", self.dst_addr);
         fields.address("upstream.addr", self.upstream_addr);
         fields.text("requested_server_name", self.requested_server_name);

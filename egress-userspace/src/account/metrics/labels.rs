@@ -1,10 +1,12 @@
 //! Label sets. Istio's names, and values that no client can choose.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder};
 
-use crate::types::{ResponseFlag, ServiceName};
+use crate::types::{Pod, ResponseFlag, ServiceName};
 
 /// What Istio writes where a value is missing.
 const UNKNOWN: &str = "unknown";
@@ -15,10 +17,36 @@ pub const PASSTHROUGH: &str = "PassthroughCluster";
 /// The labels of Istio's TCP metrics.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::account) struct TcpLabels {
+    /// `None`: it is not known.
+    pub(in crate::account) source: Option<Source>,
     pub(in crate::account) destination: Destination,
     /// One of a claim's few labels, never a client's word.
     pub(in crate::account) protocol: &'static str,
     pub(in crate::account) flag: ResponseFlag,
+}
+
+/// The pod that a connection came from: to the labels only its workload and namespace.
+#[derive(Clone, Debug)]
+pub(in crate::account) struct Source(pub(in crate::account) Arc<Pod>);
+
+impl Source {
+    fn names(&self) -> (&str, &str) {
+        (self.0.workload_name(), &self.0.namespace)
+    }
+}
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        self.names() == other.names()
+    }
+}
+
+impl Eq for Source {}
+
+impl Hash for Source {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.names().hash(state);
+    }
 }
 
 /// Where a connection went.
@@ -54,11 +82,13 @@ impl Destination {
 
 impl EncodeLabelSet for TcpLabels {
     fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        let source = self.source.as_ref().map(Source::names);
+        let (workload, namespace) = source.unwrap_or((UNKNOWN, UNKNOWN));
         [
             // The gateway stands on the client's side and reports for it.
             ("reporter", "source"),
-            ("source_workload", UNKNOWN),
-            ("source_workload_namespace", UNKNOWN),
+            ("source_workload", workload),
+            ("source_workload_namespace", namespace),
             ("destination_service", self.destination.service()),
             ("destination_service_name", self.destination.service_name()),
             ("request_protocol", self.protocol),

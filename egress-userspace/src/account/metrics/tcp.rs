@@ -15,6 +15,10 @@ use prometheus_client::metrics::counter::ConstCounter;
 use super::labels::TcpLabels;
 use crate::account::record::Traffic;
 
+/// Sets of labels that tell the workload. A node has some hundred pods, and each goes to a few services; but those
+/// of jobs are called anew each time, and labels stay. What comes after is counted without its workload.
+const SOURCES: usize = 10_000;
+
 /// The counters of all labels. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tcp(Arc<RwLock<HashMap<TcpLabels, Series, RandomState>>>);
@@ -38,7 +42,15 @@ impl Tcp {
         if let Some(series) = known.get(labels) {
             return what(series);
         }
+        let has_room = labels.source.is_none() || known.len() < SOURCES;
         drop(known);
+        if !has_room {
+            let labels = TcpLabels {
+                source: None,
+                ..labels.clone()
+            };
+            return self.count(&labels, what);
+        }
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         what(known.entry(labels.clone()).or_default());
     }

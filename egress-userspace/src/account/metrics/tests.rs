@@ -1,10 +1,13 @@
 //! Names and texts as a scraper sees them.
 
+use std::sync::Arc;
+
 use super::*;
-use crate::types::{ResponseFlag, ServiceName};
+use crate::types::{Pod, ResponseFlag, ServiceName, Workload};
 
 fn labels() -> TcpLabels {
     TcpLabels {
+        source: None,
         destination: Destination::Service(ServiceName::new("api")),
         protocol: "tls",
         flag: ResponseFlag::None,
@@ -24,6 +27,7 @@ fn istios_metrics_have_istios_names_labels_and_directions() {
         Duration::from_secs(2),
     );
     metrics.failed(&TcpLabels {
+        source: None,
         destination: Destination::BlackHole,
         protocol: "tcp",
         flag: ResponseFlag::UnauthorizedExternalService,
@@ -47,6 +51,61 @@ fn istios_metrics_have_istios_names_labels_and_directions() {
     assert!(text.contains(help), "{text}");
     assert!(text.contains(r#"destination_service_name="BlackHoleCluster""#));
     assert!(text.contains(r#"response_flags="UAEX""#));
+}
+
+/// Of a pod in `shop` that stands for itself.
+fn from_pod(name: &str) -> TcpLabels {
+    let pod = Pod {
+        namespace: "shop".into(),
+        name: name.into(),
+        ..Pod::default()
+    };
+    TcpLabels {
+        source: Some(Source(Arc::new(pod))),
+        ..labels()
+    }
+}
+
+#[test]
+fn the_source_is_the_workload_and_its_namespace() {
+    let metrics = Metrics::new();
+    let deployed = |name: &str| {
+        let mut labels = from_pod(name);
+        let source = labels.source.as_mut().expect("a source");
+        Arc::make_mut(&mut source.0).workload = Some(Workload {
+            kind: "Deployment".into(),
+            name: "checkout".into(),
+        });
+        labels
+    };
+    metrics.failed(&deployed("checkout-1"));
+    metrics.failed(&deployed("checkout-2"));
+    metrics.failed(&from_pod("alone"));
+    let text = metrics.encode().expect("encodes");
+    for (workload, count) in [("checkout", 2), ("alone", 1)] {
+        let found = text.lines().any(|line| {
+            let labels =
+                format!("source_workload=\"{workload}\",source_workload_namespace=\"shop\"");
+            line.contains(&labels) && line.ends_with(&format!(" {count}"))
+        });
+        assert!(found, "{workload} in\n{text}");
+    }
+}
+
+#[test]
+fn workloads_without_end_take_no_memory_without_end() {
+    let metrics = Metrics::new();
+    let number = 12_000;
+    for number in 0..number {
+        metrics.failed(&from_pod(&format!("job-{number}")));
+    }
+    let text = metrics.encode().expect("encodes");
+    let lines = text
+        .lines()
+        .filter(|line| line.starts_with("istio_tcp_connections_failed_total"));
+    assert!(lines.clone().count() <= 10_001);
+    let counts = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok());
+    assert_eq!(counts.sum::<usize>(), number, "all are counted");
 }
 
 #[test]

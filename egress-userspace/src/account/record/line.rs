@@ -9,7 +9,8 @@ use super::admission::verdict;
 use super::{Outcome, Record, Traffic};
 use crate::account::access_log::{DNS, Line};
 use crate::account::sampling::Draw;
-use crate::types::{Caller, ClientAddr, DenyReason, HostName, Place, ServiceName};
+use crate::pods;
+use crate::types::{Caller, ClientAddr, DenyReason, HostName, Place, Pod, ServiceName};
 
 impl Record {
     pub(super) fn line<'a>(
@@ -19,6 +20,7 @@ impl Record {
         draw: Draw,
     ) -> Line<'a> {
         let caller = self.caller.as_deref();
+        let pod = caller.and_then(|caller| caller.pod.as_deref());
         let sniffed = self.sniffed.as_ref();
         let connected = self.connected.as_ref();
         let said = self.said(outcome);
@@ -34,6 +36,10 @@ impl Record {
                 .map(Path::to_string_lossy),
             src_uid: caller.map(|caller| caller.uid),
             src_cgroup: caller.map(cgroup),
+            src_container: caller.and_then(container),
+            src_namespace: pod.map(|pod| &*pod.namespace),
+            src_pod: pod.map(|pod| &*pod.name),
+            src_workload: pod.map(Pod::workload_name),
             dst_addr: self.dst.map(Into::into),
             upstream_addr: connected.map(|connected| connected.upstream.into()),
             requested_server_name: sniffed.and_then(|s| s.name.as_ref()).map(HostName::as_str),
@@ -110,6 +116,11 @@ struct Said<'a> {
     rule: Option<&'a Place>,
     route: Option<&'a str>,
     learned: Option<&'a HostName>,
+}
+
+/// The id of the container that the caller runs in.
+pub(in crate::account) fn container(caller: &Caller) -> Option<&str> {
+    pods::container(caller.cgroup_path.as_deref()?)
 }
 
 /// The cgroup's path; its id if the directory is gone.

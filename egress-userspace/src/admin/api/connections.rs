@@ -52,7 +52,7 @@ fn told(connection: &conn::Connection) -> Connection {
             .into(),
         ),
         reason: would_deny.map(|denial| denial.reason.label().into()),
-        caller: caller(connection.caller()),
+        caller: caller(&connection.caller()),
         age_ms: age.try_into().unwrap_or(u64::MAX),
         // Of the relay's counters `sent` is the client's; the log and the metrics count as Envoy does.
         bytes_sent: connection.counters().received(),
@@ -70,5 +70,6 @@ fn caller(caller: &types::Caller) -> Caller {
             Some(path) => path.to_owned(),
             None => caller.cgroup.to_string(),
         },
+        pod: caller.pod.as_deref().map(ToString::to_string),
     }
 }

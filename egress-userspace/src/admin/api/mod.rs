@@ -3,6 +3,7 @@
 //! `openapi.json` describes it. Names that clients sent, paths and executables are in it as they came: who
 //! shows them takes care of what they may hold.
 
+mod cluster;
 mod connections;
 mod denied;
 mod explain;
@@ -36,6 +37,7 @@ use super::answer::{Answer, answer, aside, json, not_allowed, not_found};
 use super::page::page;
 use super::respond::{reads, scrape};
 
+pub use cluster::ClusterView;
 pub use orders::Order;
 pub use standing::Standing;
 
@@ -63,6 +65,8 @@ pub struct Api {
     pub readiness: watch::Receiver<Readiness>,
     /// What it goes by.
     pub standing: watch::Receiver<Standing>,
+    /// What is known of the cluster's pods, if there is one.
+    pub cluster: Option<ClusterView>,
     /// Who carries out orders.
     pub orders: mpsc::Sender<Order>,
     /// What is told of it, and was.

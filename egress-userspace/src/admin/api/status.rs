@@ -38,6 +38,7 @@ impl Api {
                 limit: standing.limit.into(),
                 accepted: self.gateway.accepted(),
             },
+            cluster: self.cluster.as_ref().map(|cluster| cluster.told(asker)),
             log_level: self.diagnostics.levels.now(),
             kernel: self.kernel(),
         }

@@ -249,7 +249,7 @@
   const live = new Table("live", [
     name("To", (c) => c.name ?? c.dst, (c) => [c.name && c.dst, c.protocol].filter(Boolean).join(" ")),
     name("Service", (c) => c.service, (c) => c.rule),
-    name("Caller", (c) => c.caller?.exe ?? c.caller?.pid, (c) => c.caller?.cgroup),
+    name("Caller", (c) => c.caller?.exe ?? c.caller?.pid, (c) => c.caller?.pod ?? c.caller?.cgroup),
     numbers("Age", (c) => number(c.age_ms), age),
     numbers("Down/s", (c) => c.down, rate),
     numbers("Up/s", (c) => c.up, rate),

@@ -29,6 +29,17 @@ impl fmt::Display for Running<'_> {
             f,
             "connections: {now} of {limit} at once, {accepted} since the start"
         )?;
+        if let Some(cluster) = &status.cluster {
+            let (state, since) = (plain(&cluster.state), plain(&cluster.since));
+            writeln!(
+                f,
+                "cluster: {state} since {since}, {} pods known",
+                cluster.pods
+            )?;
+            if let Some(error) = &cluster.error {
+                writeln!(f, "  {}", plain(error))?;
+            }
+        }
         let Some(reload) = &status.last_reload else {
             return Ok(());
         };

@@ -92,7 +92,7 @@ fn advice(reason: DenyReason) -> &'static str {
         }
         DenyReason::CallerNotAllowed => {
             "Add the caller to the `from` of the service. What the gateway knows of it is in the log: `src.cgroup`, \
-             `src.exe` and `src.uid`."
+             `src.exe` and `src.uid`, and of a pod `src.namespace` and `src.pod`: without them nothing is known of it."
         }
         DenyReason::SniIpMismatch => {
             "The name does not resolve to where the client went, and the service has `trust = \"verify\"`. The client's \

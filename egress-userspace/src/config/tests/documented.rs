@@ -8,7 +8,9 @@ use super::super::service::{
     RawEndpoint, RawKeepalive, RawOutlier, RawPool, RawPort, RawService, RawTcpPool, RawTls,
     RawTraffic,
 };
-use super::super::{AccessLog, Admin, Dial, Dns, Gateway, Limits, Otel, RawConfig, Relay, Sniff};
+use super::super::{
+    AccessLog, Admin, Dial, Dns, Gateway, Kubernetes, Limits, Otel, RawConfig, Relay, Sniff,
+};
 use super::{GOLDEN, MINIMAL, STRICT, load, settings};
 use crate::config::Config;
 
@@ -31,6 +33,7 @@ fn sections() -> Vec<(&'static str, &'static [&'static str])> {
         keys::<Admin>(),
         keys::<AccessLog>(),
         keys::<Otel>(),
+        keys::<Kubernetes>(),
         keys::<RawService>(),
         keys::<RawPort>(),
         keys::<RawEndpoint>(),
@@ -128,9 +131,12 @@ fn the_reference_page_has_exactly_the_keys_in_their_order() {
 
 #[test]
 fn the_defaults_on_the_reference_page_are_the_defaults() {
-    let tables = RawConfig::KEYS
-        .iter()
-        .filter(|key| !matches!(**key, "include" | "scope" | "service" | "route"));
+    let tables = RawConfig::KEYS.iter().filter(|key| {
+        !matches!(
+            **key,
+            "include" | "kubernetes" | "scope" | "service" | "route"
+        )
+    });
     let mut written = vec!["include = []".to_owned(), MINIMAL.to_owned()];
     for section in tables {
         written.push(format!("[{section}]"));
@@ -148,6 +154,23 @@ fn the_defaults_on_the_reference_page_are_the_defaults() {
         settings(&load("minimal", MINIMAL)),
         "{written}"
     );
+}
+
+#[cfg(feature = "k8s")]
+#[test]
+fn a_section_that_says_nothing_of_kubernetes_is_what_the_reference_page_says() {
+    let said: Vec<_> = rows(Kubernetes::NAME)
+        .iter()
+        .filter_map(|row| match row.as_slice() {
+            [key, default, ..] if !default.is_empty() => Some(format!("{key} = {default}")),
+            _ => None,
+        })
+        .collect();
+    let said = said.join("\n").replace('`', "");
+    let read = |said: &str| load("written", &format!("{MINIMAL}\n[kubernetes]\n{said}")).kubernetes;
+    assert_eq!(read(&said), Some(Kubernetes::default()));
+    assert_eq!(read(""), Some(Kubernetes::default()));
+    assert_eq!(load("minimal", MINIMAL).kubernetes, None);
 }
 
 /// A configuration in which this key of a section has this value.

@@ -169,6 +169,37 @@ fn a_gateway_that_cannot_export_telemetry_takes_no_endpoint() {
 }
 
 #[test]
+fn no_cluster_is_asked_unless_the_file_says_so() {
+    assert_eq!(with("").kubernetes, None);
+    assert_eq!(
+        with("[kubernetes]\nwatch = 'off'\nnode = 'a'").kubernetes,
+        None
+    );
+}
+
+#[cfg(feature = "k8s")]
+#[test]
+fn a_cluster_is_what_its_section_says() {
+    let config = with("[kubernetes]\nnode = 'worker-1.example'\nkubeconfig = '/etc/kubeconfig'");
+    let kubernetes = config.kubernetes.expect("a cluster");
+    assert_eq!(kubernetes.watch, crate::config::WatchWord::Node);
+    let node = kubernetes.node.expect("a node");
+    assert_eq!(node.as_str(), "worker-1.example");
+    for wrong in ["", "a,metadata.name=b", "A", "a b"] {
+        let said = errors(&format!("[kubernetes]\nnode = '{wrong}'"));
+        assert!(said.contains("is no node's name"), "{wrong}: {said}");
+    }
+}
+
+#[cfg(not(feature = "k8s"))]
+#[test]
+fn a_gateway_that_cannot_ask_a_cluster_takes_none() {
+    let said = errors("[kubernetes]");
+    assert!(said.contains("built without Kubernetes"), "{said}");
+    assert!(said.contains("--features k8s"), "{said}");
+}
+
+#[test]
 fn a_service_is_what_its_entry_says() {
     let config = load("egress.toml", GOLDEN);
     let ledger = config

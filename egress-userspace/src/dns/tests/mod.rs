@@ -115,7 +115,7 @@ impl Scene {
     }
 
     async fn send(&self, server: &str, bytes: &[u8], over: Transport) -> Option<Vec<u8>> {
-        self.forwarder.answer(bytes, &asker(server), over).await
+        self.forwarder.answer(bytes, &mut asker(server), over).await
     }
 
     /// What becomes of a server's answer.

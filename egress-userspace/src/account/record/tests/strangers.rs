@@ -9,7 +9,7 @@ use crate::account::{Lookup, LookupOutcome};
 use crate::config::Config;
 use crate::policy::{Facts, Options, Policy, Verdict};
 use crate::sniff::{DEFAULT_CAP, Limits, sniff};
-use crate::types::{OutboundTrafficPolicy, Pod, ResponseFlag};
+use crate::types::{OutboundTrafficPolicy, Pod, ResponseFlag, Workload};
 
 /// In every name, path and id that is made up here, and in nothing that the gateway says.
 const MARK: &str = "zq";
@@ -228,8 +228,13 @@ impl Stranger {
             exe: Some(Path::new(&text("exe")).into()),
             cgroup: CgroupId(self.0.into()),
             cgroup_path: Some(text("cgroup").into()),
+            // One of a workload's many: that is what a label has of a pod.
             pod: Some(Arc::new(Pod {
-                namespace: text("namespace").into(),
+                namespace: "shop".into(),
+                workload: Some(Workload {
+                    kind: "Deployment".into(),
+                    name: "checkout".into(),
+                }),
                 name: text("pod").into(),
                 service_account: text("account").into(),
                 labels: [(text("key").into(), text("value").into())].into(),

@@ -1,4 +1,5 @@
-//! By caller: the executables and cgroups of the live connections that were told.
+//! By caller: the executables of the live connections that were told, with the pods, or else the cgroups, that
+//! they run in.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +11,7 @@ use super::connections::Growth;
 
 pub(super) const COLUMNS: &[Column] = &[
     Column::path("PROGRAM", "exe", 0),
-    Column::path("CGROUP", "cgroup", 1),
+    Column::path("POD OR CGROUP", "place", 1),
     Column::number("PROCESSES", "processes", 5),
     Column::number("LIVE", "live", 2),
     Column::number("DOWN/s", "sent_bytes_per_second", 3),
@@ -36,7 +37,8 @@ pub(super) fn rows(looks: &Looks) -> Vec<Row> {
     let mut callers = BTreeMap::<_, Sum<'_>>::new();
     for connection in &looks.now.connections.connections {
         let caller = &connection.caller;
-        let who = (caller.exe.as_deref(), caller.cgroup.as_str());
+        let place = caller.pod.as_ref().unwrap_or(&caller.cgroup);
+        let who = (caller.exe.as_deref(), place.as_str());
         let sum = callers.entry(who).or_default();
         sum.processes.insert(caller.pid);
         sum.services.extend(connection.service.as_deref());
@@ -51,15 +53,15 @@ pub(super) fn rows(looks: &Looks) -> Vec<Row> {
     callers.into_iter().map(row).collect()
 }
 
-fn row(((exe, cgroup), sum): ((Option<&str>, &str), Sum<'_>)) -> Row {
+fn row(((exe, place), sum): ((Option<&str>, &str), Sum<'_>)) -> Row {
     let (sent, received) = sum.growth.unzip();
     let services: Vec<_> = sum.services.into_iter().collect();
     Row {
         // A path has no zero byte in it.
-        id: format!("{}\0{cgroup}", exe.unwrap_or_default()),
+        id: format!("{}\0{place}", exe.unwrap_or_default()),
         cells: vec![
             Cell::text(exe),
-            Cell::Text(cgroup.into()),
+            Cell::Text(place.into()),
             Cell::Count(sum.processes.len().try_into().unwrap_or(u64::MAX)),
             Cell::Count(sum.live),
             Cell::byte_rate(sent),

@@ -51,6 +51,7 @@ pub(super) fn rows(looks: &Looks) -> Vec<Row> {
                 ("rule", Cell::text(now.rule.as_deref())),
                 ("verdict", Cell::text(now.verdict.as_deref())),
                 ("reason", Cell::text(now.reason.as_deref())),
+                ("pod", Cell::text(now.caller.pod.as_deref())),
                 ("cgroup", Cell::Text(now.caller.cgroup.clone())),
                 ("uid", Cell::Count(now.caller.uid.into())),
                 ("policy_generation", Cell::Count(now.policy_generation)),

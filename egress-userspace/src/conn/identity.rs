@@ -1,0 +1,72 @@
+//! Which pod a connection is of.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use crate::pods::Unknown;
+use crate::types::Caller;
+
+use super::Gateway;
+use super::connection::Connection;
+
+/// Between two looks at all live connections because something is known of pods that was not: pods come and go
+/// all the time in a large cluster, and a look at each connection takes well below a microsecond.
+const PAUSE: Duration = Duration::from_millis(500);
+
+impl Gateway {
+    /// Says of the caller which pod it is in, if that is known; gives what is worth waiting for.
+    pub(super) fn look_up(&self, caller: &mut Caller) -> Option<Unknown> {
+        self.identifier.as_ref()?.look_up(caller)
+    }
+
+    /// Waits for a caller's pod; after a while it is a caller of whom none is known.
+    pub(super) async fn wait_for_pod(&self, caller: Arc<Caller>, unknown: Unknown) -> Arc<Caller> {
+        let Some(identifier) = &self.identifier else {
+            return caller;
+        };
+        let pod = identifier.wait(unknown).await;
+        pod.map_or(Arc::clone(&caller), |pod| Arc::new(caller.in_pod(pod)))
+    }
+
+    /// Judges live connections again whenever something else is known of their pods, for ever.
+    pub async fn follow_pods(self: Arc<Self>) {
+        let Some(identifier) = &self.identifier else {
+            return;
+        };
+        let mut changes = identifier.changes();
+        while changes.changed().await.is_ok() {
+            let gateway = Arc::clone(&self);
+            // With many it takes a while. It ends with the gateway, and if it panics there is nobody to tell.
+            let _ = spawn_blocking(move || gateway.judge_pods_again()).await;
+            sleep(PAUSE).await;
+        }
+    }
+
+    fn judge_pods_again(&self) {
+        let live = self.live.load_full();
+        for connection in self.connections.all() {
+            if self.learn_of_pod(&connection) {
+                self.judge(&connection, &live.policy);
+            }
+        }
+    }
+
+    /// Has a connection know what is known of its pod by now; whether that is something else than before. Of a
+    /// pod of which nothing is known any more the last stays.
+    pub(super) fn learn_of_pod(&self, connection: &Connection) -> bool {
+        let Some(identifier) = &self.identifier else {
+            return false;
+        };
+        let caller = connection.caller();
+        match identifier.now(&caller) {
+            Some(pod) if caller.pod.as_ref() != Some(&pod) => {
+                connection.set_caller(caller.in_pod(pod));
+                true
+            }
+            _ => false,
+        }
+    }
+}
