@@ -34,8 +34,8 @@ impl Accepted {
     }
 }
 
-/// Hands each connection to `serve` until `stop`, and from then on to `turn_away`. Runs on the reactor that
-/// the listener belongs to, which is `home`.
+/// Hands each connection to `serve` until `stop`, and from then on to `turn_away`. Runs on the reactor `home`, which
+/// `listener` belongs to. Another may accept from the same one.
 ///
 /// Ends only when it is dropped: as long as the programs turn connections to this port, whoever else
 /// had it would get them.
@@ -94,7 +94,8 @@ mod tests {
         let address = listener.local_addr().expect("its address");
         listener.set_nonblocking(true).expect("it does not block");
         let listener = Listener::new(listener).expect("with the runtime");
-        let home = Reactors::start(1).expect("a thread").home();
+        let reactors = Reactors::start(1).expect("a thread");
+        let home = reactors.homes().next().expect("one");
         let stop = CancellationToken::new();
         stop.cancel();
         let serve = |_| async { panic!("a connection was served") };
