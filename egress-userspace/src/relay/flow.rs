@@ -13,15 +13,7 @@ use super::direction::Direction;
 use super::end::Cut;
 use super::gear::Gear;
 use super::pool::Lease;
-
-/// A direction gives way to other tasks after this many bytes: about a millisecond of work, which hardly
-/// anybody notices as delay. With a quarter of it bulk cost a third more, for the data of several
-/// streams pushed each other out of the caches.
-const TURN: u32 = 4 * 1024 * 1024;
-
-/// What a batch counts for at least: 32 of them are a turn, however small. Tokio lets a task do 128
-/// things before it gives way, and two directions, a timer and the end of the relay share them.
-const LEAST: u32 = TURN / 32;
+use super::turn::Turn;
 
 /// One direction at work.
 pub(super) struct Flow<'a> {
@@ -37,7 +29,7 @@ pub(super) struct Flow<'a> {
     /// What comes after `rest`, if that is known: the end of the stream, or its failure.
     pub(super) then: Option<Result<(), Cut>>,
     pub(super) gear: Gear,
-    turn: u32,
+    turn: Turn,
     /// Whether a read that brought less than there was room for is taken for the last one.
     trusting: bool,
     /// The last read was taken for the last one.
@@ -72,7 +64,7 @@ impl<'a> Flow<'a> {
             watch: None,
             then: None,
             gear: Gear::default(),
-            turn: 0,
+            turn: Turn::default(),
             trusting: false,
             unsure: false,
             probe: false,
@@ -106,7 +98,7 @@ impl<'a> Flow<'a> {
 
     /// Whether bytes were moved since the source was waited for.
     pub(super) fn is_moving(&self) -> bool {
-        self.turn > 0
+        self.turn.has_begun()
     }
 
     /// Moves bytes; ready when all are, or the stream has ended before: with how many it did.
@@ -115,6 +107,7 @@ impl<'a> Flow<'a> {
         direction: Direction<'a>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<u64, Cut>> {
+        self.turn.begin();
         loop {
             ready!(self.poll_written(direction, cx))?;
             if let Some(end) = self.then {
@@ -123,8 +116,8 @@ impl<'a> Flow<'a> {
             if self.left == 0 {
                 return Poll::Ready(Ok(0));
             }
-            if self.turn >= TURN {
-                self.turn = 0;
+            if self.turn.is_over() {
+                self.turn.pass();
                 give_way(cx);
                 return Poll::Pending;
             }
@@ -132,13 +125,13 @@ impl<'a> Flow<'a> {
                 Batch::Moved(bytes) => {
                     self.left = self.left.saturating_sub(bytes as u64);
                     self.gear.moved(bytes);
-                    self.turn += u32::try_from(bytes).unwrap_or(TURN).max(LEAST);
+                    self.turn.moved(bytes);
                 }
                 Batch::Dry => {
                     self.probe = false;
                     let readable = direction.from().poll_readable(cx);
                     if readable.is_pending() {
-                        self.turn = 0;
+                        self.turn = Turn::default();
                     }
                     ready!(readable)?;
                 }

@@ -18,6 +18,7 @@ mod pair;
 mod pipe;
 mod pool;
 mod splice;
+mod turn;
 mod work;
 
 #[cfg(test)]
