@@ -1,7 +1,6 @@
 //! One connection, from accept to its one line.
 
 mod admission;
-mod compact;
 mod line;
 mod micros;
 mod opinion;
@@ -26,7 +25,6 @@ use crate::types::{
 
 pub use admission::Admission;
 use admission::verdict;
-use compact::Compact;
 pub(super) use line::{cgroup, container};
 use micros::Micros;
 pub use opinion::Opinion;
@@ -43,7 +41,7 @@ pub struct Record {
     conn: ConnId,
     client: Option<ClientAddr>,
     accepted: Instant,
-    dst: Option<Compact>,
+    dst: Option<OriginalDst>,
     caller: Option<Arc<Caller>>,
     sniffed: Option<Sniffed>,
     generation: Option<NonZero<u64>>,
@@ -86,7 +84,7 @@ struct Rare {
 }
 
 struct Connected {
-    upstream: Compact,
+    upstream: UpstreamAddr,
     resolve_time: Option<Micros>,
     connect_time: Micros,
 }
@@ -119,7 +117,7 @@ impl Record {
 
     /// Where the client wanted to go, and who it is.
     pub fn origin(&mut self, dst: OriginalDst, caller: Arc<Caller>) {
-        self.dst = Some(dst.socket_addr().into());
+        self.dst = Some(dst);
         self.caller = Some(caller);
     }
 
@@ -191,7 +189,7 @@ impl Record {
             .metrics()
             .connected(&labels, resolve_time, connect_time);
         self.connected = Some(Connected {
-            upstream: upstream.socket_addr().into(),
+            upstream,
             resolve_time: resolve_time.map(Into::into),
             connect_time: connect_time.into(),
         });

@@ -10,7 +10,9 @@ use super::{Outcome, Record, Traffic};
 use crate::account::access_log::{DNS, Line};
 use crate::account::sampling::Draw;
 use crate::pods;
-use crate::types::{Caller, ClientAddr, DenyReason, HostName, Place, Pod, ServiceName};
+use crate::types::{
+    Caller, ClientAddr, DenyReason, HostName, OriginalDst, Place, Pod, ServiceName,
+};
 
 impl Record {
     pub(super) fn line<'a>(
@@ -40,8 +42,8 @@ impl Record {
             src_namespace: pod.map(|pod| &*pod.namespace),
             src_pod: pod.map(|pod| &*pod.name),
             src_workload: pod.map(Pod::workload_name),
-            dst_addr: self.dst.map(Into::into),
-            upstream_addr: connected.map(|connected| connected.upstream.into()),
+            dst_addr: self.dst.map(OriginalDst::socket_addr),
+            upstream_addr: connected.map(|connected| connected.upstream.socket_addr()),
             requested_server_name: sniffed.and_then(|s| s.name.as_ref()).map(HostName::as_str),
             protocol: match outcome {
                 Outcome::Answered => Some(DNS),

@@ -1,6 +1,7 @@
 //! What a hundred thousand strangers send makes no series.
 
 use std::io::Cursor;
+use std::net::SocketAddr;
 
 use tokio::io::{join, sink};
 
