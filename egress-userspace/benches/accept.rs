@@ -114,10 +114,10 @@ const STAGES: &[(&str, Stage)] = &[
             from_client: 1_024,
             from_upstream: 4_096,
         };
-        record.counted_by(move || Counted {
+        record.counted_by(Arc::new(move || Counted {
             all: traffic,
             untold: traffic,
-        });
+        }));
     }),
 ];
 

@@ -23,7 +23,7 @@ use metrics::{Destination, Source, TcpLabels};
 pub use metrics::{Metrics, PASSTHROUGH, Totals};
 #[cfg(feature = "otel")]
 pub use otel::{OtelSettings, Telemetry};
-pub use record::{Admission, Counted, Opinion, Outcome, Record, Told, Traffic};
+pub use record::{Admission, Counted, Counts, Opinion, Outcome, Record, Told, Traffic};
 use sampling::Sampling;
 
 use crate::types::{Caller, Claim, ClientAddr, ConnId, OriginalDst, ResponseFlag, ServiceName};

@@ -30,7 +30,7 @@ use micros::Micros;
 pub use opinion::Opinion;
 pub(super) use outcome::denial_flag;
 pub use outcome::{Outcome, Traffic};
-pub use told::{Counted, Told};
+pub use told::{Counted, Counts, Told};
 
 /// What is known of one connection so far.
 ///
@@ -48,15 +48,13 @@ pub struct Record {
     admitted: Option<Admitted>,
     rare: Option<Box<Rare>>,
     connected: Option<Connected>,
-    counters: Option<Counters>,
+    counters: Option<Arc<dyn Counts>>,
     decision_counted: bool,
     finished: bool,
 }
 
 /// The protocol of a connection whose first bytes were not read.
 const UNREAD: &str = "tcp";
-
-type Counters = Box<dyn Fn() -> Counted + Send + Sync>;
 
 struct Sniffed {
     protocol: &'static str,
@@ -217,8 +215,8 @@ impl Record {
     }
 
     /// Where the bytes are counted: read when the record ends, however it ends.
-    pub fn counted_by(&mut self, counters: impl Fn() -> Counted + Send + Sync + 'static) {
-        self.counters = Some(Box::new(counters));
+    pub fn counted_by(&mut self, counters: Arc<dyn Counts>) {
+        self.counters = Some(counters);
     }
 
     /// Ends the record.
@@ -231,7 +229,7 @@ impl Record {
         let Counted { all, untold } = self
             .counters
             .as_ref()
-            .map(|read| read())
+            .map(|counters| counters.counted())
             .unwrap_or_default();
         let flag = outcome.flag();
         match outcome {

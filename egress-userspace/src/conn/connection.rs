@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use super::stop::Ending;
-use crate::account::{Counted, Told, Traffic};
+use crate::account::{Counted, Counts, Told, Traffic};
 use crate::dial::Ends;
 use crate::policy::{Facts, Permit, Policy, Verdict};
 use crate::relay::Counters;
@@ -210,14 +210,6 @@ impl Connection {
         &self.counters
     }
 
-    /// All that has passed, and what of it the metrics do not have: they are to be told of that now.
-    pub(super) fn counted(&self) -> Counted {
-        self.told.counted(Traffic {
-            from_client: self.counters.sent(),
-            from_upstream: self.counters.received(),
-        })
-    }
-
     /// What a policy decides it by, whoever is its caller and whatever it asks for.
     pub(super) fn facts<'a>(&'a self, caller: &'a Caller, claim: &'a Claim) -> Facts<'a> {
         Facts {
@@ -313,6 +305,15 @@ impl Connection {
     fn fate(&self) -> Fate {
         let standing = lock(&self.standing);
         standing.fate
+    }
+}
+
+impl Counts for Connection {
+    fn counted(&self) -> Counted {
+        self.told.counted(Traffic {
+            from_client: self.counters.sent(),
+            from_upstream: self.counters.received(),
+        })
     }
 }
 

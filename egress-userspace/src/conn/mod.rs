@@ -34,7 +34,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::account::{Account, Outcome, Record};
+use crate::account::{Account, Counts, Outcome, Record};
 use crate::dial::Upstream;
 use crate::dns::{self, Forwarder};
 use crate::http::{Ended, Joined};
@@ -193,10 +193,7 @@ impl Gateway {
         } = opened;
         let connection = Connection::new(record.id(), known, client.claim, admitted, upstream.addr);
         let connection = Arc::new(connection);
-        record.counted_by({
-            let connection = Arc::clone(&connection);
-            move || connection.counted()
-        });
+        record.counted_by(Arc::clone(&connection) as Arc<dyn Counts>);
         // What an async block is given and passes on it has room for twice, for as long as it lives: so
         // what is large is in a place of its own until it is passed on.
         let joined = Box::new(Joined {

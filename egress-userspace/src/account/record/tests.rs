@@ -159,12 +159,12 @@ fn connected(books: &Books, would_deny: Option<DenyReason>) -> Record {
         Some(Duration::from_millis(3)),
         Duration::from_millis(4),
     );
-    record.counted_by(|| {
+    record.counted_by(Arc::new(|| {
         Told::default().counted(Traffic {
             from_client: 10,
             from_upstream: 20,
         })
-    });
+    }));
     record
 }
 

@@ -20,6 +20,18 @@ pub struct Counted {
     pub untold: Traffic,
 }
 
+/// Who counts a connection's bytes.
+pub trait Counts: Send + Sync {
+    /// All that has passed, and what of it the metrics do not have: they are told of that by who asks.
+    fn counted(&self) -> Counted;
+}
+
+impl<F: Fn() -> Counted + Send + Sync> Counts for F {
+    fn counted(&self) -> Counted {
+        self()
+    }
+}
+
 impl Told {
     /// All that has passed by now, and what of it the metrics do not have yet; they have it from then on.
     /// Whoever else asks at the same time, no byte is given twice.
