@@ -1,11 +1,13 @@
 //! One connection that is joined: what it was admitted by, and what becomes of it.
 
 use std::iter;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use futures_util::task::AtomicWaker;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::stop::Ending;
 use crate::account::{Counted, Counts, Told, Traffic};
@@ -77,7 +79,8 @@ pub struct Connection {
     counters: Counters,
     told: Told,
     standing: Mutex<Standing>,
-    changed: Notify,
+    /// Whoever waits for what becomes of it.
+    waiting: AtomicWaker,
 }
 
 /// What the last policy that judged it says.
@@ -140,7 +143,7 @@ impl Connection {
             counters: Counters::default(),
             told: Told::default(),
             standing: Mutex::new(standing),
-            changed: Notify::new(),
+            waiting: AtomicWaker::new(),
         }
     }
 
@@ -247,7 +250,7 @@ impl Connection {
             // One whose end has been announced may have ended already.
             if !matches!(standing.fate, Fate::Closed { .. } | Fate::Ended | Fate::Cut) {
                 standing.fate = Fate::Admitted;
-                self.changed.notify_one();
+                self.waiting.wake();
             }
             return None;
         }
@@ -263,7 +266,7 @@ impl Connection {
             }
         };
         standing.fate = fate;
-        self.changed.notify_one();
+        self.waiting.wake();
         Some(action)
     }
 
@@ -279,26 +282,14 @@ impl Connection {
 
     fn ends_as(&self, fate: Fate) {
         lock(&self.standing).fate = fate;
-        self.changed.notify_one();
+        self.waiting.wake();
     }
 
-    /// Waits until it has to end, though neither of its peers ends it.
-    pub(super) async fn told_to_end(&self) -> Ending {
-        loop {
-            // A change from here on is not missed: without a waiter it is kept for the next.
-            let changed = self.changed.notified();
-            match self.fate() {
-                Fate::Admitted | Fate::Kept => changed.await,
-                Fate::Draining { until, by } => {
-                    // On the heap: nearly no connection has to wait for it.
-                    if Box::pin(timeout_at(until, changed)).await.is_err() {
-                        return Ending::Revoked(by);
-                    }
-                }
-                Fate::Closed { by } => return Ending::Revoked(by),
-                Fate::Ended => return Ending::Told,
-                Fate::Cut => return Ending::Cut,
-            }
+    /// Waits until it has to end, though neither of its peers ends it. One waits at a time.
+    pub(super) fn told_to_end(&self) -> ToldToEnd<'_> {
+        ToldToEnd {
+            connection: self,
+            timer: None,
         }
     }
 
@@ -314,6 +305,39 @@ impl Counts for Connection {
             from_client: self.counters.sent(),
             from_upstream: self.counters.received(),
         })
+    }
+}
+
+/// Ready when a connection has to end: see [`Connection::told_to_end`].
+pub(super) struct ToldToEnd<'a> {
+    connection: &'a Connection,
+    /// On the heap: nearly no connection is ever given time.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Future for ToldToEnd<'_> {
+    type Output = Ending;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ending> {
+        // Before the look: a change from here on wakes.
+        self.connection.waiting.register(cx.waker());
+        match self.connection.fate() {
+            Fate::Admitted | Fate::Kept => {
+                self.timer = None;
+                Poll::Pending
+            }
+            Fate::Draining { until, by } => {
+                let timer = || Box::pin(sleep_until(until));
+                let timer = self.timer.get_or_insert_with(timer);
+                if timer.deadline() != until {
+                    timer.as_mut().reset(until);
+                }
+                timer.as_mut().poll(cx).map(|()| Ending::Revoked(by))
+            }
+            Fate::Closed { by } => Poll::Ready(Ending::Revoked(by)),
+            Fate::Ended => Poll::Ready(Ending::Told),
+            Fate::Cut => Poll::Ready(Ending::Cut),
+        }
     }
 }
 

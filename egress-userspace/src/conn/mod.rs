@@ -24,7 +24,7 @@ mod stop;
 mod words;
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -206,13 +206,13 @@ impl Gateway {
         Box::pin(async move {
             let listed = self.enlist(&connection);
             let judge = Judge::new(&self.live, &connection);
-            let mut told = pin!(connection.told_to_end());
+            let mut told = connection.told_to_end();
             // Before its first byte goes out: a policy that came while it was dialled may forbid it.
-            let mut ending = told.as_mut().now_or_never();
+            let mut ending = (&mut told).now_or_never();
             let ended = if ending.is_some() {
                 Ended::Closed(stop::reset([&joined.client, &joined.upstream]))
             } else {
-                let told = poll_fn(|cx| told.as_mut().poll(cx).map(|end| ending = Some(end)));
+                let told = poll_fn(|cx| told.poll_unpin(cx).map(|end| ending = Some(end)));
                 judge.join(*joined, &options, told).await
             };
             // No byte moves any more, but for what the client is told.

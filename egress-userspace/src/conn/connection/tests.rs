@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use tokio::time::timeout_at;
+
 use super::*;
 use crate::policy::{Target, Terms};
 use crate::types::CgroupId;
