@@ -55,7 +55,7 @@ impl<'a> Judge<'a> {
         &'f self,
         joined: Joined,
         options: &'f Options,
-        cancel: impl Future<Output = ()> + Send + 'f,
+        cancel: impl Future<Output = ()> + Send + Unpin + 'f,
     ) -> impl Future<Output = Ended> + Send + 'f {
         let counters = self.connection.counters();
         let Some(version) = self.version() else {

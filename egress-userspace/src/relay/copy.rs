@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 
 use super::direction::Direction;
 use super::end::Cut;
-use super::flow::{Batch, Flow};
+use super::flow::{Batch, Flow, Held};
 
 /// Half the CPU time of tokio's own 8 KiB; and it still fits a core's second-level cache.
 pub(crate) const SCRATCH: usize = 64 * 1024;
@@ -43,9 +43,7 @@ impl Flow<'_> {
                 direction.write(read)
             };
             let (_, rest) = read.split_at(written?.unwrap_or(0));
-            if !rest.is_empty() {
-                self.rest = Bytes::copy_from_slice(rest);
-            }
+            self.hold(Held::bytes(Bytes::copy_from_slice(rest)));
             Ok(Batch::Moved(bytes))
         })
     }

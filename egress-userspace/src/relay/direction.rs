@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::time::sleep;
 
 use super::end::{Cut, End, Side};
-use super::flow::Flow;
+use super::flow::{Flow, Held};
 use super::joint::Joint;
 use super::pair::Peer;
 
@@ -46,7 +46,7 @@ impl<'a> Direction<'a> {
 
     /// Moves bytes until the direction ends. An error ends the other direction at once, too.
     pub(crate) async fn run(&self, prefix: Bytes) -> Result<(), Cut> {
-        let mut flow = Flow::new(u64::MAX, prefix);
+        let mut flow = Flow::new(u64::MAX, Held::bytes(prefix));
         let moved = poll_fn(|cx| flow.poll(*self, cx)).await;
         self.ended(moved.and_then(|_| self.pass_eof_on()))
     }
@@ -77,13 +77,13 @@ impl<'a> Direction<'a> {
 
     /// Moves `count` bytes, whatever they are. Returns how many the stream ended before.
     pub(crate) async fn carry(&self, count: u64) -> Result<u64, Cut> {
-        let mut flow = Flow::new(count, Bytes::new());
+        let mut flow = Flow::new(count, None);
         poll_fn(|cx| flow.poll(*self, cx)).await
     }
 
     /// Writes all of `bytes`, which were read before and are nowhere else.
     pub(crate) async fn write_all(&self, bytes: Bytes) -> Result<(), Cut> {
-        let mut flow = Flow::new(0, bytes);
+        let mut flow = Flow::new(0, Held::bytes(bytes));
         poll_fn(|cx| flow.poll(*self, cx)).await.map(|_| ())
     }
 

@@ -19,14 +19,9 @@ use super::turn::Turn;
 pub(super) struct Flow<'a> {
     /// Bytes that are still to be read.
     left: u64,
-    /// Read, and not yet written.
-    pub(super) rest: Bytes,
-    /// Read into a pipe, and not yet written: on the heap, as this lasts only while the destination
-    /// is full.
-    pub(super) pipe: Option<Box<Lease>>,
-    /// Watches the source while the destination is full, when nobody reads from it.
-    watch: Option<Pin<Box<dyn Future<Output = Cut> + Send + 'a>>>,
-    /// What comes after `rest`, if that is known: the end of the stream, or its failure.
+    /// Read, and not yet written: on the heap, as this lasts only while the destination is full.
+    held: Option<Box<Held<'a>>>,
+    /// What comes after what is held, if that is known: the end of the stream, or its failure.
     pub(super) then: Option<Result<(), Cut>>,
     pub(super) gear: Gear,
     turn: Turn,
@@ -36,6 +31,15 @@ pub(super) struct Flow<'a> {
     pub(super) unsure: bool,
     /// The next read is not to ask tokio, which believes that there is nothing.
     pub(super) probe: bool,
+}
+
+/// What was read for a destination, which does not take it yet.
+pub(super) struct Held<'a> {
+    bytes: Bytes,
+    /// In place of bytes.
+    pipe: Option<Lease>,
+    /// Watches the source, which nobody reads from meanwhile.
+    watch: Option<Pin<Box<dyn Future<Output = Cut> + Send + 'a>>>,
 }
 
 /// The outcome of one attempt to move bytes.
@@ -56,12 +60,10 @@ fn give_way(cx: &mut Context<'_>) {
 
 impl<'a> Flow<'a> {
     /// Moves `count` bytes after those of `prefix`.
-    pub(super) fn new(count: u64, prefix: Bytes) -> Self {
+    pub(super) fn new(count: u64, prefix: Option<Box<Held<'a>>>) -> Self {
         Self {
             left: count,
-            rest: prefix,
-            pipe: None,
-            watch: None,
+            held: prefix,
             then: None,
             gear: Gear::default(),
             turn: Turn::default(),
@@ -73,7 +75,7 @@ impl<'a> Flow<'a> {
 
     /// Moves what comes until the end of the stream, after `prefix`. Who calls this looks at
     /// [`doubts`](Self::doubts) from time to time.
-    pub(super) fn trusting(prefix: Bytes) -> Self {
+    pub(super) fn trusting(prefix: Option<Box<Held<'a>>>) -> Self {
         Self {
             trusting: true,
             ..Self::new(u64::MAX, prefix)
@@ -151,37 +153,72 @@ impl<'a> Flow<'a> {
         }
     }
 
+    /// Has this written before anything that comes after it.
+    pub(super) fn hold(&mut self, held: Option<Box<Held<'a>>>) {
+        self.held = held;
+    }
+
     /// Writes all that is held.
     fn poll_written(
         &mut self,
         direction: Direction<'a>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Cut>> {
-        loop {
-            let written = if let Some(pipe) = &mut self.pipe {
-                pipe.give(direction)?
-            } else if self.rest.is_empty() {
-                return Poll::Ready(Ok(()));
+        while let Some(held) = &mut self.held {
+            if held.write(direction)? {
+                if let Some(pipe) = self
+                    .held
+                    .take_if(|held| held.is_empty())
+                    .and_then(|held| held.pipe)
+                {
+                    pipe.put_back();
+                }
             } else {
-                let written = direction.write(&self.rest)?;
-                self.rest.advance(written.unwrap_or(0));
-                written
-            };
-            match written {
-                Some(_) => self.let_go(),
-                None => ready!(self.poll_room(direction, cx))?,
+                ready!(held.poll_room(direction, cx))?;
             }
         }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<'a> Held<'a> {
+    /// These bytes; `None`: there are none.
+    pub(super) fn bytes(bytes: Bytes) -> Option<Box<Self>> {
+        if bytes.is_empty() {
+            return None;
+        }
+        Some(Box::new(Self {
+            bytes,
+            pipe: None,
+            watch: None,
+        }))
     }
 
-    /// Gives up what holds no bytes any more.
-    fn let_go(&mut self) {
-        if let Some(pipe) = self.pipe.take_if(|pipe| pipe.held() == 0) {
-            pipe.put_back();
-        }
-        if self.rest.is_empty() {
-            self.rest = Bytes::new();
-        }
+    /// What is in a pipe.
+    pub(super) fn pipe(pipe: Lease) -> Option<Box<Self>> {
+        let held = Self {
+            bytes: Bytes::new(),
+            pipe: Some(pipe),
+            watch: None,
+        };
+        Some(Box::new(held))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && self.pipe.as_ref().is_none_or(|pipe| pipe.held() == 0)
+    }
+
+    /// Writes what there is room for; false: there is none.
+    fn write(&mut self, direction: Direction<'_>) -> Result<bool, Cut> {
+        let written = match &mut self.pipe {
+            Some(pipe) => pipe.give(direction)?,
+            None => {
+                let written = direction.write(&self.bytes)?;
+                self.bytes.advance(written.unwrap_or(0));
+                written
+            }
+        };
+        Ok(written.is_some())
     }
 
     /// Waits until the destination takes more. Meanwhile nobody reads from the source, so a reset

@@ -5,10 +5,10 @@ use super::pool::{self, Lease};
 
 /// A direction that has moved so much without a trickle carries bulk: to copy more of it, out of the
 /// kernel and in again, costs several times what handing its pages on does.
-const BULK: usize = 64 * 1024;
+const BULK: u32 = 64 * 1024;
 
 /// A read that brings less is of no bulk: to copy so little costs no more than to splice it.
-const TRICKLE: usize = 4 * 1024;
+const TRICKLE: u32 = 4 * 1024;
 
 /// The engine of a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum Mode {
 #[derive(Default)]
 pub(super) struct Gear {
     /// Bytes that speak for bulk, at most twice [`BULK`].
-    heat: usize,
+    heat: u32,
     refused: bool,
 }
 
@@ -49,10 +49,11 @@ impl Gear {
     /// Notes a batch. That nothing is left after it says nothing: a relay that keeps pace with its source
     /// empties it all the time.
     pub(super) fn moved(&mut self, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.heat = if bytes < TRICKLE {
             self.heat / 2
         } else {
-            (self.heat + bytes).min(2 * BULK)
+            self.heat.saturating_add(bytes).min(2 * BULK)
         };
     }
 
@@ -69,10 +70,10 @@ impl Gear {
 mod tests {
     use super::*;
 
-    fn after(batches: &[usize]) -> bool {
+    fn after(batches: &[u32]) -> bool {
         let mut gear = Gear::default();
         for batch in batches {
-            gear.moved(*batch);
+            gear.moved(*batch as usize);
         }
         gear.wants_pipe(Mode::Auto)
     }
@@ -82,7 +83,7 @@ mod tests {
         assert!(!after(&[BULK - 1]));
         assert!(after(&[BULK]));
         // As it comes from a source that the relay keeps pace with.
-        assert!(after(&[TRICKLE; BULK / TRICKLE]));
+        assert!(after(&[TRICKLE; (BULK / TRICKLE) as usize]));
         assert!(after(&[BULK, TRICKLE, BULK, 100]));
     }
 

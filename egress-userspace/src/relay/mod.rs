@@ -45,6 +45,7 @@ pub(crate) use copy::SCRATCH;
 pub(crate) use direction::{Direction, LAST_BYTES};
 pub(crate) use joint::Joint;
 
+use flow::Held;
 use work::Work;
 
 /// How a relay works.
@@ -106,15 +107,13 @@ pub fn relay<'a>(
     prefix: Bytes,
     options: &'a Options,
     counters: &'a Counters,
-    cancel: impl Future<Output = ()> + 'a,
+    mut cancel: impl Future<Output = ()> + Unpin + 'a,
 ) -> impl Future<Output = Ended> + 'a {
     // Made here and not in the block: what it is given and then moves would be held twice.
     let joint = Joint::new(client, upstream, options, counters);
+    let prefix = Held::bytes(prefix);
     async move {
-        let closed = {
-            let (mut work, cancel) = (Work::new(&joint, prefix), pin!(cancel));
-            work.run(cancel).await
-        };
+        let closed = Work::new(&joint, prefix).run(&mut cancel).await;
         let ended = Ended::new(joint.up().end(), joint.down().end(), closed);
         if closed.is_ok() {
             joint.close();

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use super::copy::SCRATCH;
 use super::direction::Direction;
 use super::end::Cut;
-use super::flow::{Batch, Flow};
+use super::flow::{Batch, Flow, Held};
 use super::pool::Lease;
 
 /// What an attempt to fill a pipe found.
@@ -45,7 +45,7 @@ impl Flow<'_> {
         if pipe.held() == 0 {
             pipe.put_back();
         } else {
-            self.pipe = Some(Box::new(pipe));
+            self.hold(Held::pipe(pipe));
         }
         match filled {
             Some(Fill::Held(bytes)) => Ok(Batch::Moved(bytes)),

@@ -5,11 +5,10 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::end::{Cut, End, Side};
-use super::flow::Flow;
+use super::flow::{Flow, Held};
 use super::joint::Joint;
 use super::lost;
 
@@ -34,11 +33,11 @@ pub(super) struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    pub(super) fn new(joint: &'a Joint<'a>, prefix: Bytes) -> Self {
+    pub(super) fn new(joint: &'a Joint<'a>, prefix: Option<Box<Held<'a>>>) -> Self {
         Self {
             joint,
             up: Flow::trusting(prefix),
-            down: Flow::trusting(Bytes::new()),
+            down: Flow::trusting(None),
             first: None,
             lost: None,
             doubting: false,
@@ -49,7 +48,7 @@ impl<'a> Work<'a> {
     /// short.
     pub(super) async fn run(
         &mut self,
-        mut cancel: Pin<&mut impl Future<Output = ()>>,
+        mut cancel: impl Future<Output = ()> + Unpin,
     ) -> Result<Side, Cut> {
         let mut timer = pin!(sleep_until(self.due(Instant::now())));
         poll_fn(|cx| {
@@ -63,7 +62,7 @@ impl<'a> Work<'a> {
                     Poll::Pending => break,
                 }
             }
-            cancel.as_mut().poll(cx).map(|()| Err(Cut::Cancelled))
+            Pin::new(&mut cancel).poll(cx).map(|()| Err(Cut::Cancelled))
         })
         .await
     }

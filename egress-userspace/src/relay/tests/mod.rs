@@ -70,7 +70,7 @@ impl Rig {
         let relay = tokio::spawn({
             let (counters, cancel) = (Arc::clone(&counters), cancel.clone());
             async move {
-                let cancelled = cancel.cancelled();
+                let cancelled = pin!(cancel.cancelled());
                 let relay = relay(accepted, dialled, prefix, &options, &counters, cancelled);
                 timeout(DEADLINE, relay)
                     .await
