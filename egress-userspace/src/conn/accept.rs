@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
+use tokio::task::yield_now;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -18,6 +19,10 @@ use super::reactors::Home;
 /// How long to leave the listener alone when descriptors or memory ran out: the connections that hold
 /// them end meanwhile, and the backlog keeps those that come.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Connections that are taken off a listener in one go. Then others of its reactor have their turn: one
+/// caller's flood must not hold up what belongs to others, nor be served by one reactor alone.
+const BURST: usize = 16;
 
 /// A connection that was taken off a listener, and belongs to no reactor yet.
 #[derive(Debug)]
@@ -54,7 +59,7 @@ pub async fn accept<F>(
 }
 
 async fn each(listener: &Listener, take: impl Fn(Accepted)) {
-    loop {
+    for count in 1_usize.. {
         match listener.accept().await {
             Ok((socket, peer)) => take(Accepted {
                 socket,
@@ -65,6 +70,9 @@ async fn each(listener: &Listener, take: impl Fn(Accepted)) {
                 warn!(%error, "cannot accept connections");
                 sleep(PAUSE).await;
             }
+        }
+        if count.is_multiple_of(BURST) {
+            yield_now().await;
         }
     }
 }
@@ -81,7 +89,10 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
     use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::io::AsyncReadExt;
 
@@ -110,6 +121,37 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
         let taken = TcpListener::bind(address).expect_err("the port is taken");
         assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
+        accepting.abort();
+    }
+
+    #[tokio::test]
+    async fn others_have_their_turn_while_connections_come_in_crowds() {
+        const CROWD: usize = 3 * BURST;
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let address = listener.local_addr().expect("its address");
+        let connect = || std::net::TcpStream::connect(address).expect("a client");
+        let _clients: Vec<_> = std::iter::repeat_with(connect).take(CROWD).collect();
+        listener.set_nonblocking(true).expect("it does not block");
+        let listener = Listener::new(listener).expect("with the runtime");
+        let reactors = Reactors::start(1).expect("a thread");
+        let home = reactors.homes().next().expect("one");
+        let taken = Arc::new(AtomicUsize::new(0));
+        let serve = {
+            let taken = Arc::clone(&taken);
+            move |_| {
+                taken.fetch_add(1, Ordering::Relaxed);
+                ready(())
+            }
+        };
+        let accepting = accept(listener, home, CancellationToken::new(), serve, drop);
+        let accepting = tokio::spawn(accepting);
+        let mut seen = 0;
+        while seen < CROWD {
+            let now = taken.load(Ordering::Relaxed);
+            assert!(now - seen <= BURST, "{now} after {seen}");
+            seen = now;
+            yield_now().await;
+        }
         accepting.abort();
     }
 }
