@@ -80,6 +80,7 @@ fn the_fields_of_the_log_are_on_the_page_in_their_order() {
         src_namespace: Some("x"),
         src_pod: Some("x"),
         src_workload: Some("x"),
+        listener: Some("x"),
         dst_addr: addr,
         upstream_addr: addr,
         requested_server_name: Some("x"),

@@ -119,15 +119,30 @@ impl Record {
         self.caller = Some(caller);
     }
 
+    /// Who the client is, before it is known where it wants to go.
+    pub fn comes_from(&mut self, caller: Arc<Caller>) {
+        self.caller = Some(caller);
+    }
+
+    /// The client asked the gateway for a connection to this name; what it sends on it may say nothing.
+    pub fn asked_for(&mut self, name: &HostName, took: Duration) {
+        self.sniffed = Some(Sniffed {
+            protocol: UNREAD,
+            name: Some(name.clone()),
+            took: took.into(),
+        });
+    }
+
     /// What the client's first bytes said, and how long it took to know.
     pub fn sniffed(&mut self, claim: &Claim, took: Duration) {
         let protocol = claim.label();
         self.account
             .metrics()
             .sniffed(protocol, sniff_outcome(claim), took);
+        let asked_for = self.sniffed.take().and_then(|sniffed| sniffed.name);
         self.sniffed = Some(Sniffed {
             protocol,
-            name: claim.name().cloned(),
+            name: claim.name().cloned().or(asked_for),
             took: took.into(),
         });
     }

@@ -100,4 +100,7 @@ pub struct Caller {
     /// As `namespace/name`, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pod: Option<String>,
+    /// The listener that a caller of another node came to; then there is no process and no cgroup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listener: Option<String>,
 }

@@ -129,8 +129,18 @@ fn cells(row: &Connection) -> [String; 8] {
     let port = row.dst.rsplit_once(':').map_or("", |(_, port)| port);
     let service = or_dash(row.service.as_deref());
     let caller = &row.caller;
-    let program = caller.exe.as_deref();
-    let program = program.map_or_else(|| format!("process {}", caller.pid), plain);
+    let from = match &caller.listener {
+        Some(listener) => {
+            let who = caller.pod.as_ref().unwrap_or(&row.client);
+            format!("{} at {}", plain(who), plain(listener))
+        }
+        None => {
+            let program = caller.exe.as_deref();
+            let program = program.map_or_else(|| format!("process {}", caller.pid), plain);
+            let place = caller.pod.as_ref().unwrap_or(&caller.cgroup);
+            format!("{program} in {}", plain(place))
+        }
+    };
     [
         row.id.to_string(),
         format!("{:?}", Duration::from_secs(row.age_ms / 1_000)),
@@ -145,9 +155,6 @@ fn cells(row: &Connection) -> [String; 8] {
         or_dash(row.upstream.as_deref()),
         row.bytes_sent.to_string(),
         row.bytes_received.to_string(),
-        format!(
-            "{program} in {}",
-            plain(caller.pod.as_ref().unwrap_or(&caller.cgroup))
-        ),
+        from,
     ]
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use foldhash::fast::RandomState;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::types::{CgroupId, DenyReason};
+use crate::types::{CallerKey, DenyReason};
 
 /// Sniff memory is given out in these units, for a semaphore counts to 2^29 at least.
 const SNIFF_UNIT: usize = 1024;
@@ -17,7 +17,7 @@ const SNIFF_UNIT: usize = 1024;
 pub struct Bounds {
     /// Connections at one moment.
     pub connections: usize,
-    /// Of these, from one cgroup.
+    /// Of these, from one cgroup, or from one address of another node.
     pub per_cgroup: usize,
     /// Bytes of first messages held at one moment.
     pub sniff_memory: usize,
@@ -40,7 +40,7 @@ pub(super) struct Slot(#[expect(dead_code, reason = "held for its drop")] OwnedS
 #[derive(Debug)]
 pub(super) struct CallerSlot {
     callers: Arc<Callers>,
-    cgroup: CgroupId,
+    caller: CallerKey,
 }
 
 /// Memory for one first message, given back when dropped.
@@ -56,11 +56,11 @@ pub(super) struct Room {
     pub(super) caller: Option<CallerSlot>,
 }
 
-/// Connections of each cgroup that has any.
+/// Connections of each caller that has any.
 #[derive(Debug)]
 struct Callers {
     bound: usize,
-    live: Mutex<HashMap<CgroupId, usize, RandomState>>,
+    live: Mutex<HashMap<CallerKey, usize, RandomState>>,
 }
 
 impl Limits {
@@ -103,20 +103,20 @@ impl Limits {
     }
 
     /// Takes room for a connection of this caller.
-    pub(super) fn caller(&self, cgroup: CgroupId) -> Result<CallerSlot, DenyReason> {
+    pub(super) fn caller(&self, caller: CallerKey) -> Result<CallerSlot, DenyReason> {
         let mut live = self
             .callers
             .live
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let count = live.entry(cgroup).or_default();
+        let count = live.entry(caller).or_default();
         if *count >= self.callers.bound {
             return Err(DenyReason::LimitCaller);
         }
         *count += 1;
         Ok(CallerSlot {
             callers: Arc::clone(&self.callers),
-            cgroup,
+            caller,
         })
     }
 
@@ -159,10 +159,10 @@ impl Drop for CallerSlot {
             .live
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = live.get_mut(&self.cgroup) {
+        if let Some(count) = live.get_mut(&self.caller) {
             *count -= 1;
             if *count == 0 {
-                live.remove(&self.cgroup);
+                live.remove(&self.caller);
             }
         }
     }
@@ -171,6 +171,11 @@ impl Drop for CallerSlot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::CgroupId;
+
+    fn cgroup(id: u64) -> CallerKey {
+        CallerKey::Cgroup(CgroupId(id))
+    }
 
     fn limits() -> Limits {
         Limits::new(Bounds {
@@ -197,7 +202,7 @@ mod tests {
     fn what_is_taken_is_told_beside_the_bounds() {
         let limits = limits();
         let _connection = limits.connection().expect("room");
-        let _caller = limits.caller(CgroupId(1)).expect("room");
+        let _caller = limits.caller(cgroup(1)).expect("room");
         let _memory = limits.sniff_memory(1500).expect("room");
         let (taken, bounds) = limits.usage();
         let expected = Bounds {
@@ -212,20 +217,20 @@ mod tests {
     #[test]
     fn one_caller_at_its_bound_leaves_room_for_others() {
         let limits = limits();
-        let slot = limits.caller(CgroupId(1)).expect("room");
+        let slot = limits.caller(cgroup(1)).expect("room");
         assert_eq!(
-            limits.caller(CgroupId(1)).err(),
+            limits.caller(cgroup(1)).err(),
             Some(DenyReason::LimitCaller)
         );
-        assert!(limits.caller(CgroupId(2)).is_ok());
+        assert!(limits.caller(cgroup(2)).is_ok());
         drop(slot);
-        assert!(limits.caller(CgroupId(1)).is_ok());
+        assert!(limits.caller(cgroup(1)).is_ok());
     }
 
     #[test]
     fn a_caller_without_connections_takes_no_memory() {
         let limits = limits();
-        drop(limits.caller(CgroupId(1)).expect("room"));
+        drop(limits.caller(cgroup(1)).expect("room"));
         assert!(limits.callers.live.lock().expect("not poisoned").is_empty());
     }
 

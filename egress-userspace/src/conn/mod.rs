@@ -147,7 +147,7 @@ impl Gateway {
         let mut caller = Arc::new(caller);
         record.origin(dst, Arc::clone(&caller));
         room.connection = Some(self.limits.connection()?);
-        room.caller = Some(self.limits.caller(caller.cgroup)?);
+        room.caller = Some(self.limits.caller(caller.key())?);
         if let Some(unknown) = unknown {
             caller = Box::pin(self.wait_for_pod(caller, unknown)).await;
             record.origin(dst, Arc::clone(&caller));

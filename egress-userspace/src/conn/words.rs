@@ -44,6 +44,7 @@ impl From<DenyReason> for Words {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             ),
             ReasonKind::Limit => (Alert::InternalError, StatusCode::SERVICE_UNAVAILABLE),
+            ReasonKind::Unsupported => (Alert::AccessDenied, StatusCode::NOT_IMPLEMENTED),
         };
         Self {
             alert,

@@ -22,7 +22,7 @@ mod settings;
 mod tls;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,7 +42,8 @@ use self::service::State;
 use crate::net;
 use crate::policy::Permit;
 use crate::types::{
-    Claim, ClientAddr, ConnectionPool, OriginalDst, ProxyProtocol, TrafficPolicy, UpstreamAddr,
+    Claim, ClientAddr, ConnectionPool, HostName, OriginalDst, ProxyProtocol, TrafficPolicy,
+    UpstreamAddr,
 };
 
 pub use self::error::{DialError, ResolveError};
@@ -54,7 +55,7 @@ pub use self::resolve::{Answer, HickoryResolver, Resolve, Resolving, servers};
 pub use self::seen::Seen;
 pub use self::service::ServiceStats;
 pub use self::settings::{DialSettings, DnsSettings};
-pub use self::tls::{Contexts, TlsError};
+pub use self::tls::{Contexts, TlsError, authorities_in, certificates, in_the_clear, key};
 
 /// Makes the gateway's own connections. Cheap to clone: what is in it is shared.
 #[derive(Clone)]
@@ -125,6 +126,15 @@ impl Dialer {
     /// What it remembers.
     pub fn memory(&self) -> &Arc<Memory> {
         &self.memory
+    }
+
+    /// The addresses of a name, at least one; whether they may be dialled is not said.
+    pub async fn addresses(&self, name: &HostName) -> Result<Vec<IpAddr>, DialError> {
+        let answer = self.names.ask(name).await;
+        answer.map_err(|source| DialError::Resolve {
+            name: name.clone(),
+            source,
+        })
     }
 
     /// Connects to where `permit` leads.

@@ -1,4 +1,5 @@
-//! TLS towards an upstream, for a client that speaks without: Istio's TLS origination.
+//! TLS towards an upstream, for a client that speaks without: Istio's TLS origination; and what has to do
+//! with it where TLS ends here.
 //!
 //! What moves bytes knows TCP sockets only. So TLS is spoken by a task of its own, and what the rest
 //! of the gateway has is the near end of a pair of sockets whose far end that task holds.
@@ -13,12 +14,12 @@ use std::net::IpAddr;
 
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, TlsStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::types::{ClientTls, HostName};
 
-pub use self::context::{Contexts, TlsError};
+pub use self::context::{Contexts, TlsError, authorities_in, certificates, key};
 
 /// What is asked of the upstream.
 pub(super) struct Wanted<'a> {
@@ -49,6 +50,15 @@ pub(super) async fn originate(
         .with_alpn(alpn)
         .connect(server_name(wanted), upstream)
         .await?;
+    in_the_clear(secured.into(), given_up).await
+}
+
+/// A socket that speaks in the clear, for a stream of TLS that is at work. Once `given_up`, the other end
+/// of that socket has been closed.
+pub async fn in_the_clear(
+    secured: TlsStream<TcpStream>,
+    given_up: CancellationToken,
+) -> io::Result<TcpStream> {
     let (near, far) = pair::pair().await?;
     tokio::spawn(bridge::bridge(far, secured, given_up));
     Ok(near)

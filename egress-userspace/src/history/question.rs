@@ -209,9 +209,11 @@ impl Seen {
 fn breaks_rules(reason: DenyReason) -> bool {
     match reason.kind() {
         ReasonKind::Protocol | ReasonKind::Slow | ReasonKind::Large => true,
-        ReasonKind::Policy | ReasonKind::Name | ReasonKind::Misdirected | ReasonKind::Limit => {
-            false
-        }
+        ReasonKind::Policy
+        | ReasonKind::Name
+        | ReasonKind::Misdirected
+        | ReasonKind::Limit
+        | ReasonKind::Unsupported => false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A line of JSON, read strictly: what is there is right, and what is not known here is passed over, as a
 //! newer gateway may write more.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::seen::{Decided, Seen, Spoken};
 use crate::account::Timestamp;
-use crate::types::{Caller, CgroupId, DenyReason, HostName, OriginalDst, plain};
+use crate::types::{Caller, CgroupId, DenyReason, HostName, OriginalDst, Remote, plain};
 
 /// Most characters of a complaint: a line may be long, and all of it may be wrong.
 const MAX_WHY: usize = 160;
@@ -47,6 +47,7 @@ struct Raw {
     src_uid: Option<u32>,
     #[serde(rename = "src.cgroup")]
     src_cgroup: Option<String>,
+    listener: Option<Box<str>>,
     #[serde(rename = "dst.addr")]
     dst_addr: Option<String>,
     #[serde(rename = "upstream.addr")]
@@ -76,6 +77,7 @@ impl TryFrom<Raw> for Seen {
         for (field, text, most) in [
             ("src.exe", raw.src_exe.as_deref(), MAX_PATH),
             ("src.cgroup", raw.src_cgroup.as_deref(), MAX_PATH),
+            ("listener", raw.listener.as_deref(), MAX_LABEL),
             ("service", raw.service.as_deref(), MAX_LABEL),
             ("route", raw.route.as_deref(), MAX_LABEL),
         ] {
@@ -94,12 +96,21 @@ impl TryFrom<Raw> for Seen {
             time: read::<Timestamp>("time", Some(raw.time.clone()))?
                 .ok_or_else(|| wrong("time", &raw.time))?,
             dst: address("dst.addr", raw.dst_addr)?.map(OriginalDst::new),
-            caller: caller(
-                raw.src_pid,
-                raw.src_uid,
-                raw.src_exe.as_deref(),
-                raw.src_cgroup.as_deref(),
-            )?,
+            caller: match raw.listener {
+                Some(listener) => {
+                    let address = address("src.addr", raw.src_addr.clone())?;
+                    let address =
+                        address.map_or(IpAddr::from(Ipv4Addr::UNSPECIFIED), |addr| addr.ip());
+                    let listener = listener.into();
+                    Caller::remote(Remote { listener, address }, None)
+                }
+                None => caller(
+                    raw.src_pid,
+                    raw.src_uid,
+                    raw.src_exe.as_deref(),
+                    raw.src_cgroup.as_deref(),
+                )?,
+            },
             spoken,
             name,
             told: read::<HostName>("dns_name", raw.dns_name)?,

@@ -9,6 +9,7 @@ mod driver;
 mod http1;
 mod http2;
 mod progress;
+mod proxy_header;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -16,9 +17,10 @@ mod tls;
 pub use driver::{Ended, Limits, Sniffed, sniff};
 pub(crate) use driver::{FIRST_READ, sniff_on};
 pub(crate) use http1::{Ambiguous, MAX_HEADERS, framing, head_length};
-pub use http1::{Framing, Protocol, RequestHead, RequestKind, request};
+pub use http1::{Framing, Protocol, RequestHead, RequestKind, Tunnel, TunnelHost, request, tunnel};
 pub(crate) use http2::{PREFACE as HTTP2_PREFACE, asked_in};
 pub use progress::{Need, Parsed, Stop, Wait};
+pub use proxy_header::{MAX_PROXY_HEADER, ProxyHeader, proxy_header};
 pub use tls::client_hello;
 
 use crate::types::Claim;

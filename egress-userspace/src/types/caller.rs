@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::CgroupId;
 
-/// The process that called `connect()`, as the kernel saw it.
+/// The process that called `connect()`, as the kernel saw it; or somebody of another node, who came to a
+/// listener: then `remote` says how, and there is no process and no cgroup.
 ///
 /// The cgroup is the identity. The rest are hints: a process may have changed its name since, or be
 /// gone, and then what could not be read is `None`.
@@ -25,6 +27,26 @@ pub struct Caller {
     pub cgroup_path: Option<Arc<str>>,
     /// The pod that it runs in; `None`: it is in none, or that is not known.
     pub pod: Option<Arc<Pod>>,
+    /// How it came, if it is not of this node.
+    pub remote: Option<Remote>,
+}
+
+/// How a caller came that is not of this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// The listener that it came to.
+    pub listener: Arc<str>,
+    /// Its address, which one that is believed may have told.
+    pub address: IpAddr,
+}
+
+/// What tells callers apart where each has its share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CallerKey {
+    /// Of this node.
+    Cgroup(CgroupId),
+    /// Of another.
+    Address(IpAddr),
 }
 
 /// A pod, as the cluster's API describes it.
@@ -32,9 +54,10 @@ pub struct Caller {
 pub struct Pod {
     /// Its namespace.
     pub namespace: Box<str>,
-    /// Its name.
+    /// Its name; empty: only its namespace and service account are known, by a certificate or by the
+    /// operator's own word.
     pub name: Box<str>,
-    /// Its service account.
+    /// Its service account; empty: not known.
     pub service_account: Box<str>,
     /// Its labels.
     pub labels: BTreeMap<Box<str>, Box<str>>,
@@ -46,16 +69,35 @@ pub struct Pod {
 
 impl Pod {
     /// The name of its workload, or its own if it stands for itself, as Istio has it.
-    pub fn workload_name(&self) -> &str {
+    pub fn workload_name(&self) -> Option<&str> {
         let workload = self.workload.as_ref();
-        workload.map_or(&self.name, |workload| &workload.name)
+        workload.map_or_else(|| self.known_name(), |workload| Some(&workload.name))
+    }
+
+    /// Its name, if it is known.
+    pub fn known_name(&self) -> Option<&str> {
+        Some(&*self.name).filter(|name| !name.is_empty())
+    }
+
+    /// Its service account, if it is known.
+    pub fn known_service_account(&self) -> Option<&str> {
+        Some(&*self.service_account).filter(|account| !account.is_empty())
+    }
+
+    /// Its labels, if they are known.
+    pub fn known_labels(&self) -> Option<&BTreeMap<Box<str>, Box<str>>> {
+        self.known_name().map(|_| &self.labels)
     }
 }
 
 impl fmt::Display for Pod {
-    /// As `namespace/name`.
+    /// As `namespace/name`, or as its namespace alone.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
+        f.write_str(&self.namespace)?;
+        match self.known_name() {
+            Some(name) => write!(f, "/{name}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -97,6 +139,29 @@ impl Caller {
             cgroup,
             cgroup_path: None,
             pod: None,
+            remote: None,
+        }
+    }
+
+    /// A caller of another node.
+    pub fn remote(remote: Remote, pod: Option<Arc<Pod>>) -> Self {
+        Self {
+            pod,
+            remote: Some(remote),
+            ..Self::unknown(CgroupId(0))
+        }
+    }
+
+    /// The same, if it is a process of this node.
+    pub fn process(&self) -> Option<&Self> {
+        self.remote.is_none().then_some(self)
+    }
+
+    /// Whose share its connections are of.
+    pub fn key(&self) -> CallerKey {
+        match &self.remote {
+            Some(remote) => CallerKey::Address(remote.address),
+            None => CallerKey::Cgroup(self.cgroup),
         }
     }
 }

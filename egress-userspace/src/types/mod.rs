@@ -21,7 +21,7 @@ mod traffic;
 
 pub use addr::{ClientAddr, OriginalDst, UpstreamAddr};
 pub use address_rule::{AddressAction, AddressRule, Transport};
-pub use caller::{Caller, Pod, PodMode, Workload};
+pub use caller::{Caller, CallerKey, Pod, PodMode, Remote, Workload};
 pub use claim::{Claim, Tls};
 pub use flag::ResponseFlag;
 pub use host::{HostName, HostNameError, HostPattern, HostPatternError};

@@ -55,6 +55,8 @@ pub enum ReasonKind {
     Large,
     /// There is no room.
     Limit,
+    /// The client asks for what is not done here (RFC 9110 section 15.6.2).
+    Unsupported,
 }
 
 reasons! {
@@ -124,7 +126,7 @@ reasons! {
     ResolvedAddressRefused => Policy, "resolved_address_refused", "the name resolves to an address that is not public";
     /// In the kernel: the programs have no settings of their version.
     KernelUnconfigured => Policy, "kernel_unconfigured", "the kernel programs are not configured";
-    /// In the kernel: a connection to the gateway's own listener.
+    /// A connection to the gateway's own listener: in the kernel, or by way of a listener for other nodes.
     OwnListener => Policy, "own_listener", "the gateway's listener is not a destination";
     /// In the kernel: an IPv6 link-local destination, whose scope is not visible there.
     LinkLocal => Policy, "link_local", "link-local addresses are not judged";
@@ -142,9 +144,19 @@ reasons! {
     ConnectedBefore => Policy, "connected_before", "the connection was made before the gateway came";
     /// The kernel has no record of the connection: it did not come by way of the programs.
     UnknownOrigin => Policy, "unknown_origin", "the connection has no original destination";
+    /// At a listener for other nodes: an address of which nobody says whose it is.
+    UnknownPeer => Policy, "unknown_peer", "nobody says who has this address";
+    /// At a listener for other nodes: no certificate, or none that says who has it, by whoever is believed.
+    PeerCertificate => Policy, "peer_certificate", "the peer's certificate is missing, or is refused";
+    /// At a listener for other nodes: a PROXY header that is none, is broken, or leads nowhere.
+    ProxyHeader => Protocol, "proxy_header", "the PROXY header is missing, malformed, or names no destination";
+    /// At a listener for CONNECT: another request (RFC 9110 section 9.3.6).
+    NotConnect => Unsupported, "not_connect", "only CONNECT is served here";
+    /// At a listener for other nodes: a destination in the gateway's own network, or on its node.
+    AddressNotPublic => Policy, "address_not_public", "the destination is not a public address, and no service lists it";
     /// The gateway has as many connections as it may.
     LimitConnections => Limit, "limit_connections", "the gateway has no room for more connections";
-    /// The caller's cgroup has as many connections as it may.
+    /// The caller's cgroup, or its address, has as many connections as it may.
     LimitCaller => Limit, "limit_caller", "the caller has as many connections as it may";
     /// All memory for first messages is taken.
     LimitSniffMemory => Limit, "limit_sniff_memory", "the gateway has no memory for more first messages";

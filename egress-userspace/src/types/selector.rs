@@ -1,6 +1,6 @@
 //! Who may use a service.
 
-use super::{Caller, PathPattern};
+use super::{Caller, PathPattern, Pod};
 
 /// Says which callers are meant; all that is said must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -54,15 +54,17 @@ impl Selector {
             ask(self.namespace.as_ref(), pod, |want, pod| {
                 *pod.namespace == **want
             }),
-            ask(self.service_account.as_ref(), pod, |want, pod| {
-                *pod.service_account == **want
-            }),
+            ask(
+                self.service_account.as_deref(),
+                pod.and_then(Pod::known_service_account),
+                |want, account| account == want,
+            ),
             ask(
                 Some(&self.pod_labels).filter(|l| !l.is_empty()),
-                pod,
-                |want, pod| {
+                pod.and_then(Pod::known_labels),
+                |want, labels| {
                     want.iter()
-                        .all(|(key, value)| pod.labels.get(key) == Some(value))
+                        .all(|(key, value)| labels.get(key) == Some(value))
                 },
             ),
             ask(self.cgroup.as_ref(), path, PathPattern::covers),
@@ -70,7 +72,11 @@ impl Selector {
                 unit_of(path).is_some_and(|unit| want.is_match(unit))
             }),
             ask(self.exe.as_ref(), exe, PathPattern::is_match),
-            ask(self.uid.as_ref(), Some(&caller.uid), PartialEq::eq),
+            ask(
+                self.uid.as_ref(),
+                caller.process().map(|caller| &caller.uid),
+                PartialEq::eq,
+            ),
         ];
         if answers.contains(&Selected::No) {
             Selected::No
@@ -134,9 +140,10 @@ fn ask<W: ?Sized, F: ?Sized>(
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::sync::Arc;
 
     use super::*;
-    use crate::types::CgroupId;
+    use crate::types::{CgroupId, Remote};
 
     fn caller() -> Caller {
         Caller {
@@ -256,6 +263,71 @@ mod tests {
             ..namespace
         };
         assert_eq!(other.selects(&caller()), Selected::No);
+    }
+
+    #[test]
+    fn of_a_caller_of_another_node_is_known_what_it_was_identified_by() {
+        let pod = Pod {
+            namespace: "shop".into(),
+            service_account: "web".into(),
+            ..Pod::default()
+        };
+        let remote = |pod| {
+            let remote = Remote {
+                listener: "nodes".into(),
+                address: "192.0.2.7".parse().expect("an address"),
+            };
+            Caller::remote(remote, Some(Arc::new(pod)))
+        };
+        let shop = Selector {
+            namespace: Some("shop".into()),
+            ..Selector::default()
+        };
+        let selectors = [
+            (shop.clone(), Selected::Yes),
+            (
+                Selector {
+                    service_account: Some("web".into()),
+                    ..shop.clone()
+                },
+                Selected::Yes,
+            ),
+            (
+                Selector {
+                    service_account: Some("admin".into()),
+                    ..shop.clone()
+                },
+                Selected::No,
+            ),
+            // What may be so of it: who is denied by such a word is not let through for want of it.
+            (
+                Selector {
+                    uid: Some(0),
+                    ..shop.clone()
+                },
+                Selected::Unknown,
+            ),
+            (
+                Selector {
+                    pod_labels: vec![("app".into(), "web".into())],
+                    ..shop.clone()
+                },
+                Selected::Unknown,
+            ),
+        ];
+        for (selector, selected) in selectors {
+            let caller = remote(pod.clone());
+            assert_eq!(selector.selects(&caller), selected, "{selector:?}");
+        }
+        let alone = Pod {
+            service_account: "".into(),
+            ..pod
+        };
+        let web = Selector {
+            service_account: Some("web".into()),
+            ..shop
+        };
+        assert_eq!(web.selects(&remote(alone)), Selected::Unknown);
     }
 
     #[test]

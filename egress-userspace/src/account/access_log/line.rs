@@ -34,6 +34,8 @@ pub(in crate::account) struct Line<'a> {
     pub(in crate::account) src_pod: Option<&'a str>,
     /// What the pod was made by, or itself.
     pub(in crate::account) src_workload: Option<&'a str>,
+    /// The listener that a caller of another node came to.
+    pub(in crate::account) listener: Option<&'a str>,
     /// Where the client wanted to go.
     pub(in crate::account) dst_addr: Option<SocketAddr>,
     pub(in crate::account) upstream_addr: Option<SocketAddr>,
@@ -88,6 +90,7 @@ impl Line<'_> {
         fields.text("src.namespace", self.src_namespace);
         fields.text("src.pod", self.src_pod);
         fields.text("src.workload", self.src_workload);
+        fields.text("listener", self.listener);
         fields.address("dst.addr", self.dst_addr);
         fields.address("upstream.addr", self.upstream_addr);
         fields.text("requested_server_name", self.requested_server_name);

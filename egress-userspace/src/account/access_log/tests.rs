@@ -67,6 +67,7 @@ fn line(conn_id: u64) -> Line<'static> {
         src_namespace: None,
         src_pod: None,
         src_workload: None,
+        listener: None,
         dst_addr: None,
         upstream_addr: None,
         requested_server_name: None,

@@ -31,7 +31,7 @@ pub(in crate::account) struct Source(pub(in crate::account) Arc<Pod>);
 
 impl Source {
     fn names(&self) -> (&str, &str) {
-        (self.0.workload_name(), &self.0.namespace)
+        (self.0.workload_name().unwrap_or(UNKNOWN), &self.0.namespace)
     }
 }
 

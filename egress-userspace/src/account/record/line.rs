@@ -22,6 +22,7 @@ impl Record {
         draw: Draw,
     ) -> Line<'a> {
         let caller = self.caller.as_deref();
+        let process = caller.and_then(Caller::process);
         let pod = caller.and_then(|caller| caller.pod.as_deref());
         let sniffed = self.sniffed.as_ref();
         let connected = self.connected.as_ref();
@@ -32,16 +33,19 @@ impl Record {
             time: SystemTime::now().into(),
             conn_id: Some(self.conn.0),
             src_addr: self.client.map(ClientAddr::socket_addr),
-            src_pid: caller.map(|caller| caller.pid),
-            src_exe: caller
-                .and_then(|caller| caller.exe.as_deref())
+            src_pid: process.map(|process| process.pid),
+            src_exe: process
+                .and_then(|process| process.exe.as_deref())
                 .map(Path::to_string_lossy),
-            src_uid: caller.map(|caller| caller.uid),
-            src_cgroup: caller.map(cgroup),
-            src_container: caller.and_then(container),
+            src_uid: process.map(|process| process.uid),
+            src_cgroup: process.map(cgroup),
+            src_container: process.and_then(container),
             src_namespace: pod.map(|pod| &*pod.namespace),
-            src_pod: pod.map(|pod| &*pod.name),
-            src_workload: pod.map(Pod::workload_name),
+            src_pod: pod.and_then(Pod::known_name),
+            src_workload: pod.and_then(Pod::workload_name),
+            listener: caller
+                .and_then(|caller| caller.remote.as_ref())
+                .map(|remote| &*remote.listener),
             dst_addr: self.dst.map(OriginalDst::socket_addr),
             upstream_addr: connected.map(|connected| connected.upstream.socket_addr()),
             requested_server_name: sniffed.and_then(|s| s.name.as_ref()).map(HostName::as_str),

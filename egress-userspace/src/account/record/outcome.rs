@@ -69,7 +69,7 @@ impl Outcome {
 pub(in crate::account) fn denial_flag(reason: DenyReason) -> ResponseFlag {
     match reason.kind() {
         ReasonKind::Limit => ResponseFlag::UpstreamOverflow,
-        ReasonKind::Protocol | ReasonKind::Slow | ReasonKind::Large => {
+        ReasonKind::Protocol | ReasonKind::Slow | ReasonKind::Large | ReasonKind::Unsupported => {
             ResponseFlag::DownstreamProtocolError
         }
         ReasonKind::Policy | ReasonKind::Name | ReasonKind::Misdirected => {

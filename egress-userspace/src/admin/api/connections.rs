@@ -62,6 +62,13 @@ fn told(connection: &conn::Connection) -> Connection {
 }
 
 fn caller(caller: &types::Caller) -> Caller {
+    if let Some(remote) = &caller.remote {
+        return Caller {
+            pod: caller.pod.as_deref().map(ToString::to_string),
+            listener: Some(remote.listener.to_string()),
+            ..Caller::default()
+        };
+    }
     Caller {
         pid: caller.pid,
         uid: caller.uid,
@@ -71,5 +78,6 @@ fn caller(caller: &types::Caller) -> Caller {
             None => caller.cgroup.to_string(),
         },
         pod: caller.pod.as_deref().map(ToString::to_string),
+        listener: None,
     }
 }

@@ -144,8 +144,8 @@ fn advice(reason: DenyReason) -> &'static str {
             "A gateway of another version is being started, or its start failed: `egress status` tells. Start it anew."
         }
         DenyReason::OwnListener => {
-            "Nothing has to connect to the gateway's own port (`gateway.listen_port`). If another program wants the port, \
-             give the gateway another."
+            "Nothing has to connect to the gateway's own ports (`gateway.listen_port`, and through a listener those of \
+             listeners and of `[admin]`). If another program wants the port, give the gateway another."
         }
         DenyReason::LinkLocal => {
             "Use an address that is valid beyond one link: which link is meant is not visible where connections are judged."
@@ -177,6 +177,27 @@ fn advice(reason: DenyReason) -> &'static str {
         DenyReason::UnknownOrigin => {
             "Something connected to the gateway's listener that is not governed, or the gateway and the programs are not of \
              one version: `egress status` tells."
+        }
+        DenyReason::UnknownPeer => {
+            "Add the address to `peers` of the listener, or let the gateway know the cluster's pods. A pod in its node's own \
+             network has no address of its own: it wants a certificate."
+        }
+        DenyReason::PeerCertificate => {
+            "The listener wants a certificate of its `ca_certificates` whose only URI is \
+             `spiffe://TRUST_DOMAIN/ns/NAMESPACE/sa/SERVICE_ACCOUNT`. With `RUST_LOG=egress_userspace::conn=debug` the \
+             gateway says what was wrong with it."
+        }
+        DenyReason::ProxyHeader => {
+            "Whoever connects to a listener with `protocol = \"PROXY\"` has to begin with a header of version 1 or 2 for \
+             TCP that names where it wants to go. A health check's (`LOCAL`, `UNKNOWN`) names nothing, and is closed."
+        }
+        DenyReason::NotConnect => {
+            "The client sends its requests to the listener instead of asking for a tunnel, as for `http://` URLs. Have it \
+             use a tunnel for these too (`curl --proxytunnel`)."
+        }
+        DenyReason::AddressNotPublic => {
+            "Through a listener nobody gets into the gateway's own network, unless a service lists the address in \
+             `addresses`."
         }
         DenyReason::LimitConnections => {
             "Raise `limits.connections`, and with it LimitNOFILE of the gateway's unit."

@@ -89,3 +89,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_written_is_read_as_it_was() {
+    use crate::sniff::proxy_header;
+    for (client, dst) in [
+        ("192.0.2.1:56324", "203.0.113.1:443"),
+        ("[2001:db8::1]:1", "[2001:db8::2]:65535"),
+    ] {
+        let (client, dst) = (
+            ClientAddr::new(client.parse().expect("an address")),
+            OriginalDst::new(dst.parse().expect("an address")),
+        );
+        for version in [ProxyProtocol::V1, ProxyProtocol::V2] {
+            let written = header(version, client, dst);
+            let read = proxy_header(&written).expect("a header");
+            assert_eq!(read.length, written.len());
+            assert_eq!(read.source, client.socket_addr());
+            assert_eq!(read.destination, dst.socket_addr());
+        }
+    }
+}

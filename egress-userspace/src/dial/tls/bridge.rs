@@ -6,7 +6,7 @@ use socket2::SockRef;
 use tokio::io::copy_bidirectional_with_sizes;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
-use tokio_rustls::client::TlsStream;
+use tokio_rustls::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 /// One TLS record's plaintext at most (RFC 8446 section 5.1), in each direction.
@@ -18,7 +18,7 @@ const LINGER: Duration = Duration::from_mins(1);
 /// stream that ends without one included (RFC 8446 section 6.1), becomes a reset.
 ///
 /// It is bounded by the near side: whoever holds that gives up on a silent or lasting connection. From
-/// then on the upstream has [`LINGER`] to take what is left, and to end.
+/// then on the far peer has [`LINGER`] to take what is left, and to end.
 pub(super) async fn bridge(
     mut near: TcpStream,
     mut far: TlsStream<TcpStream>,

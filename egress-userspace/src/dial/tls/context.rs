@@ -104,8 +104,8 @@ fn config(tls: &ClientTls) -> Result<ClientConfig, TlsError> {
 }
 
 fn authorities(file: Option<&Path>) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
     let Some(path) = file else {
+        let mut roots = RootCertStore::empty();
         // Some systems have a certificate or two that cannot be parsed beside a hundred that can.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         return if roots.is_empty() {
@@ -114,6 +114,12 @@ fn authorities(file: Option<&Path>) -> Result<RootCertStore, TlsError> {
             Ok(roots)
         };
     };
+    authorities_in(path)
+}
+
+/// The authorities in a file.
+pub fn authorities_in(path: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
     for certificate in certificates(path)? {
         roots.add(certificate).map_err(|cause| TlsError::Refused {
             path: path.into(),
@@ -123,7 +129,8 @@ fn authorities(file: Option<&Path>) -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+/// The certificates in a file: at least one.
+pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let failed = |cause| TlsError::File {
         path: path.into(),
         cause,
@@ -142,7 +149,8 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     Ok(found)
 }
 
-fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+/// The private key in a file.
+pub fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     PrivateKeyDer::from_pem_file(path).map_err(|cause| match cause {
         pem::Error::NoItemsFound => TlsError::Empty {
             path: path.into(),

@@ -4,6 +4,7 @@
 //! Stricter than a server needs to be: a head that two readers could understand differently is
 //! refused, for the gateway and the server must not see different names, nor different requests.
 
+mod connect;
 mod framing;
 mod lines;
 
@@ -14,6 +15,7 @@ use crate::types::{Claim, DenyReason, HostName};
 use super::authority;
 use super::progress::{Need, Parsed, Stop};
 
+pub use connect::{Tunnel, TunnelHost, tunnel};
 pub use framing::Framing;
 pub(crate) use framing::{Ambiguous, framing};
 pub(crate) use lines::{LineError, head_length};
