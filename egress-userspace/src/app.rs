@@ -5,6 +5,7 @@ mod cluster;
 mod desk;
 mod follow;
 mod guard;
+mod listeners;
 mod manager;
 mod namespaces;
 mod observe;
@@ -30,7 +31,7 @@ use tracing::{error, info, warn};
 use crate::account::Metrics;
 use crate::admin::{Place, Readiness, Standing};
 use crate::config::Config;
-use crate::conn::{Gateway, Live};
+use crate::conn::{Gateway, Live, RemoteListener};
 use crate::dial::Memory;
 use crate::drain::Drain;
 use crate::kernel::Kernel;
@@ -76,6 +77,8 @@ struct App {
     readiness: watch::Sender<Readiness>,
     drain: Drain,
     admin: JoinSet<()>,
+    /// Those for callers of other nodes.
+    listeners: Vec<Arc<RemoteListener>>,
     /// Where the admin API is found.
     socket: Option<Place>,
     /// What the admin API tells of the configuration.

@@ -9,19 +9,24 @@ use crate::account::LogDestination;
 #[cfg(feature = "otel")]
 use crate::account::OtelSettings;
 use crate::config::{
-    Config, DnsForwarder, Gateway, Limits, LogPath, RelayMode, ShadowPolicy, SocketWord,
+    Config, DnsForwarder, Gateway, Limits, LogPath, LoopbackAddr, RelayMode, ShadowPolicy,
+    SocketWord,
 };
 use crate::conn::{Bounds, SniffSettings};
 use crate::dial::{DialSettings, DnsSettings, SPARE_ATTEMPTS};
 use crate::dns::{ForwardSettings, Scope};
 use crate::kernel::{LISTEN_PORTS, Reach, Setup, SocketKind};
 use crate::policy::{address_rules, enforces};
-use crate::types::{AddressAction, AddressRule, Transport};
+use crate::types::{
+    AddressAction, AddressRule, Listener, ListenerProtocol, PeerIdentity, Transport,
+};
 use crate::{policy, relay, sniff};
 
 /// The client's socket and the upstream's. While it is dialled a connection may have three more, taken
 /// from those that all connections share.
 const DESCRIPTORS_PER_CONNECTION: u64 = 2;
+/// Where TLS with the client ends here, besides: its socket, and the far end of the pair that takes its place.
+const DESCRIPTORS_OF_TLS: u64 = 2;
 /// Listeners, maps, programs, links, DNS sockets, the log, and the relay's pipes.
 const OWN_DESCRIPTORS: u64 = 1_536;
 
@@ -228,11 +233,38 @@ pub(crate) fn pins(config: Option<&Config>) -> PathBuf {
     )
 }
 
-/// Descriptors that a gateway with these limits may have open.
-pub(crate) fn descriptors(limits: &Limits) -> u64 {
-    u64::from(limits.connections) * DESCRIPTORS_PER_CONNECTION
+/// Descriptors that a gateway with these limits and listeners may have open.
+pub(crate) fn descriptors(limits: &Limits, listeners: &[Listener]) -> u64 {
+    let mut listeners = listeners.iter();
+    let ends_tls = listeners.any(|listener| listener.identity != PeerIdentity::Address);
+    let more = if ends_tls { DESCRIPTORS_OF_TLS } else { 0 };
+    u64::from(limits.connections) * (DESCRIPTORS_PER_CONNECTION + more)
         + SPARE_ATTEMPTS as u64
         + OWN_DESCRIPTORS
+}
+
+/// What of its listeners a running gateway can't change.
+fn places(config: &Config) -> Vec<(&str, SocketAddr, ListenerProtocol)> {
+    let listeners = config.listeners.iter();
+    listeners
+        .map(|listener| (&*listener.name, listener.address, listener.protocol))
+        .collect()
+}
+
+/// The ports of this node that the gateway itself listens on.
+pub(crate) fn own_ports(config: &Config) -> Vec<u16> {
+    let admin = &config.admin;
+    let served = [
+        admin.metrics,
+        admin.health,
+        admin.api.map(LoopbackAddr::socket_addr),
+    ];
+    let listeners = config
+        .listeners
+        .iter()
+        .map(|listener| listener.address.port());
+    let served = served.into_iter().flatten().map(|address| address.port());
+    listeners.chain(served).chain(ports(config)).collect()
 }
 
 /// Whether something differs that a running gateway can't change.
@@ -245,6 +277,7 @@ pub(crate) fn need_restart(old: &Config, new: &Config) -> bool {
         || old.gateway.deny_errno != new.gateway.deny_errno
         || old.gateway.established != new.gateway.established
         || old.gateway.strict != new.gateway.strict
+        || places(old) != places(new)
         || old.limits != new.limits
         || old.admin != new.admin
         || old.access_log.path != new.access_log.path

@@ -19,8 +19,8 @@ use crate::process::Process;
 use crate::server::hosts;
 use crate::wait::wait_until;
 
-/// Where the example file has the certificates for TLS to an upstream.
-const EXAMPLE_CERTIFICATES: &str = "/etc/egress/billing";
+/// Where the example file has the certificates for TLS to an upstream, and of a listener.
+const EXAMPLE_CERTIFICATES: [&str; 2] = ["/etc/egress/billing", "/etc/egress/listener"];
 
 /// Where `cargo build` leaves the binary, from this package's directory.
 const BINARY: &str = "../target/debug/egress";
@@ -253,8 +253,12 @@ impl Local {
             },
         ];
         let certificates = self.certificates.display().to_string();
-        let config = config.replace(EXAMPLE_CERTIFICATES, &certificates);
-        localise(&config, &overrides, cgroups)
+        let fitted = EXAMPLE_CERTIFICATES
+            .iter()
+            .fold(config.to_owned(), |config, example| {
+                config.replace(example, &certificates)
+            });
+        localise(&fitted, &overrides, cgroups)
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::Context;
 
 use crate::config::{Config, ConfigErrors, ShadowPolicy};
-use crate::conn::Live;
+use crate::conn::{Live, Terms};
 use crate::dial::{self, Contexts, Dialer, HickoryResolver};
 use crate::dns::Rules;
 use crate::kernel::Reach;
@@ -35,6 +35,8 @@ pub(super) struct Built {
     pub(super) policy: Policy,
     pub(super) shadow: Option<Policy>,
     pub(super) reach: Reach,
+    /// Of its listeners, in their order.
+    pub(super) terms: Vec<Terms>,
     /// How TLS is spoken to upstreams.
     pub(super) contexts: Contexts,
     /// Who is asked for names.
@@ -78,6 +80,11 @@ fn compile(
         .iter()
         .filter_map(|service| service.traffic.tls.as_ref());
     let contexts = Contexts::load(tls).context("preparing TLS to upstreams")?;
+    let terms = config.listeners.iter().map(|listener| {
+        let terms = Terms::load(listener);
+        terms.with_context(|| format!("preparing the listener `{}`", listener.name))
+    });
+    let terms = terms.collect::<anyhow::Result<_>>()?;
     memory.keep(services.iter().map(|service| &service.name));
     let routes = std::mem::take(&mut config.routes);
     let policy = Policy::compile(&services, &routes, settings::policy(&config), generation);
@@ -93,6 +100,7 @@ fn compile(
         policy,
         shadow,
         reach,
+        terms,
         contexts,
         resolvers,
         sources: sources(&config),

@@ -20,7 +20,7 @@ use crate::settings;
 use crate::types::Generation;
 
 use super::build::{self, Built};
-use super::{App, FIRST, Stop, Told, manager};
+use super::{App, FIRST, Stop, Told, listeners, manager};
 
 /// Who may want the configuration read again.
 pub(super) struct Reasons {
@@ -136,6 +136,7 @@ impl App {
             policy,
             shadow,
             reach,
+            terms,
             contexts,
             resolvers,
             ..
@@ -148,11 +149,12 @@ impl App {
         self.gateway.account.sample(sample.share());
         self.retired.push(self.gateway.replace(live));
         self.gateway.dns.set(names);
+        listeners::renew(&self.listeners, &config, terms);
         let gateway = Arc::clone(&self.gateway);
         spawn_blocking(move || gateway.judge_again());
         if settings::need_restart(&self.config, &config) {
             warn!(
-                "what changed in [limits], [admin], [otel], [kubernetes], in [access_log] other than sample, or in [gateway] other than mode, outbound_traffic_policy, internal, shadow, locality, on_revoke and drain, takes effect at the next start"
+                "what changed in the name, address or protocol of a [[listener]], in [limits], [admin], [otel], [kubernetes], in [access_log] other than sample, or in [gateway] other than mode, outbound_traffic_policy, internal, shadow, locality, on_revoke and drain, takes effect at the next start"
             );
         }
         self.config = config;

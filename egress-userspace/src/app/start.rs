@@ -28,12 +28,14 @@ use crate::dns::{Datagrams, Forwarder};
 use crate::drain::Drain;
 use crate::kernel::{Askers, Events, Kernel, Parts};
 use crate::net::{self, Listener};
+use crate::pods::Pods;
 use crate::settings;
 
 use super::build::Built;
 use super::cluster::Cluster;
 use super::desk::{Desk, Operator};
 use super::guard::Guard;
+use super::listeners::{Listeners, Opener};
 use super::manager::Watchdog;
 use super::namespaces::Keeper;
 use super::observe::{self, Observed};
@@ -64,6 +66,7 @@ impl App {
             policy,
             shadow,
             reach,
+            terms,
             contexts,
             resolvers,
             ..
@@ -73,6 +76,9 @@ impl App {
         let ports = settings::ports(&config);
         let own = net::listen_here(ports.clone())
             .with_context(|| format!("listening on a port of {ports:?}"))?;
+
+        let pods = Arc::<Pods>::default();
+        let listeners = Listeners::reserve(&config, terms, &pods)?;
 
         let mut metrics = Metrics::new();
         let (readiness, ready) = watch::channel(Readiness::Starting);
@@ -131,9 +137,16 @@ impl App {
         let (standing, seen) = watch::channel(Self::standing(&path, &config, services));
         let desk = Desk::new(&gateway, shown, ready, seen, cluster, operator);
         let (admin, socket) = desk.open(&config, &metrics, take_over)?;
+        let reactors = Reactors::on_each_core().context("starting the threads of connections")?;
+        let opener = Opener {
+            gateway: Arc::clone(&gateway),
+            reactors: reactors.clone(),
+            connections: drain.connections.clone(),
+            stop: drain.accepting.clone(),
+        };
         let acceptor = Acceptor {
             gateway: Arc::clone(&gateway),
-            reactors: Reactors::on_each_core().context("starting the threads of connections")?,
+            reactors,
             datagrams,
             connections: drain.connections.clone(),
             stop: drain.accepting.clone(),
@@ -146,19 +159,22 @@ impl App {
         if let Some(peers) = peers {
             tokio::spawn(peers.keep());
         }
+        let kernel = kernel.attach()?;
+        let listeners = listeners.open(&opener, before.is_some())?;
         let app = Self {
             path,
             config,
             services,
             resolvers,
             generation: FIRST,
-            kernel: kernel.attach()?,
+            kernel,
             gateway,
             retired: Vec::new(),
             metrics,
             readiness,
             drain,
             admin,
+            listeners,
             socket,
             standing,
             records,
@@ -271,7 +287,7 @@ fn hand_over(pid: u32) -> anyhow::Result<()> {
 
 /// Says so if the descriptors do not suffice for the connections that the limits admit.
 fn warn_of_descriptors(config: &Config, descriptors: u64) {
-    let needed = settings::descriptors(&config.limits);
+    let needed = settings::descriptors(&config.limits, &config.listeners);
     if needed > descriptors {
         warn!(
             descriptors,

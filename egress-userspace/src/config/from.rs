@@ -101,6 +101,12 @@ fn means_someone(selector: &RawSelector, span: &Span, problems: &mut Vec<Problem
     }
 }
 
+impl PodWord {
+    pub(super) fn into_word(self) -> Box<str> {
+        self.0
+    }
+}
+
 impl Value for PodWord {
     fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
         let expected = "lower-case letters, digits, `-` and `.`, at most 253";

@@ -9,6 +9,7 @@ mod excerpts;
 mod from;
 mod include;
 mod kubernetes;
+mod listener;
 mod load;
 mod mistakes;
 mod net;
@@ -54,8 +55,9 @@ pub use warnings::{
 };
 pub use words::{DnsForwarder, RelayMode, SocketWord, WatchWord};
 
-use crate::types::{Mode, OutboundTrafficPolicy, Route, Service};
+use crate::types::{Listener, Mode, OutboundTrafficPolicy, Route, Service};
 use include::Include;
+use listener::RawListener;
 use load::Loader;
 use problem::Problem;
 use route::RawRoute;
@@ -73,6 +75,8 @@ pub struct Config {
     pub gateway: Gateway,
     /// `[[scope]]`: at least one.
     pub scopes: Vec<Scope>,
+    /// `[[listener]]`, in their order.
+    pub listeners: Vec<Listener>,
     /// `[dns]`.
     pub dns: Dns,
     /// `[sniff]`.
@@ -125,6 +129,8 @@ section! {
         gateway: Gateway = Gateway::default();
         /// Whose connections are governed. At least one.
         scope: Vec<RawScope> = Vec::new();
+        /// Where callers of other nodes come to, as to an explicit proxy.
+        listener: Vec<RawListener> = Vec::new();
         dns: Dns = Dns::default();
         sniff: Sniff = Sniff::default();
         dial: Dial = Dial::default();
@@ -207,6 +213,9 @@ impl Config {
                 let config = Self {
                     gateway: main.raw.gateway,
                     scopes: main.raw.scope.into_iter().map(Scope::from).collect(),
+                    listeners: (main.raw.listener.into_iter())
+                        .filter_map(RawListener::into_listener)
+                        .collect(),
                     dns: main.raw.dns,
                     sniff: main.raw.sniff,
                     dial: main.raw.dial,
@@ -234,6 +243,7 @@ impl Root for RawConfig {
 
     fn check_settings(&self, root: &DeTable<'_>, problems: &mut Vec<Problem>) {
         scope::check(&self.scope, root, problems);
+        listener::check(&self.listener, problems);
     }
 
     fn take_part(&mut self) -> RawPart {

@@ -132,7 +132,7 @@ section! {
     pub Limits = "limits" {
         /// Live connections in all.
         connections: u32 = 8192, within 1..=1_000_000;
-        /// Live connections of one caller's cgroup.
+        /// Live connections of one caller's cgroup, or of one address at a listener.
         connections_per_cgroup: u32 = 2048, within 1..=1_000_000;
         /// Memory for first messages in all: enough for every connection to have one at once.
         sniff_memory: ByteSize = ByteSize::mib(136), within ByteSize::kib(64)..=ByteSize::mib(16 * 1024);

@@ -7,8 +7,8 @@ use super::problem::{Problem, did_you_mean, one_of};
 use super::schema::{Described, Schema};
 use super::value::{Reject, Value, string};
 use crate::types::{
-    DenyErrno, Ech, Established, HttpJudging, LoadBalancer, Location, Mode, OnExit,
-    OutboundTrafficPolicy, Protocol, ProxyProtocol, Resolution, Trust,
+    DenyErrno, Ech, Established, HttpJudging, ListenerProtocol, LoadBalancer, Location, Mode,
+    OnExit, OutboundTrafficPolicy, Protocol, ProxyProtocol, Resolution, Trust,
 };
 
 /// Which engine moves bytes.
@@ -53,6 +53,13 @@ pub(super) enum TlsWord {
     Disable,
     Simple,
     Mutual,
+}
+
+/// How callers of other nodes are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IdentityWord {
+    Address,
+    MutualTls,
 }
 
 macro_rules! words {
@@ -177,6 +184,16 @@ words!(LoadBalancer {
 words!(ProxyProtocol {
     "V1" => V1,
     "V2" => V2,
+});
+
+words!(ListenerProtocol {
+    "CONNECT" => Connect,
+    "PROXY" => Proxy,
+});
+
+words!(IdentityWord {
+    "MUTUAL_TLS" => MutualTls,
+    "ADDRESS" => Address,
 });
 
 words!(TlsWord {

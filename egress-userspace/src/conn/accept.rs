@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::net::TcpStream;
 use tokio::task::yield_now;
 use tokio::time::sleep;
@@ -56,6 +57,24 @@ pub async fn accept<F>(
     let served = each(&listener, |accepted| home.serve(serve(accepted)));
     stop.run_until_cancelled(served).await;
     each(&listener, turn_away).await;
+}
+
+/// Hands each connection to `serve` until `stop`, and those that have come by then; then closes the listener.
+/// Runs on the reactor that the listener belongs to, which is `home`.
+pub async fn accept_until<F>(
+    listener: Listener,
+    home: Home,
+    stop: CancellationToken,
+    serve: impl Fn(Accepted) -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let take = |accepted| home.serve(serve(accepted));
+    stop.run_until_cancelled(each(&listener, take)).await;
+    while let Some(Ok((socket, peer))) = listener.accept().now_or_never() {
+        let peer = ClientAddr::new(peer);
+        take(Accepted { socket, peer });
+    }
 }
 
 async fn each(listener: &Listener, take: impl Fn(Accepted)) {

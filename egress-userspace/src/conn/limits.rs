@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use foldhash::fast::RandomState;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::DropGuard;
 
 use crate::types::{CallerKey, DenyReason};
 
@@ -54,6 +55,8 @@ pub(super) struct SniffMemory(
 pub(super) struct Room {
     pub(super) connection: Option<Slot>,
     pub(super) caller: Option<CallerSlot>,
+    /// Where TLS with the client ends here: who speaks it is told when this is dropped.
+    pub(super) bridge: Option<DropGuard>,
 }
 
 /// Connections of each caller that has any.

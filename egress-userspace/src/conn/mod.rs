@@ -16,6 +16,7 @@ mod live;
 mod reactors;
 mod refuse;
 mod rejudge;
+mod remote;
 mod replay;
 mod requests;
 mod shadow;
@@ -44,12 +45,13 @@ use crate::policy::SniffPlan;
 use crate::relay;
 use crate::types::{Caller, Claim, ClientAddr, ConnId, HostName, OriginalDst};
 
-pub use self::accept::{Accepted, accept};
+pub use self::accept::{Accepted, accept, accept_until};
 pub use self::connection::Connection;
 pub use self::connections::Connections;
 pub use self::limits::{Bounds, Limits};
 pub use self::live::{Live, SniffSettings};
 pub use self::reactors::{Home, Reactors};
+pub use self::remote::{RemoteListener, Terms};
 
 use self::connection::{Admitted, Known};
 use self::downstream::Downstream;
@@ -118,6 +120,17 @@ impl Gateway {
             opened = self.open(peer, &mut client, &mut room, &mut record) => opened,
             () = self.cut.cancelled() => Err(Stop::Cut),
         };
+        self.settle(client, room, opened, record).await
+    }
+
+    /// Joins what may be joined, or tells the client why not, and records it.
+    async fn settle(
+        self: Arc<Self>,
+        client: Downstream,
+        room: Room,
+        opened: Result<Opened, Stop>,
+        record: Record,
+    ) -> Option<Joining> {
         match opened {
             Ok(opened) => return Some(Box::pin(self.join(client, room, opened, record))),
             Err(Stop::Answered) => record.finish(&Outcome::Answered),

@@ -87,6 +87,7 @@ fn enters() -> Check {
 fn files(config: Option<&Config>) -> Check {
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(_, hard)| hard);
     let limits = config.map_or_else(Limits::default, |config| config.limits.clone());
-    let needed = settings::descriptors(&limits);
+    let listeners = config.map_or(&[][..], |config| &config.listeners);
+    let needed = settings::descriptors(&limits, listeners);
     FILES.is(limit >= needed, format!("{limit} at most, {needed} needed"))
 }

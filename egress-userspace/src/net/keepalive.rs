@@ -18,19 +18,23 @@ const INTERVAL: Duration = Duration::from_secs(30);
 /// Has the kernel look from time to time whether the peer is still there: where it has gone without a
 /// word, nothing else would ever tell. Three calls, or four.
 pub fn probe(stream: &TcpStream, set: Option<Keepalive>) -> io::Result<()> {
-    let probes = TcpKeepalive::new();
     let probes = match set {
         Some(Keepalive {
             time,
             interval,
             probes: count,
-        }) => probes
+        }) => TcpKeepalive::new()
             .with_time(time)
             .with_interval(interval)
             .with_retries(count),
-        None => probes.with_time(TIME).with_interval(INTERVAL),
+        None => usual_probes(),
     };
     SockRef::from(stream).set_tcp_keepalive(&probes)
+}
+
+/// Where nobody says otherwise.
+pub(super) fn usual_probes() -> TcpKeepalive {
+    TcpKeepalive::new().with_time(TIME).with_interval(INTERVAL)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::sys;
 
 /// Connections that wait for `accept()`. The kernel cuts it to `net.core.somaxconn`, 4096 by default;
 /// a full backlog makes clients retry their SYN, which the record of the connection survives.
-const BACKLOG: i32 = 4096;
+pub(super) const BACKLOG: i32 = 4096;
 
 /// Congestion control that sends what the window allows at once, and that every kernel has.
 const UNPACED: &[u8] = b"reno";

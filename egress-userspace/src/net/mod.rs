@@ -6,6 +6,7 @@ mod links;
 mod listen;
 mod namespace;
 mod netlink;
+mod shared;
 mod sys;
 
 pub use descriptors::raise_limit;
@@ -13,5 +14,6 @@ pub use keepalive::probe;
 pub use links::{Change, Changes, NetnsId, Veth, netns_id, veths};
 pub use listen::{Bound, Listener, Sockets, listen_shared};
 pub use namespace::{Served, listen_here, listen_in};
+pub use shared::Reserved;
 pub use sys::bpf::{detach_link, open_pin, update_link};
 pub use sys::open_by_id;

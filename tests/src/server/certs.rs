@@ -15,6 +15,9 @@ const LEAVES: &[(&str, &str)] = &[
     ("ledger", "DNS:ledger.example.com"),
     ("evil", "DNS:evil.example.net"),
     ("client", "DNS:gateway.example.com"),
+    ("node", "IP:192.0.2.2,DNS:node.example.com"),
+    ("pod", "URI:spiffe://cluster.local/ns/shop/sa/web"),
+    ("foreign", "URI:spiffe://other.example/ns/shop/sa/web"),
 ];
 
 /// Instead of the machine's own file, whose extensions differ between distributions.

@@ -13,11 +13,12 @@ use super::Schema;
 use crate::config::endpoint::Endpoint;
 use crate::config::from::{CgroupPattern, ExePattern, KnownUser, PodLabels, PodWord, UnitPattern};
 use crate::config::include::Include;
+use crate::config::listener::{ListenAddr, RawPeer};
 use crate::config::net::{InternalNet, LoopbackAddr};
 use crate::config::paths::{CgroupPath, LogPath, SidePath, SocketPath};
 use crate::config::units::{ByteSize, Fraction};
 use crate::config::value::Ranged;
-use crate::types::{EndpointAddress, HostName, HostPattern, Locality, OnRevoke, ServiceName};
+use crate::types::{EndpointAddress, HostName, HostPattern, Locality, OnRevoke, Peer, ServiceName};
 
 /// A sum of numbers with units of time.
 const DURATION: &str = "^([0-9]+(ms|s|m|h))+$";
@@ -118,12 +119,19 @@ strings! {
     InternalNet: NETWORK;
     IpNet: NETWORK;
     KnownUser: ".";
+    ListenAddr: r"^([0-9.]+|\[[0-9A-Fa-f:.]+\]):[0-9]+$";
     Locality: "^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,2}$";
     PodWord: "^[a-z0-9.-]{1,253}$";
     ServiceName: "^[A-Za-z0-9._-]{1,253}$";
     SidePath: "[^/]$";
     SocketAddr: r"^[0-9A-Fa-f.:\[\]]+$";
     UnitPattern: "^[^/]+$";
+}
+
+impl Described for Peer {
+    fn schema() -> Schema {
+        RawPeer::schema()
+    }
 }
 
 impl Described for PodLabels {

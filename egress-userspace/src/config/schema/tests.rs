@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json};
 use toml::de::DeTable;
 
 use super::schema;
+use crate::config::listener::{RawListener, RawPeer};
 use crate::config::scope::RawScope;
 use crate::config::section::{Section, read_table};
 use crate::config::service::{RawEndpoint, RawPort, RawService};
@@ -77,6 +78,8 @@ fn a_wrong_key_or_value_is_not_valid() {
 fn the_keys_that_must_be_there_are_those_that_are_reported() {
     assert_required::<RawScope>();
     assert_required::<RawService>();
+    assert_required::<RawListener>();
+    assert_required::<RawPeer>();
     assert_required::<RawPort>();
     assert_required::<RawEndpoint>();
 }

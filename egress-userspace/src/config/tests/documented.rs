@@ -1,6 +1,7 @@
 //! The example files and the reference page say what the code does.
 
 use super::super::from::RawSelector;
+use super::super::listener::{RawListener, RawPeer};
 use super::super::route::{RawDestination, RawMatch, RawRoute};
 use super::super::scope::RawScope;
 use super::super::section::Section;
@@ -25,6 +26,8 @@ fn sections() -> Vec<(&'static str, &'static [&'static str])> {
         ("include", &["include"]),
         keys::<Gateway>(),
         keys::<RawScope>(),
+        keys::<RawListener>(),
+        keys::<RawPeer>(),
         keys::<Dns>(),
         keys::<Sniff>(),
         keys::<Dial>(),
@@ -134,7 +137,7 @@ fn the_defaults_on_the_reference_page_are_the_defaults() {
     let tables = RawConfig::KEYS.iter().filter(|key| {
         !matches!(
             **key,
-            "include" | "kubernetes" | "scope" | "service" | "route"
+            "include" | "kubernetes" | "scope" | "listener" | "service" | "route"
         )
     });
     let mut written = vec!["include = []".to_owned(), MINIMAL.to_owned()];
@@ -178,6 +181,7 @@ fn with(section: &str, key: &str, value: &str) -> String {
     let inner = format!("{key} = {value}");
     let (parent, table) = match section {
         "from" | "service.ports" | "service.endpoints" => ("service", format!("[{{ {inner} }}]")),
+        "listener.peers" => ("listener", format!("[{{ {inner} }}]")),
         "route.match" | "route.destinations" => ("route", format!("[{{ {inner} }}]")),
         section if section.starts_with("service.") => {
             return format!("{MINIMAL}\n[[service]]\n[{section}]\n{inner}");

@@ -50,6 +50,11 @@ fn services_that_cannot_be_told_apart_are_shown_together() {
 }
 
 #[test]
+fn listeners_that_nobody_could_use_or_trust_are_explained() {
+    check("listener");
+}
+
+#[test]
 fn what_should_be_in_brackets_is_shown_with_them_also_in_a_windows_file() {
     check("brackets");
 }

@@ -8,8 +8,9 @@ use std::time::Duration;
 use super::{GOLDEN, MINIMAL, load};
 use crate::config::{Config, LogPath, ReadError, RelayMode};
 use crate::types::{
-    ClientTlsMode, Ech, EndpointAddress, HostPattern, LoadBalancer, Mode, OnRevoke,
-    OutboundTrafficPolicy, PathPattern, Protocol, ProxyProtocol, Resolution, Service, Trust,
+    ClientTlsMode, Ech, EndpointAddress, HostPattern, ListenerProtocol, LoadBalancer, Mode,
+    OnRevoke, OutboundTrafficPolicy, PathPattern, PeerIdentity, Protocol, ProxyProtocol,
+    Resolution, Service, Trust,
 };
 
 fn with(settings: &str) -> Config {
@@ -51,6 +52,35 @@ fn a_dns_server_has_port_53_unless_it_has_another() {
             "[2001:db8::1]:53",
             "[::1]:54"
         ]
+    );
+}
+
+#[test]
+fn a_listener_says_who_comes_and_how() {
+    let config = load("test", GOLDEN);
+    let [pods, forwarders] = config.listeners.as_slice() else {
+        panic!("{:?}", config.listeners);
+    };
+    assert_eq!(pods.address.to_string(), "0.0.0.0:15080");
+    assert_eq!(pods.protocol, ListenerProtocol::Connect);
+    let PeerIdentity::MutualTls(tls) = &pods.identity else {
+        panic!("{pods:?}");
+    };
+    assert_eq!(tls.trust_domain.as_str(), "cluster.local");
+    assert_eq!(forwarders.protocol, ListenerProtocol::Proxy);
+    assert_eq!(forwarders.identity, PeerIdentity::Address);
+    let peer = forwarders.peers.first().expect("a peer");
+    assert_eq!(
+        (&*peer.pod.namespace, &*peer.pod.service_account),
+        ("batch", "worker")
+    );
+    assert_eq!(
+        peer.closeness("10.0.8.7".parse().expect("an address")),
+        Some(24)
+    );
+    assert_eq!(
+        peer.closeness("10.0.9.7".parse().expect("an address")),
+        None
     );
 }
 

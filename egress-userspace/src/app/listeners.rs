@@ -1,0 +1,101 @@
+//! Listeners for callers of other nodes.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::info;
+
+use crate::config::Config;
+use crate::conn::{Gateway, Reactors, RemoteListener, Terms, accept_until};
+use crate::net::{Listener, Reserved};
+use crate::pods::Pods;
+use crate::settings;
+
+/// Addresses that are taken, and nobody listens on yet.
+pub(super) struct Listeners(Vec<(Reserved, Arc<RemoteListener>)>);
+
+/// Takes connections off them.
+pub(super) struct Opener {
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) reactors: Reactors,
+    pub(super) connections: TaskTracker,
+    /// They are closed.
+    pub(super) stop: CancellationToken,
+}
+
+impl Listeners {
+    /// Takes each one's address; `terms` are theirs, in their order.
+    pub(super) fn reserve(
+        config: &Config,
+        terms: Vec<Terms>,
+        pods: &Arc<Pods>,
+    ) -> anyhow::Result<Self> {
+        let own_ports: Arc<[u16]> = settings::own_ports(config).into();
+        let listeners = config.listeners.iter().zip(terms);
+        let reserved = listeners.map(|(listener, terms)| {
+            let (pods, own_ports) = (Arc::clone(pods), Arc::clone(&own_ports));
+            let reserved = Reserved::new(listener.address).with_context(|| {
+                let (name, address) = (&listener.name, listener.address);
+                format!("taking {address} for the listener `{name}`")
+            })?;
+            let listener = RemoteListener::new(listener, terms, pods, own_ports);
+            Ok((reserved, Arc::new(listener)))
+        });
+        reserved.collect::<anyhow::Result<_>>().map(Self)
+    }
+
+    /// Begins to listen, from when on they are this gateway's and not, with `takes_over`, the one's before it.
+    pub(super) fn open(
+        self,
+        opener: &Opener,
+        takes_over: bool,
+    ) -> anyhow::Result<Vec<Arc<RemoteListener>>> {
+        let opened = self.0.into_iter().map(|(reserved, at)| {
+            opener.open(reserved, &at, takes_over)?;
+            Ok(at)
+        });
+        opened.collect()
+    }
+}
+
+impl Opener {
+    fn open(
+        &self,
+        reserved: Reserved,
+        at: &Arc<RemoteListener>,
+        takes_over: bool,
+    ) -> anyhow::Result<()> {
+        let home = self.reactors.home();
+        let socket = reserved.listen(takes_over);
+        let socket = socket.with_context(|| format!("listening at `{}`", at.name()))?;
+        let listener = {
+            let _here = home.enter();
+            Listener::new(socket).context("waiting for connections")?
+        };
+        let (gateway, at) = (Arc::clone(&self.gateway), Arc::clone(at));
+        info!(listener = at.name(), "listening for callers of other nodes");
+        let connections = self.connections.clone();
+        let serve = move |accepted| {
+            let serving = Arc::clone(&gateway).serve_remote(accepted, Arc::clone(&at));
+            connections.track_future(serving)
+        };
+        home.spawn(accept_until(
+            listener,
+            home.clone(),
+            self.stop.clone(),
+            serve,
+        ));
+        Ok(())
+    }
+}
+
+/// Puts the terms that were read in force, where the listener is still there.
+pub(super) fn renew(listeners: &[Arc<RemoteListener>], config: &Config, terms: Vec<Terms>) {
+    for (described, terms) in config.listeners.iter().zip(terms) {
+        if let Some(listener) = listeners.iter().find(|listener| listener.is(described)) {
+            listener.replace(terms);
+        }
+    }
+}
