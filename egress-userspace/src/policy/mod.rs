@@ -16,6 +16,9 @@
 //! 3. with the longest prefix of `addresses`;
 //!
 //! and if some match and none is for the caller, it is denied. A route may then lead it elsewhere.
+//!
+//! Where that neither admits nor denies a connection, the services are asked in the same way that the
+//! caller's namespace has of its own.
 
 mod explain;
 mod hosts;
@@ -23,6 +26,7 @@ mod kernel;
 mod lead;
 mod matching;
 mod nearest;
+mod own;
 mod permit;
 mod ports;
 mod profile;
@@ -43,7 +47,7 @@ pub use explain::{
     Connection, Explanation, InvalidQuestion, Kind, LetThrough, MAX_MISSES, Miss, NoSpeech,
     Question, Said, Speech, Surroundings, Who,
 };
-pub use kernel::{address_rules, enforces};
+pub use kernel::{address_rules, address_rules_below, enforces};
 pub use permit::{Denial, Permit, Verdict};
 pub use resolve::Resolvable;
 pub use sniff::SniffPlan;
@@ -58,6 +62,7 @@ use crate::types::{
 use hosts::HostIndex;
 use lead::Name;
 use matching::{Match, Ruling};
+use own::Own;
 use permit::{Admission, Way};
 use ports::Ports;
 use profile::By;
@@ -99,6 +104,8 @@ pub struct Policy {
     names: HostIndex,
     ports: Ports,
     routes: Routes,
+    /// What namespaces have of their own.
+    own: Own,
     options: Options,
     generation: Generation,
 }
@@ -126,6 +133,7 @@ impl Policy {
             names: HostIndex::new(hosts, named_ports),
             ports: ports::build(&registry, services.len()),
             routes: Routes::new(routes, services),
+            own: Own::default(),
             registry,
             options,
             generation,
@@ -145,16 +153,17 @@ impl Policy {
 
     /// Decides on one connection.
     pub fn decide(&self, facts: &Facts<'_>) -> Verdict {
-        match self.rule(facts) {
+        let (layer, ruling) = self.ruling(facts);
+        match ruling {
             Ruling::Admitted(found) if found.denies_ech(facts.claim) => {
-                self.denied(facts, self.denial_by(DenyReason::EchDenied, found.id))
+                self.denied(facts, layer.denial_by(DenyReason::EchDenied, found.id))
             }
-            Ruling::Admitted(found) => Verdict::Permit(self.permit(facts, &found)),
+            Ruling::Admitted(found) => Verdict::Permit(self.permit(layer, facts, &found)),
             Ruling::Denied(by) => {
-                self.denied(facts, self.denial_by(DenyReason::ServiceDenied, by.id))
+                self.denied(facts, layer.denial_by(DenyReason::ServiceDenied, by.id))
             }
             Ruling::Barred(by) => {
-                self.denied(facts, self.denial_by(DenyReason::CallerNotAllowed, by.id))
+                self.denied(facts, layer.denial_by(DenyReason::CallerNotAllowed, by.id))
             }
             // Nothing is denied, so nothing would be. What a name would have been checked for does not
             // matter either: the connection goes where it would go without a gateway.
@@ -168,15 +177,15 @@ impl Policy {
                     _ => permit,
                 })
             }
-            Ruling::Unknown => self.denied(facts, self.denial(facts)),
+            Ruling::Unknown => self.denied(facts, self.denial_of_all(facts)),
         }
     }
 
-    /// The right to make a connection that a service admits.
-    fn permit(&self, facts: &Facts<'_>, found: &Match<'_>) -> Permit {
+    /// The right to make a connection that a service of `layer` admits.
+    fn permit(&self, layer: &Self, facts: &Facts<'_>, found: &Match<'_>) -> Permit {
         let admission = Admission {
-            service: self.registry.name(found.id),
-            rule: self.registry.place(found.id),
+            service: layer.registry.name(found.id),
+            rule: layer.registry.place(found.id),
             learned: match found.name {
                 Name::Learned(name) => Some(name.clone()),
                 Name::Sent(_) | Name::None => None,

@@ -18,8 +18,19 @@ impl Policy {
         }
     }
 
+    /// The denial of a connection that neither a service matches, nor one of the caller's namespace's own.
+    pub(super) fn denial_of_all(&self, facts: &Facts<'_>) -> Denial {
+        let knows_more = |own: &&Self| {
+            let knows_port = |layer: &Self| layer.ports.contains_key(&facts.dst.port());
+            self.nearest(facts).is_none()
+                && (own.nearest(facts).is_some() || !knows_port(self) && knows_port(own))
+        };
+        let own = self.own_of(facts.caller).filter(knows_more);
+        own.unwrap_or(self).denial(facts)
+    }
+
     /// The denial of a connection that no service matches.
-    pub(super) fn denial(&self, facts: &Facts<'_>) -> Denial {
+    fn denial(&self, facts: &Facts<'_>) -> Denial {
         if let Some((reason, id)) = self.nearest(facts) {
             return self.denial_by(reason, id);
         }

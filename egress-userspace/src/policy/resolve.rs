@@ -60,6 +60,10 @@ impl Policy {
             Err(denial) => denial,
         };
         let unregistered = denial.reason == DenyReason::HostNotInRegistry;
+        let passes = unregistered && self.options.outbound == OutboundTrafficPolicy::AllowAny;
+        if !passes && let Some(own) = self.resolvable_by_own(name, caller) {
+            return Ok(own);
+        }
         match (self.options.outbound, self.options.mode) {
             (OutboundTrafficPolicy::AllowAny, _) if unregistered => Ok(Resolvable::default()),
             (_, Mode::Enforce) => Err(denial),
@@ -78,7 +82,40 @@ impl Policy {
         let (barred, allowing): (Vec<_>, Vec<_>) = allowing
             .into_iter()
             .partition::<Vec<&Holder<'_>>, _>(|holder| holder.rank.0 == Selection::Nobody);
-        let denial_on = |line: &Line| denying.iter().find(|by| by.denies_everywhere(line.port));
+        let denied = match self.closest(&allowing, &denying) {
+            Ok(resolvable) => return Ok(resolvable),
+            Err(denied) => denied,
+        };
+        let barred = barred.into_iter().max_by_key(|holder| holder.rank);
+        Err(match (denied, barred) {
+            (Some(by), _) => self.denial_by(DenyReason::ServiceDenied, by.id),
+            (None, Some(by)) => self.denial_by(DenyReason::CallerNotAllowed, by.id),
+            (None, None) => DenyReason::HostNotInRegistry.into(),
+        })
+    }
+
+    /// The same by what the caller's namespace has of its own, but for what this registry denies.
+    fn resolvable_by_own(&self, name: &HostName, caller: &Caller) -> Option<Resolvable> {
+        let own = self.own_of(caller)?;
+        let holders: Vec<_> = own.holders(name, caller).collect();
+        let allowing = holders.iter();
+        let allowing = allowing.filter(|holder| holder.rank.0 != Selection::Nobody);
+        let denying: Vec<_> = self.holders(name, caller).collect();
+        let denying = denying.iter().filter(|holder| holder.profile.deny);
+        own.closest(&allowing.collect::<Vec<_>>(), &denying.collect::<Vec<_>>())
+            .ok()
+    }
+
+    /// The closest of the services of this registry that have a name; else one that denies it.
+    fn closest<'a>(
+        &self,
+        allowing: &[&Holder<'_>],
+        denying: &[&'a Holder<'a>],
+    ) -> Result<Resolvable, Option<&'a Holder<'a>>> {
+        let denial_on = |line: &Line| {
+            let mut denying = denying.iter();
+            denying.find(|by| by.denies_everywhere(line.port)).copied()
+        };
         let mut denied = None;
         let mut terms = Vec::new();
         let mut closest: Option<&Holder<'_>> = None;
@@ -90,22 +127,16 @@ impl Policy {
                     closest = Some(holder);
                 }
             } else {
-                denied = denied.or_else(|| holder.lines().find_map(&denial_on));
+                denied = denied.or_else(|| holder.lines().find_map(denial_on));
             }
         }
-        if let Some(closest) = closest {
-            return Ok(Resolvable {
+        closest
+            .map(|closest| Resolvable {
                 service: Some(self.registry.name(closest.id)),
                 terms,
                 would_deny: None,
-            });
-        }
-        let barred = barred.into_iter().max_by_key(|holder| holder.rank);
-        Err(match (denied, barred) {
-            (Some(by), _) => self.denial_by(DenyReason::ServiceDenied, by.id),
-            (None, Some(by)) => self.denial_by(DenyReason::CallerNotAllowed, by.id),
-            (None, None) => DenyReason::HostNotInRegistry.into(),
-        })
+            })
+            .ok_or(denied)
     }
 
     /// Every service that lists `name`, once for each of its patterns.

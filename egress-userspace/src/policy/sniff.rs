@@ -39,17 +39,24 @@ const SERVER_FIRST: [u16; 11] = [
 impl Policy {
     /// How to look for a name on a connection of which all but its claim is known.
     pub fn sniff_plan(&self, facts: &Facts<'_>) -> SniffPlan {
-        let Some(port) = self.ports.get(&facts.dst.port()) else {
-            return SniffPlan::unregistered(facts.dst.port());
-        };
         let silent = Facts {
             claim: &Claim::Opaque,
             ..*facts
         };
-        let named = port.wants_claim(&self.registry, facts.caller, facts.dst.ip());
-        match self.rule(&silent) {
+        let ruling = self.rule(&silent);
+        let own = self.own_beside(&ruling, facts.caller);
+        let ports = || {
+            let layers = [Some(self), own].into_iter().flatten();
+            layers.filter_map(|layer| Some((layer, layer.ports.get(&facts.dst.port())?)))
+        };
+        if ports().next().is_none() {
+            return SniffPlan::unregistered(facts.dst.port());
+        }
+        let named = ports()
+            .any(|(layer, port)| port.wants_claim(&layer.registry, facts.caller, facts.dst.ip()));
+        match self.ruling_beside(ruling, own, &silent).1 {
             Ruling::Admitted(_) if !named => SniffPlan::Skip,
-            _ if !port.has_claims() => SniffPlan::Skip,
+            _ if !ports().any(|(_, port)| port.has_claims()) => SniffPlan::Skip,
             // A service with the name may be for others: the log and the client are to be told so.
             _ if !named => SniffPlan::unregistered(facts.dst.port()),
             // What is denied by address is denied whatever is sent.

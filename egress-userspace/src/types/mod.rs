@@ -3,6 +3,7 @@
 mod addr;
 mod address_rule;
 mod caller;
+mod ceiling;
 mod claim;
 mod flag;
 mod host;
@@ -23,6 +24,7 @@ mod traffic;
 pub use addr::{ClientAddr, OriginalDst, UpstreamAddr};
 pub use address_rule::{AddressAction, AddressRule, Transport};
 pub use caller::{Caller, CallerKey, Pod, PodMode, Remote, Workload};
+pub use ceiling::Ceiling;
 pub use claim::{Claim, Tls};
 pub use flag::ResponseFlag;
 pub use host::{HostName, HostNameError, HostPattern, HostPatternError};

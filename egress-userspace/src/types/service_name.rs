@@ -36,6 +36,11 @@ impl ServiceName {
         }
     }
 
+    /// Whether it is a service of a namespace's own: `NAMESPACE/NAME`.
+    pub fn is_namespaces(&self) -> bool {
+        self.as_str().contains('/')
+    }
+
     /// The name's text.
     pub fn as_str(&self) -> &str {
         let range = self.start as usize..self.end as usize;

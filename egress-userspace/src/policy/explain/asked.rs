@@ -98,7 +98,7 @@ impl Policy {
             Some(Host::Address(ip)) => (None, Some(ip)),
             None => (None, None),
         };
-        let usual = || self.usual(*port, host.as_ref());
+        let usual = || self.usual(*port, host.as_ref(), &caller);
         let said = question.protocol.map(|speech| (speech, false));
         let (speaks, guessed) = said.unwrap_or_else(usual);
         let (ip, whence) = match (question.ip.or(address), &host) {
@@ -135,8 +135,10 @@ impl Policy {
     }
 
     /// What is spoken on a port, and whether that is a guess. Without a name none is sent.
-    fn usual(&self, port: u16, host: Option<&HostName>) -> (Speech, bool) {
-        let profiles = self.registry.profiles();
+    fn usual(&self, port: u16, host: Option<&HostName>, caller: &Caller) -> (Speech, bool) {
+        let own = self.own_of(caller).into_iter();
+        let own = own.flat_map(|own| own.registry.profiles());
+        let profiles = self.registry.profiles().chain(own);
         let lines = profiles.flat_map(|profile| profile.on(port));
         let mut spoken = lines.map(|line| Speech::from(line.protocol));
         let alone = spoken

@@ -51,7 +51,7 @@ impl Policy {
         }
         let facts = asked.facts();
         let ruled = self.ruled(&facts);
-        let (nearest, left_out) = self.nearest_misses(&asked, &facts);
+        let (nearest, left_out) = self.all_misses(&asked, &facts);
         let to_allow = ruled.reason.and_then(|reason| {
             let taken = |name: &str| self.registry.find(name).is_some();
             self.admitting(reason, question, &asked, &nearest, taken)
@@ -85,7 +85,7 @@ impl Policy {
             return Ok(None);
         };
         let (nearest, _) = match reason {
-            DenyReason::ProtocolMismatch => self.nearest_misses(&asked, &facts),
+            DenyReason::ProtocolMismatch => self.all_misses(&asked, &facts),
             _ => (Vec::new(), 0),
         };
         Ok(self.admitting(reason, question, &asked, &nearest, taken))

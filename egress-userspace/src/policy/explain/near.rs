@@ -31,8 +31,25 @@ pub(super) struct Near {
 }
 
 impl Policy {
+    /// The nearest, with those that the caller's namespace has of its own, and how many more there are.
+    pub(super) fn all_misses(&self, asked: &Asked, facts: &Facts<'_>) -> (Vec<Miss>, usize) {
+        let (layer, ruling) = self.ruling(facts);
+        if matches!(ruling, Ruling::Admitted(_)) {
+            return layer.nearest_misses(asked, facts);
+        }
+        let (mut nearest, mut left_out) = self.nearest_misses(asked, facts);
+        if let Some(own) = self.own_of(facts.caller) {
+            let (more, left) = own.nearest_misses(asked, facts);
+            nearest.extend(more);
+            nearest.sort_by_key(|miss| miss.miss);
+            left_out += left + nearest.len().saturating_sub(MAX_MISSES);
+            nearest.truncate(MAX_MISSES);
+        }
+        (nearest, left_out)
+    }
+
     /// The nearest, told, and how many more there are.
-    pub(super) fn nearest_misses(&self, asked: &Asked, facts: &Facts<'_>) -> (Vec<Miss>, usize) {
+    fn nearest_misses(&self, asked: &Asked, facts: &Facts<'_>) -> (Vec<Miss>, usize) {
         let mut all = self.near(asked, facts);
         // As they were found where they are as near: the closest pattern comes first.
         all.sort_by_key(|near| near.kind);

@@ -114,7 +114,7 @@ impl Policy {
                  (`sni_ip_mismatch`)"
             ));
         }
-        if let Ruling::Admitted(found) = self.rule(facts)
+        if let (_, Ruling::Admitted(found)) = self.ruling(facts)
             && let Claim::Tls(tls) = facts.claim
             && !tls.ech
             && found.line.protocol.sends_name()
@@ -170,7 +170,8 @@ impl Policy {
             claim: &asked.sent,
             ..asked.facts()
         };
-        let mut matching = self.matching(&facts);
+        let own = self.owned().flat_map(|own| own.matching(&facts));
+        let mut matching = self.matching(&facts).chain(own);
         matching.any(|found| !found.profile.from.is_empty())
             || ruled.service.is_some() && self.routes.ask_caller()
     }

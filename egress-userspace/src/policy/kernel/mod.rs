@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::Options;
 use super::profile::By;
 use crate::types::{
-    AddressRule, Mode, OutboundTrafficPolicy, Port, Protocol, Resolution, Route, Service,
+    AddressRule, Ceiling, Mode, OutboundTrafficPolicy, Port, Protocol, Resolution, Route, Service,
     TrafficPolicy, Transport,
 };
 use table::{Judged, Table};
@@ -21,6 +21,17 @@ use table::{Judged, Table};
 /// services are `TCP`: what they admit to the client's own address goes straight there, what leads
 /// elsewhere goes to the gateway, and what none of them admits is refused, where denials take effect.
 pub fn address_rules(services: &[Service], routes: &[Route], options: Options) -> Vec<AddressRule> {
+    address_rules_below(&[], services, routes, options)
+}
+
+/// The same where namespaces may have services of their own below these ceilings: what those may admit, the
+/// gateway judges. So what namespaces write changes no rule, and the rules are no more than the operator's.
+pub fn address_rules_below(
+    ceilings: &[Ceiling],
+    services: &[Service],
+    routes: &[Route],
+    options: Options,
+) -> Vec<AddressRule> {
     let mut tables: BTreeMap<(Transport, u16), Table> = BTreeMap::new();
     for service in services {
         for port in &service.ports {
@@ -29,6 +40,16 @@ pub fn address_rules(services: &[Service], routes: &[Route], options: Options) -
             if let Some(judged) = judged(service, port, options) {
                 table.add(service, port, judged);
             }
+        }
+    }
+    for ceiling in ceilings {
+        for port in ceiling
+            .ports
+            .iter()
+            .filter(|port| port.protocol != Protocol::Udp)
+        {
+            let table = tables.entry((Transport::Tcp, port.number)).or_default();
+            table.ask(&ceiling.addresses);
         }
     }
     for ((transport, number), table) in &mut tables {

@@ -50,6 +50,13 @@ impl Table {
         self.judge(&service.addresses, judged);
     }
 
+    /// Notes addresses, or with none all, which somebody may be admitted to; nobody else is told anything
+    /// new by that.
+    pub(super) fn ask(&mut self, addresses: &[IpNet]) {
+        self.open |= addresses.is_empty();
+        self.judge(addresses, Judged::Asked);
+    }
+
     /// Notes what a route may lead elsewhere. Where the kernel decides, no name is read, so that a
     /// match with names does not apply.
     pub(super) fn lead(&mut self, route: &Route, port: u16) {

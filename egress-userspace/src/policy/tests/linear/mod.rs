@@ -2,6 +2,7 @@
 
 mod explained;
 mod generate;
+mod own;
 mod plain;
 
 use proptest::prelude::*;
