@@ -9,6 +9,7 @@ mod listeners;
 mod manager;
 mod namespaces;
 mod observe;
+mod owned;
 mod read;
 mod records;
 mod start;
@@ -30,7 +31,7 @@ use tracing::{error, info, warn};
 
 use crate::account::Metrics;
 use crate::admin::{Place, Readiness, Standing};
-use crate::config::Config;
+use crate::config::{Config, LastGood};
 use crate::conn::{Gateway, Live, RemoteListener};
 use crate::dial::Memory;
 use crate::drain::Drain;
@@ -103,7 +104,7 @@ pub fn run(path: PathBuf, take_over: bool, diagnostics: Diagnostics) -> anyhow::
         let stop = Stop::new().context("waiting for signals")?;
         let successor = Successor::new().context("waiting for signals")?;
         let memory = Arc::<Memory>::default();
-        let built = build::read(&path, FIRST, &memory)?;
+        let built = build::read(&path, &LastGood::default(), FIRST, &memory)?;
         watch.follow(&built.sources, built.read);
         let (tell, orders) = mpsc::channel(ORDERS);
         let operator = Operator {

@@ -16,7 +16,7 @@ use crate::conn::{Bounds, SniffSettings};
 use crate::dial::{DialSettings, DnsSettings, SPARE_ATTEMPTS};
 use crate::dns::{ForwardSettings, Scope};
 use crate::kernel::{LISTEN_PORTS, Reach, Setup, SocketKind};
-use crate::policy::{address_rules, enforces};
+use crate::policy::{address_rules_below, enforces};
 use crate::types::{
     AddressAction, AddressRule, Listener, ListenerProtocol, PeerIdentity, Transport,
 };
@@ -64,7 +64,8 @@ pub(crate) fn ports(config: &Config) -> Range<u16> {
 /// `resolvers`.
 pub(crate) fn reach(config: &Config, resolvers: &[SocketAddr]) -> Reach {
     let options = policy(config);
-    let mut addresses = address_rules(&config.services, &config.routes, options);
+    let ceilings = &config.namespaces.ceilings;
+    let mut addresses = address_rules_below(ceilings, &config.services, &config.routes, options);
     let asked = resolvers.iter().filter(|_| !forwards(config));
     addresses.extend(asked.flat_map(|server| {
         [Transport::Udp, Transport::Tcp].map(|transport| AddressRule {

@@ -72,9 +72,11 @@ impl Gateway {
     /// As [`Gateway::start`], with another build of the binary.
     pub fn start_binary(bed: &Testbed, binary: &Path, config: &str) -> Result<Self> {
         let dir = bed.dir().join("etc");
-        // The example file includes what is in `services.d`.
-        fs::create_dir_all(dir.join("services.d"))
-            .with_context(|| format!("cannot make {}", dir.display()))?;
+        // The example file includes what is in `services.d`, and reads what namespaces have in `namespaces`.
+        for directory in ["services.d", "namespaces"] {
+            fs::create_dir_all(dir.join(directory))
+                .with_context(|| format!("cannot make {}", dir.display()))?;
+        }
         let file = dir.join("egress.toml");
         fs::write(&file, fit(bed, config)).context("cannot write egress.toml")?;
         Self::start_in_place(bed, binary, &file)

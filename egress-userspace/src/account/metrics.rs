@@ -19,11 +19,12 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
 
 use super::record::Traffic;
-use crate::types::{DenyReason, Generation};
+use crate::types::{DenyReason, Generation, ServiceName};
 
 pub use labels::PASSTHROUGH;
 use labels::{
     ActionLabel, CodeLabel, DecisionLabels, OutcomeLabel, ReasonLabel, ShadowLabels, SniffLabels,
+    StateLabel,
 };
 pub(super) use labels::{Destination, Source, TcpLabels};
 pub use tcp::Totals;
@@ -46,6 +47,7 @@ pub struct Metrics {
     dial_failures: Family<ReasonLabel, Counter>,
     shadow_verdicts: Family<ShadowLabels, Counter>,
     revoked: Family<ActionLabel, Counter>,
+    namespace_files: Family<StateLabel, Gauge>,
     policy_generation: Gauge<u64, AtomicU64>,
     reloads: Family<OutcomeLabel, Counter>,
     last_reload_applied: Gauge,
@@ -101,6 +103,11 @@ impl Metrics {
             revoked: add.family(
                 "egress_revoked_connections",
                 "Live connections that a new policy forbids, by what is done with them",
+            ),
+            namespace_files: add.metric(
+                "egress_namespace_files",
+                "Files of namespaces, by what of them is in force",
+                Family::default(),
             ),
             policy_generation: add.metric(
                 "egress_policy_generation",
@@ -175,6 +182,17 @@ impl Metrics {
     /// What came of connections, by service; what has none goes by Istio's names for it.
     pub fn totals(&self) -> BTreeMap<String, Totals> {
         self.tcp.totals()
+    }
+
+    /// Files of namespaces of which this is in force, a word of few.
+    pub fn namespace_files(&self, state: &'static str, count: usize) {
+        let files = self.namespace_files.get_or_create(&StateLabel { state });
+        files.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Forgets the services of namespaces' own of which `is_one` says that there are no such any more.
+    pub fn forget_services(&self, is_one: impl Fn(&ServiceName) -> bool) {
+        self.tcp.forget(is_one);
     }
 
     /// A policy took effect.

@@ -10,5 +10,5 @@ mod traffic;
 
 pub use denials::{Denial, Denials};
 pub use orders::{LogLevel, Refusal, Reloaded};
-pub use status::{Cluster, Kernel, Places, Reload, Status, Trouble, Troubles};
+pub use status::{Cluster, Kernel, Owned, Places, Reload, Status, Trouble, Troubles, WrongFile};
 pub use traffic::{Caller, Connection, Connections, Service, Services};

@@ -27,6 +27,9 @@ pub struct Status {
     /// The last time that it was read again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_reload: Option<Reload>,
+    /// The files of namespaces, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespaces: Option<Owned>,
     /// How many connections there are.
     pub connections: Places,
     /// What is known of the cluster's pods, if there is one.
@@ -65,6 +68,44 @@ pub struct Cluster {
     /// Why it is not `synced`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+/// The files that namespaces write.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Owned {
+    /// How many there are.
+    pub files: u64,
+    /// How many of them something is wrong with.
+    pub wrong: u64,
+    /// The first of those.
+    pub first: Vec<WrongFile>,
+}
+
+/// A namespace's file that something is wrong with.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WrongFile {
+    /// The namespace.
+    pub namespace: String,
+    /// What is in force: `part`, `last_good`, the last version that was right, or `nothing`.
+    pub force: String,
+    /// How many errors it has.
+    pub errors: u64,
+    /// The first of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Owned {
+    /// The same without what quotes the files.
+    #[must_use]
+    pub fn without_errors(mut self) -> Self {
+        for file in &mut self.first {
+            file.error = None;
+        }
+        self
+    }
 }
 
 /// How many connections there are, and may be.

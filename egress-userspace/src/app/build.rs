@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
 
-use crate::config::{Config, ConfigErrors, ShadowPolicy};
+use crate::config::{Config, ConfigErrors, LastGood, ShadowPolicy};
 use crate::conn::{Live, Terms};
 use crate::dial::{self, Contexts, Dialer, HickoryResolver};
 use crate::dns::Rules;
@@ -30,7 +30,7 @@ const RESTLESS: Duration = Duration::from_secs(1);
 pub(super) struct Built {
     /// Without the registry, which would take as much memory as all else together.
     pub(super) config: Config,
-    /// How many services it had.
+    /// How many services it had, with those of namespaces' own.
     pub(super) services: usize,
     pub(super) policy: Policy,
     pub(super) shadow: Option<Policy>,
@@ -48,16 +48,18 @@ pub(super) struct Built {
 }
 
 /// Reads a file and compiles what it describes. Takes seconds for a large registry, on a thread that may
-/// block. Dialling forgets services that no longer are.
+/// block. Dialling forgets services that no longer are. Files of namespaces that are wrong stay as they were when
+/// they were right.
 pub(super) fn read(
     path: &Path,
+    last_good: &LastGood,
     generation: Generation,
     memory: &dial::Memory,
 ) -> anyhow::Result<Built> {
     let begun = Instant::now();
     loop {
         let read = SystemTime::now();
-        let config = configuration(path)?;
+        let config = configuration(path, last_good)?;
         // Else it may be partly of before a change and partly of after it.
         if begun.elapsed() > RESTLESS || !changed_since(&config.sources, read) {
             return compile(config, generation, read, memory);
@@ -85,18 +87,27 @@ fn compile(
         terms.with_context(|| format!("preparing the listener `{}`", listener.name))
     });
     let terms = terms.collect::<anyhow::Result<_>>()?;
-    memory.keep(services.iter().map(|service| &service.name));
+    let own = config.namespaces.services();
+    let all = services
+        .iter()
+        .chain(own.flat_map(|(_, services)| services));
+    memory.keep(all.map(|service| &service.name));
     let routes = std::mem::take(&mut config.routes);
-    let policy = Policy::compile(&services, &routes, settings::policy(&config), generation);
+    let policy = Policy::compile(&services, &routes, settings::policy(&config), generation)
+        .with_own(config.namespaces.services());
+    let own = config.namespaces.take_services();
     let shadow = config.shadow.take().map(|shadow| {
         let options = settings::shadow_policy(&config, &shadow);
         let ShadowPolicy {
-            services, routes, ..
+            services,
+            routes,
+            namespaces,
+            ..
         } = *shadow;
-        Policy::compile(&services, &routes, options, generation)
+        Policy::compile(&services, &routes, options, generation).with_own(namespaces.services())
     });
     Ok(Built {
-        services: services.len(),
+        services: services.len() + own,
         policy,
         shadow,
         reach,

@@ -20,7 +20,7 @@ use crate::settings;
 use crate::types::Generation;
 
 use super::build::{self, Built};
-use super::{App, FIRST, Stop, Told, listeners, manager};
+use super::{App, FIRST, Stop, Told, listeners, manager, owned};
 
 /// Who may want the configuration read again.
 pub(super) struct Reasons {
@@ -64,9 +64,10 @@ impl App {
         manager::reloading();
         let (path, generation) = (self.path.clone(), Generation(self.generation.0 + 1));
         let memory = Arc::clone(self.gateway.live.load().dialer.memory());
+        let last_good = self.config.last_good.clone();
         let read = SystemTime::now();
         // A large registry takes seconds, in which connections are served as ever.
-        let built = spawn_blocking(move || build::read(&path, generation, &memory));
+        let built = spawn_blocking(move || build::read(&path, &last_good, generation, &memory));
         let built = self.meanwhile(built, renew, stop).await?;
         let reloaded = built.context("reading the configuration").flatten();
         let watch = &mut reasons.watch;
@@ -104,6 +105,7 @@ impl App {
             standing.mode = self.config.gateway.mode;
             standing.generation = self.generation;
             standing.surroundings = settings::surroundings(&self.config);
+            standing.namespaces = owned::told(&self.config.namespaces);
             standing.last_reload = Some(told(&outcome));
         });
         if let Some(waiting) = waiting {
@@ -122,6 +124,7 @@ impl App {
             generation: FIRST,
             limit: config.limits.connections,
             surroundings: settings::surroundings(config),
+            namespaces: owned::told(&config.namespaces),
             last_reload: None,
         }
     }
@@ -143,6 +146,7 @@ impl App {
         } = built;
         self.kernel.set_reach(&reach)?;
         self.generation = policy.generation();
+        owned::count(&self.metrics, &config.namespaces, &policy);
         let live = build::live(&config, policy, shadow, dialer.speaking(contexts));
         let names = build::rules(&config, Arc::clone(&live.policy), resolvers.clone());
         let sample = config.access_log.sample;

@@ -41,7 +41,7 @@ use super::namespaces::Keeper;
 use super::observe::{self, Observed};
 use super::records::Writers;
 use super::successor::Successor;
-use super::{App, FIRST, build};
+use super::{App, FIRST, build, owned};
 
 /// How often live connections' bytes are counted: more than once between two scrapes of the usual fifteen
 /// seconds. A look at each takes well below a microsecond.
@@ -114,6 +114,7 @@ impl App {
         observe::kernel(&mut metrics, &shown);
         let metrics = Arc::new(metrics);
         metrics.reloaded(FIRST);
+        owned::count(&metrics, &config.namespaces, &policy);
 
         let (account, records) = Writers::start(&config, &metrics, &observed)?;
         let dialer = build::dialer(&config, Arc::clone(&memory))?;

@@ -54,7 +54,9 @@ fn run(asked: &Check, colour: bool, out: &mut impl Write) -> io::Result<ExitCode
     } else {
         writeln!(out, "{}", report::text(&asked.config, &outcome, colour))?;
     }
+    let is_right = report::is_right(&outcome);
     Ok(match outcome {
+        Ok(_) if !is_right => ExitCode::from(EXIT_INVALID),
         Ok((_, warnings)) if asked.strict && !warnings.is_empty() => ExitCode::from(EXIT_WARNED),
         Ok(_) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(EXIT_INVALID),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use annotate_snippets::Level;
 
@@ -51,6 +52,21 @@ impl ConfigErrors {
             problems,
             files: loader.files,
             directories: loader.directories,
+        }
+    }
+
+    /// The first of what is wrong with one text, by its own positions. They are kept, and whoever wrote the
+    /// text is not to fill the memory with them.
+    pub(super) fn of_one(name: Arc<str>, text: &str, mut problems: Vec<Problem>) -> Self {
+        problems.sort_by_key(|problem| problem.span.start);
+        problems.truncate(MAX_SHOWN);
+        let mut sources = Sources::default();
+        sources.add(name, text.to_owned());
+        Self {
+            sources,
+            problems,
+            files: Vec::new(),
+            directories: Vec::new(),
         }
     }
 

@@ -7,7 +7,7 @@ use annotate_snippets::{Renderer, Title};
 use super::problem::Problem;
 use super::sources::Sources;
 use super::warnings::entry_span;
-use super::{Config, ReadError, show};
+use super::{Config, LastGood, ReadError, show};
 use crate::types::Place;
 
 /// The texts of a configuration.
@@ -28,7 +28,7 @@ pub struct Mark<'a> {
 impl Excerpts {
     /// Reads a file as [`Config::read`] does, and keeps its texts.
     pub fn read(path: &Path) -> Result<(Config, Self), ReadError> {
-        let (config, sources) = Config::read_with_text(path)?;
+        let (config, sources) = Config::read_with_text(path, LastGood::default())?;
         Ok((config, Self(sources)))
     }
 

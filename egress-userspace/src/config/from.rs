@@ -43,11 +43,11 @@ section! {
 
 /// The name of a namespace or a service account.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct PodWord(Box<str>);
+pub(super) struct PodWord(pub(super) Box<str>);
 
 /// Labels, in the order of their keys.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct PodLabels(Vec<(Box<str>, Box<str>)>);
+pub(super) struct PodLabels(pub(super) Vec<(Box<str>, Box<str>)>);
 
 /// The path of a cgroup.
 #[derive(Clone, Debug, PartialEq)]

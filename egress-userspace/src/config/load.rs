@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use nix::libc::O_NONBLOCK;
 
+use super::namespaces::{LastGood, Namespaces};
 use super::problem::Problem;
 use super::registry::{Registry, Settings};
 use super::sources::Sources;
@@ -29,6 +30,12 @@ pub(super) struct Loader {
     pub(super) files: Vec<PathBuf>,
     /// The directories in which files were looked for.
     pub(super) directories: Vec<PathBuf>,
+    /// What namespaces' files were when they last were right.
+    pub(super) last_good: LastGood,
+    /// The same with what was read.
+    pub(super) good: LastGood,
+    /// Those of the files that namespaces write.
+    pub(super) own: HashSet<PathBuf>,
     length: u64,
 }
 
@@ -38,6 +45,8 @@ pub(super) struct Loaded {
     pub(super) raw: RawConfig,
     pub(super) services: Vec<Service>,
     pub(super) routes: Vec<Route>,
+    /// What namespaces have of their own.
+    pub(super) namespaces: Namespaces,
     /// Where the file's positions begin.
     start: usize,
 }
@@ -55,6 +64,14 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
 }
 
 impl Loader {
+    /// For a configuration of which the files of namespaces were right before.
+    pub(super) fn after(last_good: LastGood) -> Self {
+        Self {
+            last_good,
+            ..Self::default()
+        }
+    }
+
     /// Reads the text of `path`.
     pub(super) fn text(&mut self, path: &Path) -> io::Result<String> {
         // The main file may be a pipe, from which it is read once.
@@ -84,7 +101,7 @@ impl Loader {
         let before = self.problems.len();
         let mut registry = Registry::default();
         let start = self.sources.next_start();
-        let raw: RawConfig = self.read(name, text, &mut registry)?;
+        let mut raw: RawConfig = self.read(name, text, &mut registry)?;
         let mut is_whole = true;
         if let Some(path) = path {
             is_whole = self.include(&raw, start, path, &mut registry);
@@ -95,6 +112,15 @@ impl Loader {
             on_revoke: raw.gateway.on_revoke,
         };
         registry.check(&settings, is_whole, &mut self.problems);
+        let mut namespaces = Namespaces {
+            ceilings: self.ceilings(&mut raw, start, &settings),
+            files: Vec::new(),
+        };
+        if self.problems.len() == before
+            && let Some(path) = path
+        {
+            namespaces.files = self.namespaces(&raw, start, path, &namespaces.ceilings, &settings);
+        }
         let (services, routes) = if self.problems.len() == before {
             registry.into_parts(&settings)
         } else {
@@ -104,6 +130,7 @@ impl Loader {
             raw,
             services,
             routes,
+            namespaces,
             start,
         })
     }
@@ -136,6 +163,7 @@ impl Loader {
             raw,
             services,
             routes,
+            namespaces,
             ..
         } = self.main(&name, text, Some(&path))?;
         Some(Box::new(ShadowPolicy {
@@ -143,6 +171,7 @@ impl Loader {
             outbound_traffic_policy: raw.gateway.outbound_traffic_policy,
             services,
             routes,
+            namespaces,
         }))
     }
 

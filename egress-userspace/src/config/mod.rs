@@ -12,6 +12,7 @@ mod kubernetes;
 mod listener;
 mod load;
 mod mistakes;
+mod namespaces;
 mod net;
 mod paths;
 mod pieces;
@@ -44,6 +45,7 @@ pub use errors::{ConfigError, ConfigErrors};
 pub use excerpts::{Excerpts, Mark};
 pub use kubernetes::{Kubernetes, NodeName};
 pub(crate) use load::open_regular;
+pub use namespaces::{Force, LastGood, NamespaceFile, Namespaces};
 pub use net::{InternalNet, LoopbackAddr};
 pub use paths::{CgroupPath, LogPath, SidePath, SocketPath};
 pub use schema::schema;
@@ -59,6 +61,7 @@ use crate::types::{Listener, Mode, OutboundTrafficPolicy, Route, Service};
 use include::Include;
 use listener::RawListener;
 use load::Loader;
+use namespaces::RawNamespaces;
 use problem::Problem;
 use route::RawRoute;
 use scope::RawScope;
@@ -99,12 +102,16 @@ pub struct Config {
     pub services: Vec<Service>,
     /// `[[route]]`, in their order.
     pub routes: Vec<Route>,
+    /// `[namespaces]`, with their files.
+    pub namespaces: Namespaces,
     /// What `gateway.shadow` names.
     pub shadow: Option<Box<ShadowPolicy>>,
     /// The files that were read: this one, those that it includes, and the shadow's.
     pub sources: Vec<PathBuf>,
-    /// The directories in which `include` looks for files: one that appears there counts.
+    /// The directories in which `include` looks for files, and `namespaces`: one that appears there counts.
     pub include_dirs: Vec<PathBuf>,
+    /// The files of namespaces as they last were right.
+    pub last_good: LastGood,
 }
 
 /// A policy that is judged beside the enforced one.
@@ -118,6 +125,8 @@ pub struct ShadowPolicy {
     pub services: Vec<Service>,
     /// Its routes.
     pub routes: Vec<Route>,
+    /// What namespaces have of their own in it.
+    pub namespaces: Namespaces,
 }
 
 section! {
@@ -140,6 +149,7 @@ section! {
         access_log: AccessLog = AccessLog::default();
         otel: Otel = Otel::default();
         kubernetes: Option<Kubernetes> = None;
+        namespaces: RawNamespaces = RawNamespaces::default();
         /// The registry: an entry for each service, as Istio's `ServiceEntry`.
         service: Vec<Spanned<Marked<RawService>>> = Vec::new();
         /// Where admitted connections are led, as Istio's `VirtualService`; the first that applies holds.
@@ -176,12 +186,12 @@ impl ReadError {
 impl Config {
     /// Reads a file, with those that it includes and its shadow: at most 256 MiB of text.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
-        Self::read_with_text(path).map(|(config, _)| config)
+        Self::read_with_text(path, LastGood::default()).map(|(config, _)| config)
     }
 
-    fn read_with_text(path: &Path) -> Result<(Self, Sources), ReadError> {
+    fn read_with_text(path: &Path, last_good: LastGood) -> Result<(Self, Sources), ReadError> {
         let name = path.display().to_string();
-        let mut loader = Loader::default();
+        let mut loader = Loader::after(last_good);
         match loader.text(path) {
             Ok(text) => Ok(Self::load(loader, &name, text, Some(path))?),
             Err(source) => Err(ReadError::Io { path: name, source }),
@@ -227,9 +237,11 @@ impl Config {
                     kubernetes: main.raw.kubernetes,
                     services: main.services,
                     routes: main.routes,
+                    namespaces: main.namespaces,
                     shadow,
                     sources: loader.files,
                     include_dirs: loader.directories,
+                    last_good: loader.good,
                 };
                 Ok((config, loader.sources))
             }

@@ -88,7 +88,7 @@ pub(super) fn read<R: Root>(
 }
 
 /// The table of a text that begins at `start`; `None` if it is not TOML.
-fn parse<'t>(
+pub(super) fn parse<'t>(
     text: &'t str,
     start: usize,
     syntax: &mut Vec<Problem>,

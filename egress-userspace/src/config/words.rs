@@ -4,8 +4,7 @@ use serde_spanned::Spanned;
 use toml::de::DeValue;
 
 use super::problem::{Problem, did_you_mean, one_of};
-use super::schema::{Described, Schema};
-use super::value::{Reject, Value, string};
+use super::value::{Reject, string};
 use crate::types::{
     DenyErrno, Ech, Established, HttpJudging, ListenerProtocol, LoadBalancer, Location, Mode,
     OnExit, OutboundTrafficPolicy, Protocol, ProxyProtocol, Resolution, Trust,
@@ -64,15 +63,18 @@ pub(super) enum IdentityWord {
 
 macro_rules! words {
     ($type:ident { $($word:literal => $variant:ident,)* }) => {
-        impl Value for $type {
-            fn read(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
-                word(value, problems, &[$(($word, Self::$variant),)*])
+        impl $crate::config::value::Value for $type {
+            fn read(
+                value: &serde_spanned::Spanned<toml::de::DeValue<'_>>,
+                problems: &mut Vec<$crate::config::problem::Problem>,
+            ) -> Option<Self> {
+                $crate::config::words::word(value, problems, &[$(($word, Self::$variant),)*])
             }
         }
 
-        impl Described for $type {
-            fn schema() -> Schema {
-                Schema::words(&[$($word,)*])
+        impl $crate::config::schema::Described for $type {
+            fn schema() -> $crate::config::schema::Schema {
+                $crate::config::schema::Schema::words(&[$($word,)*])
             }
 
             fn written(&self) -> Option<serde_json::Value> {
@@ -81,6 +83,8 @@ macro_rules! words {
         }
     };
 }
+
+pub(super) use words;
 
 /// A kind of socket that governed processes have only if it is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,7 +214,7 @@ words!(Resolution {
     "DYNAMIC_DNS" => DynamicDns,
 });
 
-fn word<T: Copy>(
+pub(super) fn word<T: Copy>(
     value: &Spanned<DeValue<'_>>,
     problems: &mut Vec<Problem>,
     words: &[(&'static str, T)],

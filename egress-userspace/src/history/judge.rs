@@ -57,7 +57,8 @@ impl Judge {
         datagrams.sort_unstable_by_key(|rule| rule.port);
         let internal = config.gateway.internal.iter();
         Self {
-            policy: Policy::compile(services, routes, options, Generation(1)),
+            policy: Policy::compile(services, routes, options, Generation(1))
+                .with_own(config.namespaces.services()),
             internal: internal.map(|internal| internal.net()).collect(),
             lenient: !enforces(options),
             datagrams,

@@ -137,3 +137,8 @@ pub(super) struct CodeLabel {
 pub(super) struct ActionLabel {
     pub(super) action: &'static str,
 }
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct StateLabel {
+    pub(super) state: &'static str,
+}

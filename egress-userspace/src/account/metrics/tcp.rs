@@ -12,8 +12,9 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 
-use super::labels::TcpLabels;
+use super::labels::{Destination, TcpLabels};
 use crate::account::record::Traffic;
+use crate::types::ServiceName;
 
 /// Sets of labels that tell the workload. A node has some hundred pods, and each goes to a few services; but those
 /// of jobs are called anew each time, and labels stay. What comes after is counted without its workload.
@@ -53,6 +54,18 @@ impl Tcp {
         }
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         what(known.entry(labels.clone()).or_default());
+    }
+}
+
+impl Tcp {
+    /// Forgets services of namespaces' own that no longer are: who writes those must not fill the memory with
+    /// names.
+    pub(super) fn forget(&self, is_one: impl Fn(&ServiceName) -> bool) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|labels, _| match &labels.destination {
+            Destination::Service(name) => !name.is_namespaces() || is_one(name),
+            Destination::BlackHole | Destination::Passthrough | Destination::Unknown => true,
+        });
     }
 }
 

@@ -157,6 +157,22 @@ fn the_gateways_own_metrics_are_there_from_the_start() {
 }
 
 #[test]
+fn services_of_namespaces_are_forgotten_with_their_files() {
+    let metrics = Metrics::new();
+    let names = ["api", "shop/kept", "shop/gone"];
+    for name in names {
+        let destination = Destination::Service(ServiceName::new(name));
+        metrics.failed(&TcpLabels {
+            destination,
+            ..labels()
+        });
+    }
+    metrics.forget_services(|name| name.as_str() == "shop/kept");
+    let counted = metrics.totals();
+    assert_eq!(counted.keys().collect::<Vec<_>>(), ["api", "shop/kept"]);
+}
+
+#[test]
 fn another_modules_metrics_are_read_at_each_scrape() {
     #[derive(Debug)]
     struct Pipes;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::answers::Reload;
+use crate::answers::{Owned, Reload};
 use crate::policy::Surroundings;
 use crate::types::{Generation, Mode};
 
@@ -21,6 +21,8 @@ pub struct Standing {
     pub limit: u32,
     /// What is not judged at all.
     pub surroundings: Surroundings,
+    /// What of namespaces' files is in force.
+    pub namespaces: Owned,
     /// The last time that the configuration was read again.
     pub last_reload: Option<Reload>,
 }

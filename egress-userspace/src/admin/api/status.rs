@@ -19,6 +19,10 @@ impl Api {
                 ..reload
             },
         });
+        let namespaces = match asker {
+            Asker::Operator => standing.namespaces,
+            Asker::Anyone => standing.namespaces.without_errors(),
+        };
         Status {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
@@ -33,6 +37,7 @@ impl Api {
             services: standing.services as u64,
             config: standing.config.display().to_string(),
             last_reload,
+            namespaces: (namespaces.files > 0).then_some(namespaces),
             connections: Places {
                 now: self.gateway.connections.count() as u64,
                 limit: standing.limit.into(),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::config::{Config, ConfigError, ReadError, Warning, Warnings};
+use crate::config::{Config, ConfigError, NamespaceFile, Namespaces, ReadError, Warning, Warnings};
 
 /// What came of reading a file.
 type Outcome = Result<(Config, Warnings), ReadError>;
@@ -21,6 +21,19 @@ pub(super) struct Report {
     unreadable: Option<String>,
     errors: Vec<ConfigError>,
     warnings: Vec<Warning>,
+    /// The files of namespaces, whose errors are among those above.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    namespaces: Vec<NamespaceSummary>,
+}
+
+/// What a gateway that starts would make of a namespace's file.
+#[derive(Debug, Serialize)]
+struct NamespaceSummary {
+    namespace: String,
+    file: String,
+    force: &'static str,
+    services: usize,
+    errors: usize,
 }
 
 /// How much there is of what.
@@ -37,16 +50,19 @@ impl Report {
     pub(super) fn new(file: &Path, outcome: &Outcome) -> Self {
         let report = Self {
             file: file.display().to_string(),
-            ok: outcome.is_ok(),
+            ok: is_right(outcome),
             summary: None,
             unreadable: None,
             errors: Vec::new(),
             warnings: Vec::new(),
+            namespaces: Vec::new(),
         };
         match outcome {
             Ok((config, warnings)) => Self {
                 summary: Some(Summary::new(config)),
                 warnings: warnings.iter().collect(),
+                errors: errors_of_namespaces(&config.namespaces).collect(),
+                namespaces: config.namespaces.files.iter().map(summary_of).collect(),
                 ..report
             },
             Err(ReadError::Io { source, .. }) => Self {
@@ -58,6 +74,26 @@ impl Report {
                 ..report
             },
         }
+    }
+}
+
+/// Whether nothing is wrong, in any file.
+pub(super) fn is_right(outcome: &Outcome) -> bool {
+    let right = outcome.as_ref().ok();
+    right.is_some_and(|(config, _)| config.namespaces.wrong().next().is_none())
+}
+
+fn errors_of_namespaces(namespaces: &Namespaces) -> impl Iterator<Item = ConfigError> {
+    namespaces.wrong().flat_map(|(_, errors)| errors.iter())
+}
+
+fn summary_of(file: &NamespaceFile) -> NamespaceSummary {
+    NamespaceSummary {
+        namespace: file.namespace.to_string(),
+        file: file.path.display().to_string(),
+        force: file.force.label(),
+        services: file.services.len(),
+        errors: file.errors.as_ref().map_or(0, |errors| errors.iter().len()),
     }
 }
 
@@ -80,6 +116,10 @@ pub(super) fn text(file: &Path, outcome: &Outcome, colour: bool) -> String {
     match outcome {
         Ok((config, warnings)) => {
             let summary = format!("{file}: ok — {}", sum_up(config));
+            let summary = match own(&config.namespaces, colour) {
+                Some(own) => format!("{own}{summary}"),
+                None => summary,
+            };
             if warnings.is_empty() {
                 return summary;
             }
@@ -92,6 +132,34 @@ pub(super) fn text(file: &Path, outcome: &Outcome, colour: bool) -> String {
         }
         Err(error @ ReadError::Io { .. }) => error.render(colour),
     }
+}
+
+/// What is wrong with namespaces' files, and a line for each file; `None`: there are none.
+fn own(namespaces: &Namespaces, colour: bool) -> Option<String> {
+    let mut own = String::new();
+    for (_, errors) in namespaces.wrong() {
+        own.push_str(&errors.render(colour));
+        own.push_str("\n\n");
+    }
+    for file in &namespaces.files {
+        let NamespaceSummary {
+            file: path,
+            services,
+            errors,
+            ..
+        } = summary_of(file);
+        let services = count(services, "service");
+        let line = match errors {
+            0 => format!("{path}: ok — {services} for namespace {}\n", file.namespace),
+            _ => format!(
+                "{path}: {}; at the start {}: {services}\n",
+                count(errors, "error"),
+                file.force.sentence()
+            ),
+        };
+        own.push_str(&line);
+    }
+    (!own.is_empty()).then_some(own)
 }
 
 fn sum_up(config: &Config) -> String {

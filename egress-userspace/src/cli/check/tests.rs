@@ -9,9 +9,19 @@ use super::*;
 
 /// The exit code and what was printed for a file with this text.
 fn check(text: &str, options: &[&str]) -> (String, String) {
+    check_with(text, &[], options)
+}
+
+/// The same with these files of namespaces.
+fn check_with(text: &str, namespaces: &[(&str, &str)], options: &[&str]) -> (String, String) {
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("egress.toml");
     std::fs::write(&file, text).expect("the file is written");
+    std::fs::create_dir(dir.path().join("namespaces")).expect("the directory is made");
+    for (name, text) in namespaces {
+        let file = dir.path().join("namespaces").join(name);
+        std::fs::write(file, text).expect("the file is written");
+    }
     let mut out = Vec::new();
     let code = run(&asked(&file, options), false, &mut out).expect("it is written");
     let out = String::from_utf8(out).expect("text");
@@ -143,4 +153,50 @@ fn programs_get_each_warning_with_its_code_and_place() {
         (place("line"), place("column")),
         (Some(line as u64), Some(10))
     );
+}
+
+/// A ceiling for one namespace, and two services of its own of which one is beyond it.
+fn with_namespaces(options: &[&str]) -> (String, String) {
+    let ceiling = "[namespaces]\nfiles = \"namespaces\"\n[[namespaces.ceiling]]\nnamespaces = [\"shop\"]\n\
+                   hosts = [\"*.example.org\"]\nports = [{ number = 443, protocol = \"TLS\" }]\n";
+    let service = |name: &str| {
+        format!(
+            "[[service]]\nname = \"{name}\"\nhosts = [\"a.example.{name}\"]\n\
+             ports = [{{ number = 443, protocol = \"TLS\" }}]\nresolution = \"DNS\"\n"
+        )
+    };
+    let text = service("org") + &service("net");
+    let right = service("org");
+    let files = [
+        ("shop.toml", text.as_str()),
+        ("other.toml", ""),
+        ("x.toml", &right),
+    ];
+    check_with(&format!("{MINIMAL}{ceiling}"), &files, options)
+}
+
+#[test]
+fn what_is_wrong_with_a_namespaces_file_is_wrong_here_and_the_rest_is_told() {
+    let (exit, said) = with_namespaces(&[]);
+    assert_eq!(exit, code(2));
+    assert!(said.contains("namespaces/shop.toml:8:10"), "{said}");
+    let summary = "namespaces/other.toml: ok — 0 services for namespace other\n\
+         namespaces/shop.toml: 1 error; at the start what of it is within a ceiling is in force: 1 service\n\
+         namespaces/x.toml: 1 error; at the start nothing of it is in force: 0 services\n\
+         egress.toml: ok — 1 service, 1 host, 0 addresses, 1 port, 1 governed cgroup\n";
+    assert!(said.ends_with(summary), "{said}");
+}
+
+#[test]
+fn programs_are_told_of_each_namespace() {
+    let (exit, said) = with_namespaces(&["--json"]);
+    assert_eq!(exit, code(2));
+    let report: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(report.get("ok"), Some(&false.into()));
+    let file = report.pointer("/errors/0/file");
+    assert_eq!(file, Some(&"namespaces/shop.toml".into()), "{said}");
+    let shop = serde_json::json!({
+        "namespace": "shop", "file": "namespaces/shop.toml", "force": "part", "services": 1, "errors": 1,
+    });
+    assert_eq!(report.pointer("/namespaces/1"), Some(&shop));
 }

@@ -171,7 +171,8 @@ fn offline(asked: Explain, colour: bool) -> Result<(Explanation, Excerpts), Fail
     let (config, excerpts) =
         read.map_err(|error| Failure::Config(error.render(colour && io::stderr().is_terminal())))?;
     let options = settings::policy(&config);
-    let policy = Policy::compile(&config.services, &config.routes, options, Generation(1));
+    let policy = Policy::compile(&config.services, &config.routes, options, Generation(1))
+        .with_own(config.namespaces.services());
     let explained = policy.explain(&asked.into(), &settings::surroundings(&config));
     Ok((explained.map_err(Failure::Question)?, excerpts))
 }

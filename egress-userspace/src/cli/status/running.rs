@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::answers::{Places, Status};
+use crate::answers::{Owned, Places, Status};
 use crate::types::plain;
 
 /// The gateway's own status, for people.
@@ -40,6 +40,9 @@ impl fmt::Display for Running<'_> {
                 writeln!(f, "  {}", plain(error))?;
             }
         }
+        if let Some(namespaces) = &status.namespaces {
+            namespaces_line(f, namespaces)?;
+        }
         let Some(reload) = &status.last_reload else {
             return Ok(());
         };
@@ -50,4 +53,23 @@ impl fmt::Display for Running<'_> {
         }
         Ok(())
     }
+}
+
+fn namespaces_line(f: &mut fmt::Formatter<'_>, namespaces: &Owned) -> fmt::Result {
+    let Owned {
+        files,
+        wrong,
+        first,
+    } = namespaces;
+    writeln!(f, "namespaces' files: {files}, of which {wrong} are wrong")?;
+    for file in first {
+        let namespace = plain(&file.namespace);
+        let error = plain(file.error.as_deref().unwrap_or_default());
+        writeln!(
+            f,
+            "  {namespace} ({} in force): {error}",
+            plain(&file.force)
+        )?;
+    }
+    Ok(())
 }

@@ -26,10 +26,16 @@ pub(super) fn places(error: &ReadError) -> Value {
     }
 }
 
-/// A status without why the configuration was refused.
+/// A status without why the configuration was refused, and what is wrong with namespaces' files.
 pub(super) fn status(mut status: Value) -> Value {
     if let Some(Value::Object(reload)) = status.get_mut("last_reload") {
         reload.remove("error");
+    }
+    let files = status.pointer_mut("/namespaces/first");
+    for file in files.and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(file) = file.as_object_mut() {
+            file.remove("error");
+        }
     }
     status
 }
@@ -75,6 +81,12 @@ mod tests {
             json!({"last_reload": {"at": "now", "outcome": "refused"}})
         );
         assert_eq!(status(json!({"pid": 1})), json!({"pid": 1}));
+        let told =
+            json!({"namespaces": {"files": 1, "first": [{"namespace": "a", "error": "hunter2"}]}});
+        assert_eq!(
+            status(told),
+            json!({"namespaces": {"files": 1, "first": [{"namespace": "a"}]}})
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::super::from::RawSelector;
 use super::super::listener::{RawListener, RawPeer};
+use super::super::namespaces::{RawCeiling, RawCeilingPort, RawNamespaces};
 use super::super::route::{RawDestination, RawMatch, RawRoute};
 use super::super::scope::RawScope;
 use super::super::section::Section;
@@ -37,6 +38,9 @@ fn sections() -> Vec<(&'static str, &'static [&'static str])> {
         keys::<AccessLog>(),
         keys::<Otel>(),
         keys::<Kubernetes>(),
+        keys::<RawNamespaces>(),
+        keys::<RawCeiling>(),
+        keys::<RawCeilingPort>(),
         keys::<RawService>(),
         keys::<RawPort>(),
         keys::<RawEndpoint>(),
@@ -183,6 +187,9 @@ fn with(section: &str, key: &str, value: &str) -> String {
         "from" | "service.ports" | "service.endpoints" => ("service", format!("[{{ {inner} }}]")),
         "listener.peers" => ("listener", format!("[{{ {inner} }}]")),
         "route.match" | "route.destinations" => ("route", format!("[{{ {inner} }}]")),
+        "namespaces.ceiling.ports" => {
+            return format!("{MINIMAL}\n[[namespaces.ceiling]]\nports = [{{ {inner} }}]");
+        }
         section if section.starts_with("service.") => {
             return format!("{MINIMAL}\n[[service]]\n[{section}]\n{inner}");
         }

@@ -34,7 +34,7 @@ pub use shared_front::has_one_owner;
 
 use super::load::Loader;
 use super::sources::Sources;
-use super::{Config, ConfigErrors, ReadError};
+use super::{Config, ConfigErrors, LastGood, ReadError};
 use crate::types::Service;
 use finding::Finding;
 
@@ -68,7 +68,12 @@ struct Registry<'a> {
 impl Review {
     /// Reads a file as [`Config::read`] does, and reviews it.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
-        let (config, sources) = Config::read_with_text(path)?;
+        Self::read_after(path, LastGood::default())
+    }
+
+    /// The same, where the files of namespaces were right before.
+    pub fn read_after(path: &Path, last_good: LastGood) -> Result<Self, ReadError> {
+        let (config, sources) = Config::read_with_text(path, last_good)?;
         Ok(Self::new(config, sources))
     }
 
@@ -114,7 +119,9 @@ impl Review {
 
 impl<'a> Registry<'a> {
     fn services(&self) -> impl Iterator<Item = &'a Service> + use<'a> {
-        self.config.services.iter()
+        let own = self.config.namespaces.services();
+        let own = own.flat_map(|(_, services)| services);
+        self.config.services.iter().chain(own)
     }
 
     /// The services that admit something.
