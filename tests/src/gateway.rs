@@ -109,6 +109,16 @@ impl Gateway {
         self.succeed_in(bed, bed.cgroups().successor())
     }
 
+    /// Kills it, and starts another with the same file and these options, in another cgroup than this one's.
+    pub fn revive_elsewhere(&mut self, bed: &Testbed, options: &[&str]) -> Result<()> {
+        self.signal(Signal::SIGKILL)?;
+        self.wait()?;
+        let cgroup = bed.cgroups().successor();
+        let process = spawn_in(cgroup, bed, &self.binary, &self.config, options)?;
+        *self = Self::of(bed, process, &self.binary, &self.config);
+        self.process.ready(START, || is_ready(bed))
+    }
+
     fn succeed_in(&mut self, bed: &Testbed, cgroup: PathBuf) -> Result<()> {
         let options = ["--take-over"];
         let process = spawn_in(cgroup, bed, &self.binary, &self.config, &options)?;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -17,7 +18,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::account::Metrics;
 use crate::admin::Readiness;
@@ -27,7 +28,7 @@ use crate::dial::Memory;
 use crate::dns::{Datagrams, Forwarder};
 use crate::drain::Drain;
 use crate::kernel::{Askers, Events, Kernel, Parts};
-use crate::net::{self, Listener};
+use crate::net::{self, Listener, Served};
 use crate::pods::Pods;
 use crate::settings;
 
@@ -51,7 +52,9 @@ impl App {
     /// Makes everything that can fail, attaches the programs, then starts to take connections.
     ///
     /// The listeners are there before a connection is turned to them. What arrives between attaching
-    /// and the first accept waits in their backlog.
+    /// and the first accept waits in their backlog. Where the programs of a gateway with another layout of
+    /// the maps still refuse them, they are made right after those are replaced, and what comes meanwhile waits
+    /// as in any namespace without a listener.
     pub(super) async fn start(
         path: PathBuf,
         built: Built,
@@ -73,9 +76,6 @@ impl App {
         } = built;
         let descriptors = net::raise_limit().context("raising the limit on descriptors")?;
         warn_of_descriptors(&config, descriptors);
-        let ports = settings::ports(&config);
-        let own = net::listen_here(ports.clone())
-            .with_context(|| format!("listening on a port of {ports:?}"))?;
 
         let pods = Arc::<Pods>::default();
         let listeners = Listeners::reserve(&config, terms, &pods)?;
@@ -110,6 +110,9 @@ impl App {
             strict,
             before,
         } = taken;
+        // The settings have been written: no program that is attached takes this gateway for a governed process.
+        let ports = settings::ports(&config);
+        let own = listen_if_let(&ports)?;
         let shown = Arc::new(shown);
         observe::kernel(&mut metrics, &shown);
         let metrics = Arc::new(metrics);
@@ -153,9 +156,17 @@ impl App {
             stop: drain.accepting.clone(),
         };
         let (strict, peers) = strict.unzip();
-        let mut keeper = Keeper::new(acceptor, namespaces, Guard::new(strict)?, ports);
+        let guard = Guard::new(strict)?;
+        let mut keeper = Keeper::new(acceptor, namespaces, guard, ports.clone());
         let governed = kernel.governed();
-        keeper.begin(own, &governed).await?;
+        let kernel = if let Some(own) = own {
+            keeper.begin(own, &governed).await?;
+            kernel.attach()?
+        } else {
+            let kernel = kernel.attach()?;
+            keeper.begin(listen(&ports)?, &governed).await?;
+            kernel
+        };
         tokio::spawn(keeper.run(requests, early, governed));
         if let Some(peers) = peers {
             tokio::spawn(peers.keep());
@@ -218,6 +229,28 @@ impl App {
             }
         });
     }
+}
+
+/// Listens in the gateway's own namespace.
+fn listen(ports: &Range<u16>) -> anyhow::Result<Served> {
+    net::listen_here(ports.clone()).with_context(|| format!("listening on a port of {ports:?}"))
+}
+
+/// As [`listen`]; `None`: programs that read other maps than this gateway's keep the ports from it, as from
+/// any process in a governed cgroup.
+fn listen_if_let(ports: &Range<u16>) -> anyhow::Result<Option<Served>> {
+    match listen(ports) {
+        Err(error) if is_refused(&error) => {
+            info!("programs of another version are attached: listening when they are replaced");
+            Ok(None)
+        }
+        listening => listening.map(Some),
+    }
+}
+
+fn is_refused(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// What answers datagrams, for as long as connections are served.
