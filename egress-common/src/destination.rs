@@ -17,6 +17,9 @@ pub struct Destination {
     address: Address,
 }
 
+/// In place of a port: no service's, for it is beside a protocol that is none.
+const AUDIT: [u8; 2] = [0, 1];
+
 /// Bits before the address, which a rule always has in full.
 const HEAD_BITS: u32 = 64;
 
@@ -51,11 +54,18 @@ impl Destination {
         Self::new(generation, 0, [0; 2], address)
     }
 
-    /// The key under which it says whether what the gateway can't judge passes: datagrams, and
-    /// packets of other kinds.
+    /// The key under which it says whether what no rule is for and the gateway can't judge passes:
+    /// datagrams, and packets of other kinds.
     #[inline(always)]
     pub const fn rest(generation: u32) -> Self {
         Self::new(generation, u16::MAX, [0; 2], Address::NONE)
+    }
+
+    /// The key under which it says whether denials take no effect, where a cgroup's own entry does not say
+    /// so.
+    #[inline(always)]
+    pub const fn audit(generation: u32) -> Self {
+        Self::new(generation, u16::MAX, AUDIT, Address::NONE)
     }
 
     /// The key under which it says whether the gateway is asked for names, whatever server is meant.

@@ -125,18 +125,33 @@ impl Answerable {
 pub struct Veth {
     netns: u64,
     cgroup: u64,
+    pod: u64,
     quota: u64,
 }
 
 impl Veth {
-    /// The veth of the namespace with this cookie, in which the tasks of `cgroup` are. Peers may open
-    /// `quota` flows to it, counted from when it was first seen: user space renews it as flows end.
-    pub const fn new(netns: u64, cgroup: u64, quota: u64) -> Self {
+    /// The veth of the namespace with this cookie, in which the tasks of `cgroup` are. That is `pod`'s, or below it:
+    /// its entry, if it has one, says what holds; 0: it is no pod's. Peers may open `quota` flows to it, counted
+    /// from when it was first seen: user space renews it as flows end.
+    pub const fn new(netns: u64, cgroup: u64, pod: u64, quota: u64) -> Self {
         Self {
             netns,
             cgroup,
+            pod,
             quota,
         }
+    }
+
+    /// The same, with another quota.
+    #[must_use]
+    pub const fn with_quota(self, quota: u64) -> Self {
+        Self { quota, ..self }
+    }
+
+    /// Id of the pod's cgroup; 0: it is no pod's.
+    #[inline(always)]
+    pub const fn pod(&self) -> u64 {
+        self.pod
     }
 
     /// The namespace's cookie.
@@ -160,7 +175,7 @@ impl Veth {
 
 const _: () = assert!(size_of::<Peer>() == 28 && align_of::<Peer>() == 4);
 const _: () = assert!(size_of::<Answerable>() == 16 && align_of::<Answerable>() == 8);
-const _: () = assert!(size_of::<Veth>() == 24 && align_of::<Veth>() == 8);
+const _: () = assert!(size_of::<Veth>() == 32 && align_of::<Veth>() == 8);
 
 #[cfg(test)]
 mod tests {

@@ -41,18 +41,19 @@ pub use inbound::{Answerable, Peer, Step, Veth};
 pub use namespace::Namespace;
 pub use origin::{COMM_LEN, Origin, Task};
 pub use request::Request;
-pub use scope::{MAX_CGROUP_DEPTH, Scope};
+pub use scope::{Governance, MAX_CGROUP_DEPTH, Scope};
 pub use settings::{Established, LISTEN_PORTS, Settings, SocketKind};
 
 /// Version of everything in this crate. The object carries it, and the gateway refuses another.
-pub const ABI_VERSION: u32 = 6;
+pub const ABI_VERSION: u32 = 7;
 
 /// ELF section of the object that holds [`ABI_VERSION`], four bytes in the target's order.
 pub const ABI_SECTION: &str = "egress_abi";
 
 /// Size of each map, with its reason. A test adds up what they cost.
 pub mod size {
-    /// Governed cgroups: a node runs hundreds of pods; one entry each for ten thousand is plenty.
+    /// Governed cgroups: a node runs hundreds of pods, a large one some thousand; one entry each for ten
+    /// thousand is plenty, and takes 1 MiB.
     pub const SCOPE: usize = 16_384;
     /// Handshakes under way at one moment. An entry lives from the client's to the gateway's side of
     /// one loopback handshake, microseconds, so this bounds a burst, not connections.

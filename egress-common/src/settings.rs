@@ -43,18 +43,23 @@ pub struct Settings {
     earlier_cgroup: u64,
     held_rto: u32,
     sockets: u32,
+    level: u32,
+    pad: u32,
 }
 
 impl Settings {
     /// Makes the settings. `listener_port` is in network order, `sockets` a sum of [`SocketKind`] bits. The
     /// tasks of `gateway_cgroup` are the gateway itself, those of `earlier_cgroup` one that it has taken over
-    /// from and that still serves what it has; 0: there is none.
+    /// from and that still serves what it has; 0: there is none. At `level` of the tree, counted from its root,
+    /// most governed tasks have the cgroup whose entry decides: there it is looked first. That it is right is not
+    /// relied on.
     pub const fn new(
         listener_port: [u8; 2],
         gateway_cgroup: u64,
         earlier_cgroup: u64,
         sockets: u32,
         established: Established,
+        level: u32,
     ) -> Self {
         Self {
             abi: ABI_VERSION,
@@ -64,7 +69,15 @@ impl Settings {
             earlier_cgroup,
             held_rto: HELD_RTO,
             sockets,
+            level,
+            pad: 0,
         }
+    }
+
+    /// Where in the tree an entry is looked for first; 0: at the task's own cgroup.
+    #[inline(always)]
+    pub const fn level(&self) -> u32 {
+        self.level
     }
 
     /// Whether these were written by a gateway of this version. A map begins as zeros, which are not.
@@ -121,14 +134,14 @@ impl Settings {
     }
 }
 
-const _: () = assert!(size_of::<Settings>() == 32 && align_of::<Settings>() == 8);
+const _: () = assert!(size_of::<Settings>() == 40 && align_of::<Settings>() == 8);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const fn settings(earlier: u64) -> Settings {
-        Settings::new([0; 2], 7, earlier, 0, Established::Stop)
+        Settings::new([0; 2], 7, earlier, 0, Established::Stop, 0)
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(crate) fn judge<F: Family>(ctx: &SockAddrContext) -> i32 {
 #[inline(always)]
 fn try_judge(port: [u8; 2]) -> Result<(), Denied> {
     let settings = settings().ok_or(Denied::Unconfigured)?;
-    if settings.keeps(port) && scope::governs_task(&settings) {
+    if settings.keeps(port) && scope::of_task(&settings).is_some() {
         return Err(Denied::OwnListener);
     }
     Ok(())

@@ -3,7 +3,7 @@
 use aya_ebpf::programs::SockAddrContext;
 use egress_common::{Address, Counter, Denied, Origin, Rule, Settings, protocol};
 
-use crate::maps::{count, is_lenient, rule, settings};
+use crate::maps::{count, is_audit, is_lenient, rule, settings};
 use crate::redirect::{self, forget, netns};
 use crate::sock_addr::{self, Family};
 use crate::{PROCEED, begun, names, refuse, report, scope, task};
@@ -74,7 +74,7 @@ fn datagrams<F: Family>(
 ) -> Result<Verdict, Denied> {
     if names::is_question(protocol::UDP, port) {
         let settings = settings().ok_or(Denied::Unconfigured)?;
-        if scope::governs_task(&settings) {
+        if scope::of_task(&settings).is_some() {
             redirect::connection::<F>(ctx, &settings, address, port)?;
             return Ok(Verdict::Ask);
         }
@@ -90,10 +90,10 @@ fn stream<F: Family>(
     port: [u8; 2],
 ) -> Result<Verdict, Denied> {
     let settings = settings().ok_or(Denied::Unconfigured)?;
-    if !scope::governs_task(&settings) {
+    let Some(governance) = scope::of_task(&settings) else {
         forget(ctx);
         return Ok(Verdict::Ungoverned);
-    }
+    };
     if address.is_local() && settings.keeps(port) {
         return Err(Denied::OwnListener);
     }
@@ -106,8 +106,10 @@ fn stream<F: Family>(
     match rule(protocol::TCP, port, address) {
         Some(Rule::Internal) => pass(ctx, &settings, Counter::PassedInternal),
         Some(Rule::Allow) => pass(ctx, &settings, Counter::PassedAddress),
+        // What is denied without effect the gateway lets through, and records.
+        Some(Rule::Deny) if is_audit(governance) => turn::<F>(ctx, &settings, address, port),
         Some(Rule::Deny) => Err(Denied::Address),
-        None if address.is_v6_link_local() && !is_lenient() => Err(Denied::LinkLocal),
+        None if address.is_v6_link_local() && !is_lenient(governance) => Err(Denied::LinkLocal),
         None if address.is_v6_link_local() => {
             forget(ctx);
             begun::connects(ctx, &settings)?;

@@ -4,7 +4,7 @@
 use aya_ebpf::programs::SockAddrContext;
 use egress_common::{Address, Denied, Origin, Rule, Settings, protocol};
 
-use crate::maps::{is_lenient, rule, settings};
+use crate::maps::{rule, settings, tolerates};
 use crate::redirect::{self, netns};
 use crate::sock_addr::{self, Family};
 use crate::{PROCEED, names, refuse, report, scope, task};
@@ -31,9 +31,9 @@ fn try_judge<F: Family>(
     port: [u8; 2],
 ) -> Result<(), Denied> {
     let settings = settings().ok_or(Denied::Unconfigured)?;
-    if !scope::governs_task(&settings) {
+    let Some(governance) = scope::of_task(&settings) else {
         return Ok(());
-    }
+    };
     if names::is_question(protocol::UDP, port) {
         return redirect::datagram::<F>(ctx, &settings, address, port);
     }
@@ -42,7 +42,7 @@ fn try_judge<F: Family>(
     }
     match rule(protocol::UDP, port, address) {
         Some(Rule::Internal | Rule::Allow) => Ok(()),
-        _ if is_lenient() => Ok(()),
+        rule if tolerates(rule, governance) => Ok(()),
         Some(Rule::Deny | Rule::Gateway) | None => Err(Denied::Datagram),
     }
 }

@@ -12,7 +12,7 @@ const DONE: i32 = 0;
 /// Sees one `execve()` that has succeeded.
 #[inline(always)]
 pub(crate) fn foresee() -> i32 {
-    if takes_names() && settings().is_some_and(|settings| scope::governs_task(&settings)) {
+    if takes_names() && settings().is_some_and(|settings| scope::of_task(&settings).is_some()) {
         namespace::ask_for(0, &task::current());
     }
     DONE

@@ -9,7 +9,7 @@ use egress_common::{Address, Asker, Counter, DNS_PORT, Origin, Settings, protoco
 
 use crate::headers::{self, Headers};
 use crate::maps::{ASKERS, ORIG, count, is_lenient};
-use crate::packet::{backstop, bypasses, is_judged};
+use crate::packet::{backstop, bypasses, judged};
 use crate::{PROCEED, REFUSE, SWALLOW, early, namespace};
 
 const SOCK_STREAM: u32 = 1;
@@ -125,10 +125,12 @@ fn refuse(
     socket: *mut bpf_sock,
     headers: Headers,
 ) -> i32 {
-    if !is_judged(ctx, settings, socket) || is_lenient() {
-        return PROCEED;
+    match judged(ctx, settings, socket) {
+        Some(governance) if !is_lenient(governance) => {
+            backstop(ctx, settings, socket, Some(headers))
+        }
+        _ => PROCEED,
     }
-    backstop(ctx, settings, socket, Some(headers))
 }
 
 #[inline(always)]

@@ -8,8 +8,8 @@ use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingB
 use aya_ebpf::macros::btf_map;
 use aya_ebpf::maps::lpm_trie::Key;
 use egress_common::{
-    About, Address, Answerable, Asker, Counter, Destination, Early, Event, FlowKey, Namespace,
-    Origin, Peer, Request, Rule, Scope, Settings, Veth, size,
+    About, Address, Answerable, Asker, Counter, Destination, Early, Event, FlowKey, Governance,
+    Namespace, Origin, Peer, Request, Rule, Scope, Settings, Veth, size,
 };
 
 const NO_PREALLOC: usize = BPF_F_NO_PREALLOC as usize;
@@ -121,18 +121,50 @@ pub(crate) fn rule(protocol: u16, port: [u8; 2], address: Address) -> Option<Rul
         .or_else(|| find(Destination::new(generation, protocol, port, address)))
 }
 
-/// Whether what the gateway can't judge passes, as in audit mode.
+/// What holds for the tasks in and below a cgroup, where that has an entry. Ids begin at 1; 0 is nobody's.
 #[inline(always)]
-pub(crate) fn is_lenient() -> bool {
-    let generation = GENERATION.get(0).copied();
-    generation.map(Destination::rest).and_then(find) == Some(Rule::Allow)
+pub(crate) fn scope(cgroup: u64) -> Option<Scope> {
+    let entry = SCOPE.get_ptr(cgroup)?;
+    // SAFETY: as in `namespace`.
+    Some(unsafe { *entry })
+}
+
+/// Whether denials take no effect on what is governed so.
+#[inline(always)]
+pub(crate) fn is_audit(governance: Governance) -> bool {
+    match governance {
+        Governance::Enforce => false,
+        Governance::Audit | Governance::Off => true,
+        Governance::Policy => says(Destination::audit, Rule::Allow),
+    }
+}
+
+/// Whether what no rule is for and the gateway can't judge passes.
+#[inline(always)]
+pub(crate) fn is_lenient(governance: Governance) -> bool {
+    is_audit(governance) || says(Destination::rest, Rule::Allow)
+}
+
+/// Whether what may not leave by `rule` leaves all the same.
+#[inline(always)]
+pub(crate) fn tolerates(rule: Option<Rule>, governance: Governance) -> bool {
+    match rule {
+        Some(Rule::Deny) => is_audit(governance),
+        _ => is_lenient(governance),
+    }
 }
 
 /// Whether the gateway is asked for names, whatever server is meant.
 #[inline(always)]
 pub(crate) fn takes_names() -> bool {
+    says(Destination::names, Rule::Gateway)
+}
+
+/// Whether what holds under a key that is no destination's is `rule`.
+#[inline(always)]
+fn says(key: impl Fn(u32) -> Destination, rule: Rule) -> bool {
     let generation = GENERATION.get(0).copied();
-    generation.map(Destination::names).and_then(find) == Some(Rule::Gateway)
+    generation.map(key).and_then(find) == Some(rule)
 }
 
 const _: () = assert!(size_of::<Key<Destination>>() == size_of::<[u32; 7]>());

@@ -10,11 +10,11 @@ use aya_ebpf::bindings::bpf_sock;
 use aya_ebpf::btf_maps::SkStorage;
 use aya_ebpf::helpers::generated::{bpf_sk_fullsock, bpf_sk_storage_get, bpf_skb_cgroup_id};
 use aya_ebpf::programs::SkBuffContext;
-use egress_common::{Address, COMM_LEN, Denied, Origin, Rule, Settings, Task};
+use egress_common::{Address, COMM_LEN, Denied, Governance, Origin, Rule, Settings, Task};
 
 use crate::begun::{self, Before};
 use crate::headers::{self, Headers};
-use crate::maps::{ORIG, is_lenient, rule, settings, takes_names};
+use crate::maps::{ORIG, rule, settings, takes_names, tolerates};
 use crate::{PROCEED, REFUSE, loopback, names, report, scope};
 
 /// The loopback device has this index in every network namespace.
@@ -40,21 +40,28 @@ pub(crate) fn judge(ctx: &SkBuffContext) -> i32 {
     if read!(skb, ifindex) == LOOPBACK {
         return loopback::judge(ctx, &settings, socket);
     }
-    if !is_judged(ctx, &settings, socket) {
+    let Some(governance) = judged(ctx, &settings, socket) else {
         return PROCEED;
-    }
+    };
     let headers = headers::parse(ctx);
-    if headers.as_ref().is_some_and(may_leave) || is_lenient() {
+    if may_leave(headers.as_ref(), governance) {
         return PROCEED;
     }
     backstop(ctx, &settings, socket, headers)
 }
 
-/// Whether the packet is a governed socket's own, and no answer to a connection that somebody else
-/// opened. Whether it is one costs less to find out than whose it is.
+/// How the packet's socket is governed; `None`: it is not, or the packet answers a connection that somebody
+/// else opened. Whether it does costs less to find out than whose it is.
 #[inline(always)]
-pub(crate) fn is_judged(ctx: &SkBuffContext, settings: &Settings, socket: *mut bpf_sock) -> bool {
-    !is_reply(socket) && scope::governs_packet(settings, ctx.skb.skb)
+pub(crate) fn judged(
+    ctx: &SkBuffContext,
+    settings: &Settings,
+    socket: *mut bpf_sock,
+) -> Option<Governance> {
+    if is_reply(socket) {
+        return None;
+    }
+    scope::of_packet(settings, ctx.skb.skb)
 }
 
 /// Whether a packet was not what the gateway should have been asked: a question to a DNS server, or what
@@ -65,16 +72,20 @@ pub(crate) fn bypasses(headers: &Headers) -> bool {
         || (!headers.is_plain && !headers.address.is_v4() && takes_names())
 }
 
-/// Whether a rule lets the packet go. One that may be led elsewhere on its way must be for where
-/// everything may go.
+/// Whether a rule lets the packet go, or denials take no effect. One that may be led elsewhere on its way must
+/// be for where everything may go.
 #[inline(always)]
-fn may_leave(headers: &Headers) -> bool {
-    let is_open = match rule(headers.protocol, headers.port, headers.address) {
+fn may_leave(headers: Option<&Headers>, governance: Governance) -> bool {
+    let Some(headers) = headers else {
+        return tolerates(None, governance);
+    };
+    let rule = rule(headers.protocol, headers.port, headers.address);
+    let is_open = match rule {
         Some(Rule::Internal) => true,
         Some(Rule::Allow) => headers.is_plain,
         Some(Rule::Deny | Rule::Gateway) | None => false,
     };
-    is_open && !bypasses(headers)
+    (is_open && !bypasses(headers)) || tolerates(rule, governance)
 }
 
 /// Drops what nothing allows; but where the settings say so, connections from before the programs go on,

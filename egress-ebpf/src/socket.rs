@@ -46,17 +46,20 @@ fn try_judge(ctx: &SockContext, kind: u32, number: u16) -> Result<(), Denied> {
         prepare(ctx, &settings);
         return Ok(());
     }
-    if is_admitted(&settings, kind, number) || !scope::governs_task(&settings) || is_lenient() {
+    if is_admitted(&settings, kind, number) {
         return Ok(());
     }
-    Err(Denied::Socket)
+    match scope::of_task(&settings) {
+        Some(governance) if !is_lenient(governance) => Err(Denied::Socket),
+        _ => Ok(()),
+    }
 }
 
 /// A SYN can wait for a listener, a question can't: a resolver would ask again only after seconds. So the
 /// listener is asked for as soon as there is a socket that may ask.
 #[inline(always)]
 fn prepare(ctx: &SockContext, settings: &Settings) {
-    if takes_names() && scope::governs_task(settings) {
+    if takes_names() && scope::of_task(settings).is_some() {
         // SAFETY: the helper takes this hook's context.
         namespace::foresee(unsafe { bpf_get_netns_cookie(ctx.sock.cast()) });
     }

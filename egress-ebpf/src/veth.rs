@@ -15,8 +15,8 @@ use egress_common::{
 };
 
 use crate::frame::{self, Frame, Packet};
-use crate::maps::{OPENED, PEERS, VETHS, count, is_lenient, rule, settings};
-use crate::{names, report};
+use crate::maps::{OPENED, PEERS, VETHS, count, rule, settings, tolerates};
+use crate::{names, report, scope};
 
 /// `TCX_NEXT` and `TCX_DROP` of `linux/bpf.h`: to the next program on the device, or nowhere.
 const NEXT: i32 = -1;
@@ -55,8 +55,8 @@ pub(crate) fn judge(ctx: &TcContext) -> i32 {
     let passes = match &frame {
         _ if settings().is_none() => false,
         Some(Frame::Arp) => true,
-        Some(Frame::Packet(packet)) => may_leave(device, packet) || is_lenient(),
-        None => is_lenient(),
+        Some(Frame::Packet(packet)) => may_leave(device, packet) || is_let(device, Some(packet)),
+        None => is_let(device, None),
     };
     if passes {
         return NEXT;
@@ -171,6 +171,21 @@ fn may_leave(device: u32, packet: &Packet) -> bool {
         || stays_on_link(packet)
         || is_answer(device, packet);
     passes && !names::is_question(packet.protocol, packet.port)
+}
+
+/// Whether what may not leave is let go all the same: the pod behind the veth is not governed, or denials take
+/// no effect there.
+#[inline(always)]
+fn is_let(device: u32, packet: Option<&Packet>) -> bool {
+    // SAFETY: as in `open`.
+    let pod = VETHS
+        .get_ptr(device)
+        .map_or(0, |veth| unsafe { *veth }.pod());
+    let Some(governance) = scope::of_pod(pod) else {
+        return true;
+    };
+    let rule = packet.and_then(|packet| rule(packet.protocol, packet.port, packet.destination));
+    tolerates(rule, governance)
 }
 
 /// Whether a rule lets everything, or this protocol and port, go straight to an address.

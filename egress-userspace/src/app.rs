@@ -12,6 +12,7 @@ mod observe;
 mod owned;
 mod read;
 mod records;
+mod scopes;
 mod start;
 mod successor;
 

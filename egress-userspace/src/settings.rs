@@ -16,9 +16,10 @@ use crate::conn::{Bounds, SniffSettings};
 use crate::dial::{DialSettings, DnsSettings, SPARE_ATTEMPTS};
 use crate::dns::{ForwardSettings, Scope};
 use crate::kernel::{LISTEN_PORTS, Reach, Setup, SocketKind};
-use crate::policy::{address_rules_below, enforces};
+use crate::policy::address_rules_below;
 use crate::types::{
-    AddressAction, AddressRule, Listener, ListenerProtocol, PeerIdentity, Transport,
+    AddressAction, AddressRule, Listener, ListenerProtocol, Mode, OutboundTrafficPolicy,
+    PeerIdentity, Transport,
 };
 use crate::{policy, relay, sniff};
 
@@ -51,6 +52,7 @@ pub(crate) fn setup(config: &Config, reach: Reach, take_over: bool) -> Setup {
         established: config.gateway.established,
         strict: config.gateway.strict,
         take_over,
+        pods: None,
     }
 }
 
@@ -80,7 +82,8 @@ pub(crate) fn reach(config: &Config, resolvers: &[SocketAddr]) -> Reach {
         cgroups: cgroups(config),
         internal: internal.map(|internal| internal.net()).collect(),
         addresses,
-        lenient: !enforces(options),
+        audit: options.mode == Mode::Audit,
+        open: options.outbound == OutboundTrafficPolicy::AllowAny,
         dns: forwards(config),
     }
 }

@@ -20,7 +20,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::kernel::{EarlyQueries, EarlyQuery, Namespaces, Requests, Wanted};
+use crate::kernel::{EarlyQueries, EarlyQuery, Namespaces, PodScopes, Requests, Wanted};
 use crate::net::{Served, Sockets, listen_in};
 use crate::types::CgroupId;
 
@@ -41,6 +41,7 @@ const PER_CGROUP: usize = 64;
 pub(super) struct Keeper {
     acceptor: Acceptor,
     kernel: Namespaces,
+    pods: PodScopes,
     guard: Guard,
     ports: Range<u16>,
     kept: HashMap<u64, Kept>,
@@ -61,12 +62,14 @@ impl Keeper {
     pub(super) fn new(
         acceptor: Acceptor,
         kernel: Namespaces,
+        pods: PodScopes,
         guard: Guard,
         ports: Range<u16>,
     ) -> Self {
         Self {
             acceptor,
             kernel,
+            pods,
             guard,
             ports,
             kept: HashMap::new(),
@@ -120,7 +123,12 @@ impl Keeper {
             return;
         };
         let is_own = inode("self").is_ok_and(|own| own == there);
-        if is_own || self.kept.values().any(|kept| kept.inode == there) || !self.has_room(cgroup) {
+        // What is not governed needs no listener.
+        if is_own
+            || self.pods.is_off(cgroup)
+            || self.kept.values().any(|kept| kept.inode == there)
+            || !self.has_room(cgroup)
+        {
             return;
         }
         if let Err(error) = self.serve(pid, cgroup, None).await {

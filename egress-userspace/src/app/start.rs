@@ -41,6 +41,7 @@ use super::manager::Watchdog;
 use super::namespaces::Keeper;
 use super::observe::{self, Observed};
 use super::records::Writers;
+use super::scopes::Scopes;
 use super::successor::Successor;
 use super::{App, FIRST, build, owned};
 
@@ -106,6 +107,7 @@ impl App {
             events,
             requests,
             namespaces,
+            pods: scopes,
             shown,
             strict,
             before,
@@ -157,7 +159,7 @@ impl App {
         };
         let (strict, peers) = strict.unzip();
         let guard = Guard::new(strict)?;
-        let mut keeper = Keeper::new(acceptor, namespaces, guard, ports.clone());
+        let mut keeper = Keeper::new(acceptor, namespaces, scopes.clone(), guard, ports.clone());
         let governed = kernel.governed();
         let kernel = if let Some(own) = own {
             keeper.begin(own, &governed).await?;
@@ -167,6 +169,9 @@ impl App {
             keeper.begin(listen(&ports)?, &governed).await?;
             kernel
         };
+        let pods = Arc::<Pods>::default();
+        let scopes = Scopes::new(scopes, pods, || false);
+        tokio::spawn(scopes.run(governed.clone(), drain.accepting.clone()));
         tokio::spawn(keeper.run(requests, early, governed));
         if let Some(peers) = peers {
             tokio::spawn(peers.keep());

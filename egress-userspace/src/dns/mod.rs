@@ -46,7 +46,7 @@ use crate::account::{Account, Lookup, LookupOutcome};
 use crate::dial::Memory;
 use crate::pods::Identifier;
 use crate::policy::{Denial, Policy};
-use crate::types::{Caller, DenyReason, Mode, Transport};
+use crate::types::{Caller, DenyReason, PodMode, Transport};
 
 /// The port of DNS servers.
 pub const PORT: u16 = 53;
@@ -225,7 +225,7 @@ impl Forwarder {
         if !given.is_empty() && !given.iter().any(|(ip, _)| grant.permits(*ip)) {
             context.refuse(DenyReason::ResolvedAddressRefused.into(), lookup)?;
         }
-        let removed = if grant.is_open() || context.is_audit() {
+        let removed = if grant.is_open() || context.mode() != PodMode::Enforce {
             Removed::default()
         } else {
             answer.guard(|ip| grant.permits(ip))
@@ -276,19 +276,19 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn is_audit(&self) -> bool {
-        self.rules.settings.mode == Mode::Audit
+    fn mode(&self) -> PodMode {
+        self.asker.caller.mode(self.rules.settings.mode)
     }
 
     /// Stops here, unless denials are only to be recorded.
     fn refuse(&self, stop: Stop, lookup: &mut Lookup<'_>) -> Result<(), Stop> {
-        match stop {
-            stop if !self.is_audit() => Err(stop),
-            Stop::Denied(denial) => {
+        match (stop, self.mode()) {
+            (stop, PodMode::Enforce) => Err(stop),
+            (Stop::Denied(denial), PodMode::Audit) => {
                 lookup.would_deny(Some(&denial));
                 Ok(())
             }
-            Stop::Flood | Stop::Unanswered => Ok(()),
+            (Stop::Denied(_) | Stop::Flood | Stop::Unanswered, _) => Ok(()),
         }
     }
 }

@@ -7,12 +7,11 @@ use ipnet::IpNet;
 use super::question::{Connection, Question, Unjudged};
 use crate::config::Config;
 use crate::dns::{self, ForwardSettings, Scope};
-use crate::policy::{
-    Denial, Facts, Options, Permit, Policy, SniffPlan, Verdict, address_rules, enforces,
-};
+use crate::policy::{Denial, Facts, Options, Permit, Policy, SniffPlan, Verdict, address_rules};
 use crate::settings;
 use crate::types::{
-    AddressAction, AddressRule, Claim, DenyReason, Generation, Mode, OriginalDst, Transport,
+    AddressAction, AddressRule, Claim, DenyReason, Generation, Mode, OriginalDst,
+    OutboundTrafficPolicy, Transport,
 };
 
 /// Answers questions as a gateway with this configuration would that enforces it, whatever its `mode` is.
@@ -60,7 +59,7 @@ impl Judge {
             policy: Policy::compile(services, routes, options, Generation(1))
                 .with_own(config.namespaces.services()),
             internal: internal.map(|internal| internal.net()).collect(),
-            lenient: !enforces(options),
+            lenient: options.outbound == OutboundTrafficPolicy::AllowAny,
             datagrams,
             forward: settings::forwarder(config, Vec::new()),
         }
@@ -113,7 +112,7 @@ impl Judge {
         let covering = on_port.filter(|rule| rule.net.contains(&dst.ip()));
         match covering.max_by_key(|rule| rule.net.prefix_len()) {
             Some(rule) if rule.action == AddressAction::Allow => Answer::Passed,
-            _ if self.lenient => Answer::Passed,
+            None if self.lenient => Answer::Passed,
             _ => Answer::Deny(DenyReason::DatagramNotInRegistry.into()),
         }
     }

@@ -66,6 +66,12 @@ impl Hierarchy {
         self.mount.join(path.strip_prefix("/").unwrap_or(path))
     }
 
+    /// The path below the mount of the cgroup with this directory, beginning with `/`.
+    pub(super) fn below(&self, directory: &Path) -> PathBuf {
+        let below = directory.strip_prefix(&self.mount).unwrap_or(directory);
+        Path::new("/").join(below)
+    }
+
     /// The directories of cgroups at paths below the mount.
     pub(super) fn directories(&self, paths: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
         paths.iter().map(|path| self.directory(path)).collect()

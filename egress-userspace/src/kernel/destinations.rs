@@ -55,7 +55,10 @@ impl Destinations {
         let next = self.generation.wrapping_add(1);
         let mut entries = entries(next, &reach.internal, &reach.addresses);
         let whole = |destination| Key::new(Destination::BITS, destination);
-        if reach.lenient {
+        if reach.audit {
+            entries.push((whole(Destination::audit(next)), Rule::Allow));
+        }
+        if reach.open {
             entries.push((whole(Destination::rest(next)), Rule::Allow));
         }
         if reach.dns {

@@ -20,6 +20,7 @@ mod object;
 mod origins;
 mod peers;
 mod pins;
+mod pods;
 pub mod probe;
 mod programs;
 mod requests;
@@ -33,7 +34,7 @@ mod wake;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use aya::maps::{Array, MapData};
 use aya::programs::links::FdLink;
@@ -57,6 +58,7 @@ pub use self::inspect::{Attached, Owner, Pinned, Removed, Table, Target, inspect
 pub use self::namespaces::Namespaces;
 pub use self::origins::{Origin, Origins};
 pub use self::peers::Peers;
+pub use self::pods::{PodCgroup, PodPaths, PodScopes};
 pub use self::requests::{Requests, Wanted};
 pub use self::strict::Strict;
 
@@ -64,8 +66,12 @@ use self::about::About;
 use self::cgroup::Hierarchy;
 use self::object::EmbeddedObject;
 use self::pins::Pins;
+use self::scope::Governed;
 use self::tables::Tables;
 use self::visible::Visible;
+
+/// How far below `kubepods` a pod is: in the cgroup of its class, but for guaranteed ones.
+const PODS_BELOW: usize = 2;
 
 /// What the programs are to do.
 #[derive(Debug)]
@@ -90,6 +96,8 @@ pub struct Setup {
     pub strict: bool,
     /// Take the place of a gateway that runs.
     pub take_over: bool,
+    /// Tells pods' cgroups from others; `None`: pods are not followed.
+    pub pods: Option<PodPaths>,
 }
 
 /// Which connections the programs turn to the gateway. May change while they run.
@@ -101,8 +109,10 @@ pub struct Reach {
     pub internal: BTreeSet<IpNet>,
     /// What is decided by address and port alone.
     pub addresses: Vec<AddressRule>,
+    /// Denials take no effect, where a pod's namespace does not say so.
+    pub audit: bool,
     /// Datagrams, and packets of other kinds, that no rule is for pass.
-    pub lenient: bool,
+    pub open: bool,
     /// What governed tasks ask DNS servers, whichever they mean, goes to the gateway: datagrams and
     /// connections to port 53, loopback and the mesh included.
     pub dns: bool,
@@ -142,6 +152,8 @@ pub struct Parts {
     pub requests: Requests,
     /// Where their connections go.
     pub namespaces: Namespaces,
+    /// What holds for pods.
+    pub pods: PodScopes,
     /// For the veths of governed namespaces; `None`: not wanted, or not possible.
     pub strict: Option<(Strict, Peers)>,
     /// What is to be seen of the programs from outside.
@@ -195,13 +207,24 @@ impl Kernel {
                 Established::Stop => egress_common::Established::Stop,
                 Established::Log => egress_common::Established::Log,
             },
+            level(setup),
         );
         write_settings(&mut ebpf, settings, &pins)?;
         let attach = visible.attach().to_owned();
         let known = Arc::<fill::Known>::default();
         let attachments = Attachments::default();
-        let mut tables = Tables::new(&mut ebpf, visible, Arc::clone(&known))?;
+        let scope = take(&mut ebpf, "SCOPE")?;
+        let governed = Governed::new(scope, visible, &hierarchy, setup.pods.as_ref())?;
+        let governed = Arc::new(Mutex::new(governed));
+        let mut tables = Tables::new(&mut ebpf, Arc::clone(&governed), Arc::clone(&known))?;
         tables.set(&hierarchy, &setup.reach)?;
+        let directories = watch::Sender::new(hierarchy.directories(&setup.reach.cgroups));
+        let pods = PodScopes::new(
+            Arc::clone(&hierarchy),
+            governed,
+            directories.clone(),
+            setup.pods.clone(),
+        );
         let parts = Parts {
             origins: Origins::new(take(&mut ebpf, "ACC")?, Arc::clone(&hierarchy)),
             askers: Askers::new(take(&mut ebpf, "ASKERS")?, Arc::clone(&hierarchy)),
@@ -210,7 +233,8 @@ impl Kernel {
             requests: Requests::start(take(&mut ebpf, "REQUESTS")?).map_err(KernelError::Thread)?,
             namespaces: Namespaces::new(take(&mut ebpf, "NETNS")?),
             events: Events::new(take(&mut ebpf, "EVENTS")?, Arc::clone(&hierarchy)),
-            strict: strict(&mut ebpf, setup, &pins, is_strict, &known)?,
+            strict: strict(&mut ebpf, setup, &pins, is_strict, &known, &pods)?,
+            pods,
             shown: Shown {
                 counters: Counters::new(take(&mut ebpf, "COUNTERS")?),
                 fill: Fill::new(&mut ebpf, &pins, known)?,
@@ -219,11 +243,10 @@ impl Kernel {
             before,
         };
         let on_exit = setup.on_exit;
-        let governed = watch::Sender::new(hierarchy.directories(&setup.reach.cgroups));
         let kernel = Self {
             hierarchy,
             tables,
-            governed,
+            governed: directories,
             programs: ebpf,
             links: exec.into_iter().collect(),
             attachments,
@@ -322,13 +345,23 @@ fn strict(
     pins: &Pins,
     is_strict: bool,
     known: &Arc<fill::Known>,
+    pods: &PodScopes,
 ) -> Result<Option<(Strict, Peers)>, KernelError> {
     if !is_strict {
         strict::forget_all(pins)?;
         return Ok(None);
     }
     let pins = (setup.on_exit == OnExit::Closed).then(|| pins.clone());
-    Strict::new(ebpf, pins, Arc::clone(known)).map(Some)
+    Strict::new(ebpf, pins, Arc::clone(known), pods.clone()).map(Some)
+}
+
+/// Where most governed tasks have the cgroup whose entry decides: the deepest of those that are listed, or the
+/// pods below it.
+fn level(setup: &Setup) -> u32 {
+    let depth = |path: &PathBuf| path.components().skip(1).count();
+    let listed = setup.reach.cgroups.iter().map(depth).max().unwrap_or(0);
+    let below = setup.pods.as_ref().map_or(0, |_| PODS_BELOW);
+    u32::try_from(listed + below).unwrap_or(0)
 }
 
 fn bits(kinds: &[SocketKind]) -> u32 {

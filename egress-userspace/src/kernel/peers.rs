@@ -110,13 +110,14 @@ impl Quotas {
         index: u32,
         netns: u64,
         cgroup: CgroupId,
+        pod: Option<CgroupId>,
     ) -> Result<(), KernelError> {
         let mut tables = self.lock();
         // Where a gateway before this one made it, it is gone on from.
         let _ = tables.opened.insert(index, 0, NEW);
         let opened = tables.opened.get(&index, 0).map_err(failed("OPENED"))?;
         let quota = opened.saturating_add(size::PEERS_PER_VETH as u64);
-        let veth = Veth::new(netns, cgroup.0, quota);
+        let veth = Veth::new(netns, cgroup.0, pod.map_or(0, |id| id.0), quota);
         tables.veths.insert(index, veth, 0).map_err(failed("VETHS"))
     }
 
@@ -157,7 +158,7 @@ impl Quotas {
             else {
                 continue;
             };
-            let veth = Veth::new(veth.netns(), veth.cgroup(), opened.saturating_add(room));
+            let veth = veth.with_quota(opened.saturating_add(room));
             tables
                 .veths
                 .insert(index, veth, CHANGE)
@@ -181,7 +182,11 @@ fn failed(map: &'static str) -> impl Fn(MapError) -> KernelError {
     move |source| KernelError::Map { map, source }
 }
 
-fn gone_is_fine(result: Result<(), MapError>, map: &'static str) -> Result<(), KernelError> {
+/// Takes it for done that there was nothing to remove.
+pub(super) fn gone_is_fine(
+    result: Result<(), MapError>,
+    map: &'static str,
+) -> Result<(), KernelError> {
     match result {
         Ok(()) | Err(MapError::KeyNotFound) => Ok(()),
         Err(MapError::SyscallError(error))

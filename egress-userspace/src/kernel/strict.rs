@@ -19,6 +19,7 @@ use super::error::Failure;
 use super::fill::Known;
 use super::peers::{Peers, Quotas};
 use super::pins::Pins;
+use super::pods::PodScopes;
 
 /// Learns who may be answered; on the way into the namespace.
 const LEARN: Hook = Hook {
@@ -46,6 +47,7 @@ pub struct Strict {
     learn: SchedClassifier,
     judge: SchedClassifier,
     quotas: Arc<Quotas>,
+    scopes: PodScopes,
     /// `None`: nothing is pinned, and the programs go with the gateway.
     pins: Option<Pins>,
     guarded: HashMap<u32, Guarded>,
@@ -78,12 +80,14 @@ impl Strict {
         ebpf: &mut Ebpf,
         pins: Option<Pins>,
         known: Arc<Known>,
+        scopes: PodScopes,
     ) -> Result<(Self, Peers), KernelError> {
         let (quotas, peers) = Peers::new(ebpf, known)?;
         let strict = Self {
             learn: own(ebpf, LEARN)?,
             judge: own(ebpf, JUDGE)?,
             quotas,
+            scopes,
             pins,
             guarded: HashMap::new(),
         };
@@ -96,7 +100,8 @@ impl Strict {
         if self.guarded.contains_key(&veth.index) {
             return Ok(());
         }
-        self.quotas.admit(veth.index, netns, cgroup)?;
+        let pod = self.scopes.pod_of(cgroup);
+        self.quotas.admit(veth.index, netns, cgroup, pod)?;
         let pins = self.pins.as_ref();
         // Who may be answered is known before answers are judged.
         let links = [

@@ -2,19 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aya::Ebpf;
 
 use super::destinations::Destinations;
 use super::fill::Known;
 use super::scope::Governed;
-use super::visible::Visible;
 use super::{Hierarchy, KernelError, Reach, take};
 
 /// The kernel's tables, with what is in them.
 pub(super) struct Tables {
-    governed: Governed,
+    governed: Arc<Mutex<Governed>>,
     destinations: Destinations,
 }
 
@@ -22,11 +21,11 @@ impl Tables {
     /// Takes the maps.
     pub(super) fn new(
         ebpf: &mut Ebpf,
-        visible: Visible,
+        governed: Arc<Mutex<Governed>>,
         known: Arc<Known>,
     ) -> Result<Self, KernelError> {
         Ok(Self {
-            governed: Governed::new(take(ebpf, "SCOPE")?, visible)?,
+            governed,
             destinations: Destinations::new(
                 take(ebpf, "DESTINATIONS")?,
                 take(ebpf, "GENERATION")?,
@@ -38,10 +37,10 @@ impl Tables {
     /// Brings the maps to `reach`. Cgroups come under governance first and are let go last: a failure
     /// half-way never opens a way out.
     pub(super) fn set(&mut self, hierarchy: &Hierarchy, reach: &Reach) -> Result<(), KernelError> {
-        let governed = self.governed.resolve(hierarchy, &reach.cgroups)?;
-        self.governed.add(&governed)?;
+        let wanted = self.lock().resolve(hierarchy, &reach.cgroups)?;
+        self.lock().add(&wanted)?;
         self.destinations.replace(reach)?;
-        self.governed.retain(&governed)
+        self.lock().retain(&wanted)
     }
 
     /// Governs cgroups of `paths` that were made again; gives them.
@@ -50,6 +49,10 @@ impl Tables {
         hierarchy: &Hierarchy,
         paths: &BTreeSet<PathBuf>,
     ) -> Result<Vec<PathBuf>, KernelError> {
-        self.governed.renew(hierarchy, paths)
+        self.lock().renew(hierarchy, paths)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Governed> {
+        self.governed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

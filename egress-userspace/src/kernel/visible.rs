@@ -1,6 +1,5 @@
 //! Which cgroups the programs can see. One that they can't must not seem to be governed.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process;
@@ -44,15 +43,6 @@ impl Visible {
     /// The gateway's own cgroup.
     pub(super) fn gateway(&self) -> CgroupId {
         self.gateway
-    }
-
-    /// The ids of cgroups, given as paths below the mount, if all of them can be governed.
-    pub(super) fn ids(
-        &self,
-        hierarchy: &Hierarchy,
-        paths: &BTreeSet<PathBuf>,
-    ) -> Result<BTreeSet<u64>, KernelError> {
-        paths.iter().map(|path| self.id(hierarchy, path)).collect()
     }
 
     /// The id of the cgroup at this path below the mount, if it can be governed.

@@ -47,7 +47,7 @@ pub use explain::{
     Connection, Explanation, InvalidQuestion, Kind, LetThrough, MAX_MISSES, Miss, NoSpeech,
     Question, Said, Speech, Surroundings, Who,
 };
-pub use kernel::{address_rules, address_rules_below, enforces};
+pub use kernel::{address_rules, address_rules_below};
 pub use permit::{Denial, Permit, Verdict};
 pub use resolve::Resolvable;
 pub use sniff::SniffPlan;
@@ -57,7 +57,7 @@ pub use terms::{Spread, Terms};
 
 use crate::types::{
     Caller, Claim, DenyReason, Ech, Generation, HostName, Mode, OriginalDst, OutboundTrafficPolicy,
-    Protocol, Route, Service, Trust,
+    PodMode, Protocol, Route, Service, Trust,
 };
 use hosts::HostIndex;
 use lead::Name;
@@ -72,7 +72,7 @@ use routes::Routes;
 /// What holds for all services.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// Whether denials take effect.
+    /// Whether denials take effect, where a caller's namespace does not say so.
     pub mode: Mode,
     /// What happens to what no service admits.
     pub outbound: OutboundTrafficPolicy,
@@ -153,6 +153,10 @@ impl Policy {
 
     /// Decides on one connection.
     pub fn decide(&self, facts: &Facts<'_>) -> Verdict {
+        let mode = self.mode(facts.caller);
+        if mode == PodMode::Off {
+            return Verdict::Permit(Permit::passed(facts.dst, None, mode));
+        }
         let (layer, ruling) = self.ruling(facts);
         match ruling {
             Ruling::Admitted(found) if found.denies_ech(facts.claim) => {
@@ -168,7 +172,7 @@ impl Policy {
             // Nothing is denied, so nothing would be. What a name would have been checked for does not
             // matter either: the connection goes where it would go without a gateway.
             Ruling::Unknown if self.options.outbound == OutboundTrafficPolicy::AllowAny => {
-                let permit = Permit::passed(facts.dst, None, self.options.mode);
+                let permit = Permit::passed(facts.dst, None, mode);
                 // A later request may be for what is denied by name.
                 Verdict::Permit(match facts.claim {
                     Claim::Http1 { .. } | Claim::Http2 { .. } if self.has_names(facts.dst) => {
@@ -197,8 +201,8 @@ impl Policy {
             terms: Arc::clone(terms),
             target: found.line.lead.target(facts.dst, found.name),
         });
-        Permit::admitted(admission, way, found.required(facts), self.options.mode)
-            .spoken(found.line.protocol)
+        let mode = self.mode(facts.caller);
+        Permit::admitted(admission, way, found.required(facts), mode).spoken(found.line.protocol)
     }
 
     /// Whether some service on the port is found by name.
@@ -210,12 +214,19 @@ impl Policy {
 
     /// What becomes of a connection that is denied.
     fn denied(&self, facts: &Facts<'_>, denial: Denial) -> Verdict {
-        match self.options.mode {
-            Mode::Enforce => Verdict::Deny(denial),
-            Mode::Audit => {
-                Verdict::Permit(Permit::passed(facts.dst, Some(denial), self.options.mode))
+        let mode = self.mode(facts.caller);
+        match mode {
+            PodMode::Enforce => Verdict::Deny(denial),
+            PodMode::Audit | PodMode::Off => {
+                Verdict::Permit(Permit::passed(facts.dst, Some(denial), mode))
             }
         }
+    }
+
+    /// What is done with a caller's connections. One that is not governed comes here only if it connected before
+    /// the kernel was told so.
+    fn mode(&self, caller: &Caller) -> PodMode {
+        caller.mode(self.options.mode)
     }
 }
 

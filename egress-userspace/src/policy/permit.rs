@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::target::{Required, Target};
 use super::terms::Terms;
 use crate::types::{
-    DenyReason, HostName, HttpJudging, Mode, OriginalDst, Place, Protocol, ServiceName,
+    DenyReason, HostName, HttpJudging, OriginalDst, Place, PodMode, Protocol, ServiceName,
 };
 
 /// The outcome of [`decide`](super::Policy::decide).
@@ -48,7 +48,7 @@ pub struct Permit {
     // Few permits have one, and all are kept for as long as their connection lives.
     required: Option<Box<Required>>,
     would_deny: Option<Box<Denial>>,
-    mode: Mode,
+    mode: PodMode,
     judges_requests: bool,
 }
 
@@ -83,7 +83,7 @@ impl Permit {
             },
             required: None,
             would_deny: None,
-            mode: Mode::Enforce,
+            mode: PodMode::Enforce,
             judges_requests: false,
         }
     }
@@ -123,7 +123,7 @@ impl Permit {
         admission: Admission,
         way: Way,
         required: Option<Required>,
-        mode: Mode,
+        mode: PodMode,
     ) -> Self {
         Self {
             admission: Some(admission),
@@ -145,7 +145,7 @@ impl Permit {
     }
 
     /// For a connection that no service admits, to where the client wanted to go.
-    pub(super) fn passed(dst: OriginalDst, would_deny: Option<Denial>, mode: Mode) -> Self {
+    pub(super) fn passed(dst: OriginalDst, would_deny: Option<Denial>, mode: PodMode) -> Self {
         Self {
             admission: None,
             way: Way {
@@ -169,8 +169,9 @@ impl Permit {
             ..reason.into()
         };
         match self.mode {
-            Mode::Enforce => Verdict::Deny(denial),
-            Mode::Audit => Verdict::Permit(Self::passed(dst, Some(denial), self.mode)),
+            PodMode::Enforce => Verdict::Deny(denial),
+            PodMode::Audit => Verdict::Permit(Self::passed(dst, Some(denial), self.mode)),
+            PodMode::Off => Verdict::Permit(Self::passed(dst, None, self.mode)),
         }
     }
 

@@ -7,7 +7,7 @@ use super::hosts::HostMatch;
 use super::profile::{By, Line, Profile, Selection};
 use super::{Denial, Policy, Terms};
 use crate::types::{
-    Caller, DenyReason, HostName, Location, Mode, OutboundTrafficPolicy, ServiceName,
+    Caller, DenyReason, HostName, Location, OutboundTrafficPolicy, PodMode, ServiceName,
 };
 
 /// The right to have one name resolved.
@@ -55,6 +55,10 @@ impl Policy {
     /// Whether `caller` may have `name` resolved: some connection of its by that name, to some address
     /// and port, could be admitted.
     pub fn resolves(&self, name: &HostName, caller: &Caller) -> Result<Resolvable, Denial> {
+        let mode = self.mode(caller);
+        if mode == PodMode::Off {
+            return Ok(Resolvable::default());
+        }
         let denial = match self.resolvable(name, caller) {
             Ok(resolvable) => return Ok(resolvable),
             Err(denial) => denial,
@@ -64,10 +68,10 @@ impl Policy {
         if !passes && let Some(own) = self.resolvable_by_own(name, caller) {
             return Ok(own);
         }
-        match (self.options.outbound, self.options.mode) {
+        match (self.options.outbound, mode) {
             (OutboundTrafficPolicy::AllowAny, _) if unregistered => Ok(Resolvable::default()),
-            (_, Mode::Enforce) => Err(denial),
-            (_, Mode::Audit) => Ok(Resolvable {
+            (_, PodMode::Enforce) => Err(denial),
+            (_, PodMode::Audit | PodMode::Off) => Ok(Resolvable {
                 would_deny: Some(denial),
                 ..Resolvable::default()
             }),

@@ -3,7 +3,7 @@
 use super::lead::Name;
 use super::matching::Ruling;
 use super::{Facts, Policy};
-use crate::types::Claim;
+use crate::types::{Claim, PodMode};
 
 /// Whether to look for a name on a connection, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,9 @@ const SERVER_FIRST: [u16; 11] = [
 impl Policy {
     /// How to look for a name on a connection of which all but its claim is known.
     pub fn sniff_plan(&self, facts: &Facts<'_>) -> SniffPlan {
+        if self.mode(facts.caller) == PodMode::Off {
+            return SniffPlan::Skip;
+        }
         let silent = Facts {
             claim: &Claim::Opaque,
             ..*facts

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::CgroupId;
+use super::{CgroupId, Mode};
 
 /// The process that called `connect()`, as the kernel saw it; or somebody of another node, who came to a
 /// listener: then `remote` says how, and there is no process and no cgroup.
@@ -128,6 +128,17 @@ impl Caller {
             pod: Some(pod),
             ..self.clone()
         }
+    }
+
+    /// What is done with its connections: as its pod's namespace says, else as `policy` does. Who comes to a
+    /// listener from another node asks to be judged: that its own node lets its namespace be opens no way out here.
+    pub fn mode(&self, policy: Mode) -> PodMode {
+        let said = self.pod.as_deref().and_then(|pod| pod.mode);
+        let said = said.filter(|mode| self.remote.is_none() || *mode != PodMode::Off);
+        said.unwrap_or(match policy {
+            Mode::Enforce => PodMode::Enforce,
+            Mode::Audit => PodMode::Audit,
+        })
     }
 
     /// A caller of whom nothing is known but its cgroup.

@@ -56,13 +56,13 @@ pub enum Said {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LetThrough {
-    /// `gateway.mode` is `audit`: what is denied is only recorded.
+    /// `gateway.mode` is `audit`, or the pod's namespace says so: what is denied is only recorded.
     Audit,
     /// `gateway.outbound_traffic_policy` is `ALLOW_ANY`.
     AllowAny,
     /// The destination is inside the mesh: loopback, or one of `gateway.internal`.
     Internal,
-    /// The caller's cgroup is in no `[[scope]]`.
+    /// The caller's cgroup is in no `[[scope]]`, or the pod's namespace is not governed.
     NotGoverned,
 }
 

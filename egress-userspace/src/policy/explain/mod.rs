@@ -20,7 +20,7 @@ pub use question::{InvalidQuestion, NoSpeech, Question, Speech, Who};
 pub use surroundings::Surroundings;
 
 use super::{Denial, Facts, Policy, Verdict};
-use crate::types::{DenyReason, ServiceName};
+use crate::types::{DenyReason, PodMode, ServiceName};
 use asked::Asked;
 
 /// Most misses that are told: who looks for a mistake wants the nearest, not a list of the registry.
@@ -96,6 +96,14 @@ impl Policy {
         self.registry.names()
     }
 
+    /// Why a connection passes that no service admits, and nothing is said against it.
+    fn why_unregistered(&self, facts: &Facts<'_>) -> LetThrough {
+        match self.mode(facts.caller) {
+            PodMode::Off => LetThrough::NotGoverned,
+            PodMode::Enforce | PodMode::Audit => LetThrough::AllowAny,
+        }
+    }
+
     pub(super) fn ruled(&self, facts: &Facts<'_>) -> Ruled {
         match self.decide(facts) {
             Verdict::Deny(denial) => Ruled::denied(&denial, None),
@@ -105,7 +113,10 @@ impl Policy {
                     service: permit.service().cloned(),
                     rule: permit.rule().map(ToString::to_string),
                     route: permit.route().map(ToOwned::to_owned),
-                    let_through: permit.service().is_none().then_some(LetThrough::AllowAny),
+                    let_through: permit
+                        .service()
+                        .is_none()
+                        .then(|| self.why_unregistered(facts)),
                     ..Ruled::ALLOWED
                 },
             },

@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use super::Options;
 use super::profile::By;
 use crate::types::{
-    AddressRule, Ceiling, Mode, OutboundTrafficPolicy, Port, Protocol, Resolution, Route, Service,
-    TrafficPolicy, Transport,
+    AddressRule, Ceiling, Port, Protocol, Resolution, Route, Service, TrafficPolicy, Transport,
 };
 use table::{Judged, Table};
 
@@ -19,7 +18,9 @@ use table::{Judged, Table};
 ///
 /// A datagram has no name, and goes or does not go. A TCP port is judged by address alone if all its
 /// services are `TCP`: what they admit to the client's own address goes straight there, what leads
-/// elsewhere goes to the gateway, and what none of them admits is refused, where denials take effect.
+/// elsewhere goes to the gateway, and what none of them admits is refused.
+///
+/// Whether denials take effect is no matter of theirs: of one pod they do, and of another they don't.
 pub fn address_rules(services: &[Service], routes: &[Route], options: Options) -> Vec<AddressRule> {
     address_rules_below(&[], services, routes, options)
 }
@@ -72,11 +73,6 @@ pub fn address_rules_below(
     rules.collect()
 }
 
-/// Whether what no service admits is refused.
-pub fn enforces(options: Options) -> bool {
-    options.mode == Mode::Enforce && options.outbound == OutboundTrafficPolicy::RegistryOnly
-}
-
 /// What becomes of connections to a service's addresses; `None`: the kernel has nothing to do with it.
 fn judged(service: &Service, port: &Port, options: Options) -> Option<Judged> {
     match (transport(port.protocol), service.deny) {
@@ -86,9 +82,8 @@ fn judged(service: &Service, port: &Port, options: Options) -> Option<Judged> {
             Judged::Asked
         }),
         (Transport::Tcp, false) => Some(admitted(service, port, options)),
-        // Nobody else judges datagrams. Whom a denial means can't be known, so it means everyone; and
-        // in audit mode they pass anyway.
-        (Transport::Udp, true) => (options.mode == Mode::Enforce).then_some(Judged::Denied),
+        // Nobody else judges datagrams. Whom a denial means can't be known, so it means everyone.
+        (Transport::Udp, true) => Some(Judged::Denied),
         (Transport::Udp, false) => {
             (service.from.is_empty() && is_direct(service, port)).then_some(Judged::Allowed)
         }

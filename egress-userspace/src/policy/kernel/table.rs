@@ -6,9 +6,10 @@ use std::net::Ipv6Addr;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use prefix_trie::joint::JointPrefixMap;
 
-use super::enforces;
 use crate::policy::Options;
-use crate::types::{AddressAction, Mode, Port, Protocol, Route, Service, Transport};
+use crate::types::{
+    AddressAction, OutboundTrafficPolicy, Port, Protocol, Route, Service, Transport,
+};
 
 /// What holds for one port.
 #[derive(Default)]
@@ -87,7 +88,7 @@ impl Table {
         transport: Transport,
         options: Options,
     ) -> Vec<(IpNet, AddressAction)> {
-        let action = |net: &IpNet| self.judged(net).map(|judged| judged.action(options));
+        let action = |net: &IpNet| self.judged(net).map(Judged::action);
         let rest = self.rest(transport, options);
         let mut rules = BTreeMap::new();
         for net in self.nets.keys() {
@@ -132,9 +133,9 @@ impl Table {
 
     /// What becomes of addresses that are not listed; `None`: the kernel has no rule.
     fn rest(&self, transport: Transport, options: Options) -> Option<AddressAction> {
-        let closed = self.closed && !self.open && enforces(options);
+        let closed = self.closed && !self.open && is_closed(options);
         match (transport, self.floor) {
-            (_, Some(Judged::Denied)) => Some(Judged::Denied.action(options)),
+            (_, Some(Judged::Denied)) => Some(AddressAction::Deny),
             (Transport::Tcp, _) if closed => Some(AddressAction::Deny),
             (Transport::Tcp, _) => Some(AddressAction::Gateway),
             (Transport::Udp, _) => None,
@@ -147,14 +148,18 @@ impl Judged {
         self >= Self::Asked
     }
 
-    fn action(self, options: Options) -> AddressAction {
+    fn action(self) -> AddressAction {
         match self {
             Self::Allowed => AddressAction::Allow,
-            Self::Denied if options.mode == Mode::Enforce => AddressAction::Deny,
-            // In audit mode the gateway lets it through, and records it.
-            Self::Elsewhere | Self::Asked | Self::Denied => AddressAction::Gateway,
+            Self::Denied => AddressAction::Deny,
+            Self::Elsewhere | Self::Asked => AddressAction::Gateway,
         }
     }
+}
+
+/// Whether what no service admits is denied.
+fn is_closed(options: Options) -> bool {
+    options.outbound == OutboundTrafficPolicy::RegistryOnly
 }
 
 /// IPv4 in IPv6 (RFC 4291 section 2.5.5.2).
@@ -164,7 +169,7 @@ const MAPPED: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff,
 fn apart(transport: Transport, options: Options) -> AddressAction {
     match transport {
         Transport::Tcp => AddressAction::Gateway,
-        Transport::Udp if enforces(options) => AddressAction::Deny,
+        Transport::Udp if is_closed(options) => AddressAction::Deny,
         Transport::Udp => AddressAction::Allow,
     }
 }

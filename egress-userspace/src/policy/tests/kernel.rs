@@ -1,7 +1,7 @@
 //! Which rules the kernel gets for which registry.
 
 use super::build::{Spec, service, uid};
-use crate::policy::{Options, address_rules, enforces};
+use crate::policy::{Options, address_rules};
 use crate::types::{Mode, OutboundTrafficPolicy, Protocol};
 
 fn rules(services: &[Spec], options: Options) -> Vec<String> {
@@ -78,20 +78,33 @@ fn datagrams_are_decided_by_address_beside_names_on_the_same_port() {
 }
 
 #[test]
-fn nothing_is_refused_where_denials_take_no_effect() {
+fn nothing_is_refused_that_no_service_denies_where_any_connection_is_allowed() {
     let database = service("db")
         .address("192.0.2.0/24")
         .port(5432, Protocol::Tcp);
-    let expected = ["Tcp 5432 192.0.2.0/24 Allow"];
-    assert_eq!(rules(std::slice::from_ref(&database), audit()), expected);
-    assert!(!enforces(audit()));
     let any = Options {
         outbound: OutboundTrafficPolicy::AllowAny,
         ..Options::default()
     };
-    assert_eq!(rules(&[database], any), expected);
-    assert!(!enforces(any));
-    assert!(enforces(Options::default()));
+    assert_eq!(rules(&[database], any), ["Tcp 5432 192.0.2.0/24 Allow"]);
+}
+
+#[test]
+fn whether_denials_take_effect_changes_no_rule_for_it_may_differ_from_pod_to_pod() {
+    let database = service("db")
+        .address("192.0.2.0/24")
+        .port(5432, Protocol::Tcp);
+    let quic = service("quic")
+        .address("192.0.2.0/24")
+        .port(443, Protocol::Udp);
+    let denied = service("denied")
+        .address("192.0.2.7/32")
+        .port(443, Protocol::Udp)
+        .deny();
+    let services = [database, quic, denied];
+    let expected = rules(&services, Options::default());
+    assert!(expected.contains(&"Udp 443 192.0.2.7/32 Deny".to_owned()));
+    assert_eq!(rules(&services, audit()), expected);
 }
 
 /// All databases but some.

@@ -7,6 +7,7 @@ mod explained;
 mod kernel;
 mod learned;
 mod linear;
+mod modes;
 mod resolvable;
 mod routed;
 mod table;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::policy::{EndpointHost, EndpointTarget, Facts, Options, Required, Target, enforces};
+use crate::policy::{EndpointHost, EndpointTarget, Facts, Options, Required, Target};
 use crate::types::{
-    Caller, Claim, DenyReason, Ech, EndpointAddress, HostName, HostPattern, OriginalDst, Port,
-    Protocol, Resolution, Route, Selected, Selector, Service, Specificity, Trust,
+    Caller, Claim, DenyReason, Ech, EndpointAddress, HostName, HostPattern, OriginalDst,
+    OutboundTrafficPolicy, Port, Protocol, Resolution, Route, Selected, Selector, Service,
+    Specificity, Trust,
 };
 
 #[derive(Debug, PartialEq)]
@@ -109,7 +110,8 @@ pub(super) fn datagram(services: &[Service], dst: OriginalDst, options: Options)
         .any(|s| s.deny && (s.addresses.is_empty() || lists(s)));
     let admits =
         |s: &Service| !s.deny && s.from.is_empty() && s.resolution == Resolution::None && lists(s);
-    !denied && (!enforces(options) || services.iter().filter(on_port).any(admits))
+    let open = options.outbound == OutboundTrafficPolicy::AllowAny;
+    !denied && (open || services.iter().filter(on_port).any(admits))
 }
 
 fn found<'a>(
