@@ -3,6 +3,7 @@
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 
 use super::*;
+use crate::types::Pod;
 
 async fn scene(change: impl FnOnce(&mut ForwardSettings)) -> (Scene, Server) {
     let server = Server::giving(vec![a("203.0.113.1")]).await;
@@ -233,6 +234,41 @@ async fn in_audit_mode_all_is_asked_for_and_the_log_says_what_would_be_denied() 
             (audit, Some("limit_dns"))
         ]
     );
+}
+
+/// The answer to a lookup of a name that no service has, and what the log says of it.
+async fn in_namespace(policy: Mode, namespace: PodMode) -> (Option<ResponseCode>, Vec<Value>) {
+    let (scene, _server) = scene(|s| s.mode = policy).await;
+    let pod = Pod {
+        mode: Some(namespace),
+        ..Pod::default()
+    };
+    let mut asker = asker(STUB);
+    asker.caller.pod = Some(Arc::new(pod));
+    let asked = encode(&query("evil.example.net.", RecordType::A));
+    let reply = scene
+        .forwarder
+        .answer(&asked, &asker, Transport::Udp)
+        .await
+        .map(|reply| Message::from_vec(&reply).expect("a message"));
+    (code(reply.as_ref()), scene.lines().await)
+}
+
+#[tokio::test]
+async fn a_pods_namespace_says_whether_its_lookups_are_denied() {
+    for policy in [Mode::Enforce, Mode::Audit] {
+        for (namespace, answer, verdict) in [
+            (PodMode::Enforce, ResponseCode::NXDomain, Some("deny")),
+            (PodMode::Audit, ResponseCode::NoError, Some("audit")),
+            (PodMode::Off, ResponseCode::NoError, None),
+        ] {
+            let (code, lines) = in_namespace(policy, namespace).await;
+            assert_eq!(code, Some(answer), "{policy:?} {namespace:?}");
+            let said: Vec<_> = lines.iter().map(|line| line["verdict"].as_str()).collect();
+            let expected: Vec<_> = verdict.into_iter().map(Some).collect();
+            assert_eq!(said, expected, "{policy:?} {namespace:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -24,7 +24,9 @@ use super::*;
 use crate::account::{AccessLog, LogDestination, LogWriter, Metrics};
 use crate::config::Config;
 use crate::policy::Options;
-use crate::types::{Caller, CgroupId, Generation, HostName, OriginalDst, OutboundTrafficPolicy};
+use crate::types::{
+    Caller, CgroupId, Generation, HostName, Mode, OriginalDst, OutboundTrafficPolicy,
+};
 
 const CALLER: CgroupId = CgroupId(7);
 /// What processes take for their server: a stub of their own, so that the gateway asks its servers.

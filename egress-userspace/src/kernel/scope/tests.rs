@@ -1,3 +1,5 @@
+//! How entries are found, one sentence a test.
+
 use super::*;
 
 const KUBEPODS: &str = "/kubepods";
