@@ -122,7 +122,9 @@ impl PodScopes {
         let mut found = Found::default();
         if let Some(paths) = &self.paths {
             let below = |directory: &Path| self.hierarchy.below(directory);
-            for directory in self.directories.borrow().iter() {
+            // A copy: who changes them does not wait for the look.
+            let directories = self.directories.borrow().clone();
+            for directory in &directories {
                 found.look(directory, LEVELS, paths, &below);
             }
         }
