@@ -8,20 +8,35 @@ use egress_tests::command;
 use crate::build_ebpf;
 use crate::workspace::{cargo, say, target};
 
+/// What is built only on demand, and is in an image: who takes an image does not build.
+pub(crate) const ON_DEMAND: &str = "egress-userspace/k8s,egress-userspace/otel";
+
 /// Builds the object, then the gateway that embeds it, to where the testbed looks for it.
 pub(crate) fn build() -> Result<()> {
     compile(&[])
 }
 
-/// As [`build`], with what is built only on demand.
-pub(crate) fn build_whole() -> Result<()> {
-    compile(&["--features", "k8s,otel"])
+/// As [`build`], with what is built only on demand; gives the binary.
+pub(crate) fn build_whole() -> Result<PathBuf> {
+    compile(&["--features", ON_DEMAND])?;
+    Ok(target("debug/egress"))
 }
 
 /// As [`build`], as it is shipped; gives the binary.
 pub(crate) fn build_release() -> Result<PathBuf> {
     compile(&["--release"])?;
     Ok(target("release/egress"))
+}
+
+/// As [`build_release`], with what is built only on demand, for a machine; gives the binary.
+pub(crate) fn build_image(machine: &str, is_here: bool) -> Result<PathBuf> {
+    let features = ["--release", "--features", ON_DEMAND];
+    if is_here {
+        compile(&features)?;
+        return Ok(target("release/egress"));
+    }
+    compile(&[&features[..], &["--target", machine]].concat())?;
+    Ok(target(machine).join("release/egress"))
 }
 
 fn compile(options: &[&str]) -> Result<()> {

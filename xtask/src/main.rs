@@ -5,6 +5,7 @@ mod build_ebpf;
 mod demo;
 mod dist;
 mod gateway;
+mod image;
 mod install;
 mod test;
 mod tidy;
@@ -23,6 +24,7 @@ Examples:
   cargo xtask bench                the data path beside HAProxy, nginx, sniproxy and Envoy
   cargo xtask bench hooks          what the kernel programs cost, on and off in one run
   cargo xtask dist                 what is shipped: a tarball and a Debian package
+  cargo xtask image                a container image, as an archive
   cargo xtask build-ebpf           only the kernel programs
   cargo xtask tidy                 the rules that no compiler checks
 
@@ -48,6 +50,8 @@ enum Task {
     Bench(bench::Args),
     /// Make a tarball and a Debian package, and print their paths
     Dist(dist::Args),
+    /// Make a container image, and print where it is
+    Image(image::Args),
     /// Check what no compiler checks: file sizes, module order, where unsafe may be
     Tidy,
 }
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
         Task::Demo => demo::main(),
         Task::Bench(args) => bench::main(&args),
         Task::Dist(args) => dist::main(&args),
+        Task::Image(args) => image::main(&args),
         Task::Tidy => tidy::main(),
     };
     if let Err(error) = done {

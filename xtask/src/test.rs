@@ -35,7 +35,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     // One failure does not hide another.
     runner.args(["--workspace", "--locked", "--no-fail-fast"]);
     // What is built only on demand is tested all the same.
-    runner.args(["--features", "egress-userspace/k8s,egress-userspace/otel"]);
+    runner.args(["--features", gateway::ON_DEMAND]);
     if args.unit {
         say("WITHOUT the end-to-end tests, as --unit says");
         runner.args(["--exclude", "egress-tests"]);

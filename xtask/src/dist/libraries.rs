@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Result, ensure};
 use egress_tests::command;
@@ -17,15 +18,14 @@ const EVERYWHERE: [&str; 5] = [
 
 /// What a binary needs.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Needs {
+pub(crate) struct Needs {
     libraries: Vec<String>,
     /// The oldest glibc that has all its symbols.
     glibc: (u32, u32),
 }
 
-/// What this binary needs; an error if it is what not every system has.
-pub(super) fn needs(binary: &Path) -> Result<Needs> {
-    let mut objdump = command::system("objdump");
+/// What this binary needs, as this objdump tells; an error if it is what not every system has.
+pub(crate) fn needs(mut objdump: Command, binary: &Path) -> Result<Needs> {
     let needs = read(&command::stdout(objdump.arg("-p").arg(binary))?);
     for library in &needs.libraries {
         let is_usual = EVERYWHERE.contains(&library.as_str());
@@ -36,6 +36,13 @@ pub(super) fn needs(binary: &Path) -> Result<Needs> {
         );
     }
     Ok(needs)
+}
+
+impl Needs {
+    /// The names of libraries.
+    pub(crate) fn libraries(&self) -> &[String] {
+        &self.libraries
+    }
 }
 
 /// Reads what `objdump -p` prints.

@@ -17,14 +17,14 @@ const SHIPPED: [&str; 2] = ["egress-userspace", "egress-ebpf"];
 /// How the names of files begin that have to go with a copy.
 const TEXTS: [&str; 4] = ["LICENSE", "LICENCE", "COPYING", "NOTICE"];
 
-/// The page: each text once, below the crates that it is of.
-pub(super) fn page() -> Result<String> {
+/// The page: each text once, below the crates that it is of. Crates are those of the target, with these features.
+pub(crate) fn page(target: &str, features: Option<&str>) -> Result<String> {
     let mut metadata = cargo();
     metadata.args(["metadata", "--locked", "--format-version=1"]);
-    metadata.arg(format!(
-        "--filter-platform={}-unknown-linux-gnu",
-        std::env::consts::ARCH
-    ));
+    metadata.arg(format!("--filter-platform={target}"));
+    if let Some(features) = features {
+        metadata.args(["--features", features]);
+    }
     let metadata: Value = serde_json::from_str(&command::stdout(&mut metadata)?)?;
     let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut page = String::from(

@@ -5,10 +5,10 @@
 
 mod deb;
 mod documents;
-mod libraries;
-mod licenses;
-mod release;
-mod stage;
+pub(crate) mod libraries;
+pub(crate) mod licenses;
+pub(crate) mod release;
+pub(crate) mod stage;
 mod tarball;
 
 use std::fs;
@@ -46,7 +46,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     // What packs runs in other directories.
     let (binary, out) = (absolute(&binary)?, absolute(&out)?);
     let release = Release::of(&binary)?;
-    let needs = libraries::needs(&binary)?;
+    let needs = libraries::needs(command::system("objdump"), &binary)?;
     say(&format!("egress {} needs {needs}", release.version));
 
     let scratch = out.join("stage");
@@ -76,11 +76,11 @@ fn tools() -> Result<()> {
     Ok(())
 }
 
-fn absolute(path: &Path) -> Result<PathBuf> {
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
     fs::canonicalize(path).with_context(|| format!("cannot find {}", path.display()))
 }
 
-fn clear(dir: &Path) -> Result<()> {
+pub(crate) fn clear(dir: &Path) -> Result<()> {
     match fs::remove_dir_all(dir) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot remove {}", dir.display()))

@@ -10,23 +10,32 @@ use crate::workspace::root;
 
 /// A release.
 #[derive(Debug)]
-pub(super) struct Release {
+pub(crate) struct Release {
     /// As the binary says it.
-    pub(super) version: String,
+    pub(crate) version: String,
     /// Seconds since 1970, of all files.
-    pub(super) time: u64,
+    pub(crate) time: u64,
     /// The commit that it is of.
-    pub(super) commit: String,
+    pub(crate) commit: String,
 }
 
 impl Release {
     /// The one that this binary is of.
-    pub(super) fn of(binary: &Path) -> Result<Self> {
+    pub(crate) fn of(binary: &Path) -> Result<Self> {
         let said = command::stdout(Command::new(binary).arg("--version"))?;
         let version = said
             .trim()
             .strip_prefix("egress ")
             .with_context(|| format!("not a version: {said:?}"))?;
+        Self::at(version)
+    }
+
+    /// The one of this source, whose binary may be for another machine.
+    pub(crate) fn of_workspace() -> Result<Self> {
+        Self::at(env!("CARGO_PKG_VERSION"))
+    }
+
+    fn at(version: &str) -> Result<Self> {
         Ok(Self {
             version: version.into(),
             time: time()?,
@@ -35,12 +44,12 @@ impl Release {
     }
 
     /// What the tarball, and the directory in it, are called.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("egress-{}-{}-linux", self.version, std::env::consts::ARCH)
     }
 
     /// The time in one of date(1)'s formats, in UTC and in English.
-    pub(super) fn date(&self, format: &str) -> Result<String> {
+    pub(crate) fn date(&self, format: &str) -> Result<String> {
         let mut date = command::system("date");
         date.args(["--utc", &format!("--date=@{}", self.time), format]);
         let date = command::stdout(date.env("LC_ALL", "C"))?;

@@ -58,9 +58,14 @@ pub(super) fn fill(root: &Path, binary: &Path, release: &Release) -> Result<()> 
     let licenses = put(
         root,
         &format!("{DOC}/third-party-licenses"),
-        licenses::page()?.as_bytes(),
+        licenses::page(&target(), None)?.as_bytes(),
     )?;
     compress(&licenses)
+}
+
+/// The machine that this is built on, and for.
+fn target() -> String {
+    format!("{}-unknown-linux-gnu", std::env::consts::ARCH)
 }
 
 /// The manual, a directory for each section.
@@ -80,7 +85,7 @@ fn pages(root: &Path, binary: &Path, release: &Release) -> Result<()> {
 }
 
 /// Writes a file that everyone may read, in directories that everyone may.
-pub(super) fn put(root: &Path, path: &str, bytes: &[u8]) -> Result<PathBuf> {
+pub(crate) fn put(root: &Path, path: &str, bytes: &[u8]) -> Result<PathBuf> {
     let to = root.join(path);
     if let Some(dir) = to.parent() {
         fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
@@ -91,18 +96,18 @@ pub(super) fn put(root: &Path, path: &str, bytes: &[u8]) -> Result<PathBuf> {
 }
 
 /// With neither its name nor its time inside.
-pub(super) fn compress(path: &Path) -> Result<()> {
+pub(crate) fn compress(path: &Path) -> Result<()> {
     command::run(command::system("gzip").args(["-9", "--no-name"]).arg(path))
 }
 
-pub(super) fn mode(path: &Path, mode: u32) -> Result<()> {
+pub(crate) fn mode(path: &Path, mode: u32) -> Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
         .with_context(|| format!("cannot set the mode of {}", path.display()))
 }
 
 /// Gives all that is below a directory the release's time, and directories the mode that they are to have
 /// whatever the umask was; gives the paths of the files, relative to it, in order.
-pub(super) fn seal(root: &Path, release: &Release) -> Result<Vec<String>> {
+pub(crate) fn seal(root: &Path, release: &Release) -> Result<Vec<String>> {
     let time = UNIX_EPOCH + Duration::from_secs(release.time);
     let mut files = Vec::new();
     let mut directories = vec![root.to_owned()];
