@@ -37,6 +37,7 @@ mod server;
 mod signals;
 mod sniffer;
 mod sweep;
+mod tools;
 mod unit;
 mod wait;
 
@@ -58,5 +59,6 @@ pub use python::Python;
 pub use scene::{REGISTRY, Scene, registry};
 pub use server::hosts;
 pub use sniffer::{Packet, Sniffer};
+pub use tools::{PYTHON_TOOLS, python_tool};
 pub use unit::{confined, unit};
 pub use wait::wait_until;

@@ -95,6 +95,10 @@ pub const NEEDED_BY_TESTS: &[Needed] = &[
         program: "chromium",
         package: "chromium",
     },
+    Needed {
+        program: "buildah",
+        package: "buildah",
+    },
 ];
 
 impl Needed {

@@ -28,15 +28,10 @@ pub(crate) fn build_release() -> Result<PathBuf> {
     Ok(target("release/egress"))
 }
 
-/// As [`build_release`], with what is built only on demand, for a machine; gives the binary.
-pub(crate) fn build_image(machine: &str, is_here: bool) -> Result<PathBuf> {
-    let features = ["--release", "--features", ON_DEMAND];
-    if is_here {
-        compile(&features)?;
-        return Ok(target("release/egress"));
-    }
-    compile(&[&features[..], &["--target", machine]].concat())?;
-    Ok(target(machine).join("release/egress"))
+/// As [`build_release`], with what is built only on demand; gives the binary.
+pub(crate) fn build_image() -> Result<PathBuf> {
+    compile(&["--release", "--features", ON_DEMAND])?;
+    Ok(target("release/egress"))
 }
 
 fn compile(options: &[&str]) -> Result<()> {

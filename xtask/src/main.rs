@@ -7,6 +7,7 @@ mod dist;
 mod gateway;
 mod image;
 mod install;
+mod python;
 mod test;
 mod tidy;
 mod workspace;

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use egress_tests::command;
 
 use crate::workspace::{cargo, say};
-use crate::{gateway, install};
+use crate::{gateway, install, python};
 
 /// What to run.
 #[derive(Debug, clap::Args)]
@@ -41,6 +41,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         runner.args(["--exclude", "egress-tests"]);
     } else {
         install::tests()?;
+        python::tools()?;
         runner.args(["--features", "egress-tests/k8s,egress-tests/otel"]);
         gateway::build_whole()?;
     }

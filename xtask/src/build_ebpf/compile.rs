@@ -91,7 +91,7 @@ fn cargo_home() -> Result<PathBuf> {
 
 /// What the cargo that runs this task has set for it, and what a user has set for other builds: the
 /// object depends on nothing but its source.
-fn inherited() -> impl Iterator<Item = OsString> {
+pub(crate) fn inherited() -> impl Iterator<Item = OsString> {
     env::vars_os()
         .map(|(name, _)| name)
         .filter(|name| is_for_other_builds(&name.to_string_lossy()))

@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::workspace::{root, say, target};
+pub(crate) use compile::inherited;
 use compile::{Compile, compile};
-use toolchain::Toolchain;
+pub(crate) use toolchain::Toolchain;
 
 /// How to build.
 #[derive(Debug, clap::Args)]

@@ -3,6 +3,7 @@
 //! Both are the same byte for byte for the same binary and the same time: files are sorted, and bear the
 //! time of the commit, or of `SOURCE_DATE_EPOCH`.
 
+pub(crate) mod crates;
 mod deb;
 mod documents;
 pub(crate) mod libraries;

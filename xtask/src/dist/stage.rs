@@ -9,6 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use anyhow::{Context as _, Result};
 use egress_tests::command;
 
+use super::crates::Crates;
 use super::release::Release;
 use super::{documents, licenses};
 use crate::workspace::root;
@@ -58,7 +59,7 @@ pub(super) fn fill(root: &Path, binary: &Path, release: &Release) -> Result<()> 
     let licenses = put(
         root,
         &format!("{DOC}/third-party-licenses"),
-        licenses::page(&target(), None)?.as_bytes(),
+        licenses::page(&Crates::of(&target(), None)?)?.as_bytes(),
     )?;
     compress(&licenses)
 }

@@ -68,10 +68,13 @@ impl Machine {
         format!("{}-{name}", self.triplet())
     }
 
-    /// The Debian package of those tools.
-    pub(super) fn package(self) -> String {
+    /// The Debian packages of those tools, and of what programs are linked with.
+    pub(super) fn packages(self) -> [String; 2] {
         let name = self.name().replace('_', "-");
-        format!("gcc-{name}-linux-gnu")
+        [
+            format!("gcc-{name}-linux-gnu"),
+            format!("libc6-dev-{}-cross", self.oci()),
+        ]
     }
 
     /// The file of a library that a program for it is linked with.

@@ -1,12 +1,15 @@
 //! `cargo xtask image`: the gateway as a container image.
 //!
-//! The program is the one that every other package has, with glibc beside it: linked with it for good, it could look up
-//! no user by name, as `from` may want. The same files make the same image: it bears the time of the commit, or of
+//! The program is linked with glibc as in every other package, and has it beside itself: linked with it for good, it could
+//! not look up users by name, as `from` does. The same files make the same image: it bears the time of the commit, or of
 //! `SOURCE_DATE_EPOCH`.
 
+mod cross;
+mod debian;
 mod machine;
 mod pack;
 mod root;
+mod sbom;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,7 +50,8 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     let binary = match &args.binary {
         Some(binary) => absolute(binary)?,
         None if args.dev => gateway::build_whole()?,
-        None => gateway::build_image(&machine.target(), machine == here)?,
+        None if machine == here => gateway::build_image()?,
+        None => cross::build(machine)?,
     };
     let release = if machine == here {
         Release::of(&binary)?
@@ -75,7 +79,7 @@ fn make(
     dev: bool,
 ) -> Result<String> {
     say("gathering what is in the image");
-    root::fill(&context.join("root"), binary, machine, release)?;
+    let bill = root::fill(&context.join("root"), binary, machine, release)?;
     say("packing");
     if dev {
         pack::store(context, DEV, machine, release)?;
@@ -83,6 +87,8 @@ fn make(
     }
     let name = format!("localhost/egress:{}", release.version);
     let archive = pack::archive(context, out, &name, machine, release)?;
+    let beside = archive.with_extension("cdx.json");
+    fs::write(&beside, bill).with_context(|| format!("cannot write {}", beside.display()))?;
     say(&format!(
         "as {name}: podman load --input {}",
         archive.display()
@@ -96,15 +102,14 @@ fn tools(machine: Machine) -> Result<()> {
         command::is_root(),
         "images are made by root: of what belongs to root, in a store of root's"
     );
-    let compiler = machine.package();
+    let [compiler, library] = machine.packages();
     let needed = [
-        ("buildah".to_owned(), "buildah"),
-        (machine.tool_name("gcc"), compiler.as_str()),
-        (machine.tool_name("objdump"), compiler.as_str()),
+        ("buildah".to_owned(), vec!["buildah"]),
+        (machine.tool_name("gcc"), vec![&*compiler, &*library]),
     ];
-    for (program, package) in needed {
+    for (program, packages) in needed {
         if command::find(&program).is_none() {
-            install::packages_for(&format!("images are made with {program}"), &[package])?;
+            install::packages_for(&format!("images are made with {program}"), &packages)?;
         }
     }
     Ok(())
