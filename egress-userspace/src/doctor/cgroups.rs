@@ -38,8 +38,8 @@ const WHOLE: Subject = Subject {
     name: "cgroup namespace",
     needed: false,
     with: "the whole hierarchy can be seen",
-    without: "only this container's part of the hierarchy can be seen: the rest can't be governed",
-    fix: "run in the host's cgroup namespace, with the host's /sys/fs/cgroup",
+    without: "where /sys/fs/cgroup is this container's own, only its part of the hierarchy can be seen: the rest can't be governed",
+    fix: "mount the host's /sys/fs/cgroup, or run in the host's cgroup namespace",
 };
 
 const SCOPES: Subject = Subject {

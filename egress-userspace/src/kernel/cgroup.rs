@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::fast::RandomState;
@@ -85,11 +85,47 @@ impl Hierarchy {
     /// The id of the cgroup that a process is in; `None`: it is gone.
     pub(super) fn of_process(&self, pid: u32) -> Result<Option<CgroupId>, KernelError> {
         let process = PathBuf::from(format!("/proc/{pid}"));
-        match path_in(&process.join("cgroup")).and_then(|path| self.id(&path)) {
+        match self.path_of_process(pid).and_then(|path| self.id(&path)) {
             Ok(id) => Ok(Some(id)),
             Err(_) if !process.exists() => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The path of the cgroup that a process is in, below the mount.
+    ///
+    /// `/proc` tells it as seen from the cgroup namespace of this process. A container that is not privileged has one of
+    /// its own, in which its own cgroup is the root, while the mount is the node's: there the process is looked for.
+    pub(super) fn path_of_process(&self, pid: u32) -> Result<PathBuf, KernelError> {
+        let told = path_in(&PathBuf::from(format!("/proc/{pid}/cgroup")))?;
+        let leads_out = told.components().any(|part| part == Component::ParentDir);
+        // What can't be read is believed: it is so in threaded cgroups.
+        let is_told = !leads_out && has_process(&self.directory(&told), pid).unwrap_or(true);
+        if is_told {
+            return Ok(told);
+        }
+        self.look_for(pid).ok_or_else(|| KernelError::Cgroup {
+            path: self.directory(&told),
+            source: io::Error::other(format!("process {pid} is neither in it nor in another")),
+        })
+    }
+
+    /// Looks for a process in every cgroup, of which a node has some thousands: that takes a fraction of a second, once
+    /// at the start.
+    fn look_for(&self, pid: u32) -> Option<PathBuf> {
+        let mut directories = vec![self.mount.clone()];
+        while let Some(directory) = directories.pop() {
+            if has_process(&directory, pid).unwrap_or(false) {
+                let below = directory.strip_prefix(&self.mount).ok()?;
+                return Some(Path::new("/").join(below));
+            }
+            // One that is gone meanwhile has nobody in it.
+            let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
+            let is_directory =
+                |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+            directories.extend(entries.filter(is_directory).map(|entry| entry.path()));
+        }
+        None
     }
 
     /// The path of a cgroup below the mount, starting with `/`; `None`: it is gone.
@@ -127,9 +163,10 @@ pub(super) fn id_of(directory: &Path) -> Result<CgroupId, KernelError> {
     })
 }
 
-/// The path of the cgroup that this process is in, below the mount.
-pub(super) fn own_path() -> Result<PathBuf, KernelError> {
-    path_in(Path::new("/proc/self/cgroup"))
+/// Whether a process is in the cgroup of this directory, and in none below it.
+fn has_process(directory: &Path, pid: u32) -> io::Result<bool> {
+    let pids = fs::read_to_string(directory.join("cgroup.procs"))?;
+    Ok(pids.lines().any(|line| line.parse() == Ok(pid)))
 }
 
 /// The path in a `/proc/PID/cgroup` file.
@@ -209,7 +246,8 @@ mod tests {
     #[test]
     fn a_process_is_found_by_its_id_until_it_is_gone() {
         let hierarchy = Hierarchy::find().expect("a cgroup v2 hierarchy");
-        let own = hierarchy.id(&own_path().expect("own cgroup"));
+        let own = hierarchy.path_of_process(std::process::id());
+        let own = hierarchy.id(&own.expect("own cgroup"));
         let found = hierarchy.of_process(std::process::id()).expect("found");
         assert_eq!(found, own.ok());
         // Ids end below 2^22.
@@ -219,7 +257,10 @@ mod tests {
     #[test]
     fn an_id_leads_back_to_its_path() {
         let hierarchy = Hierarchy::find().expect("a cgroup v2 hierarchy");
-        let own = own_path().expect("own cgroup");
+        let own = hierarchy.path_of_process(std::process::id());
+        let own = own.expect("own cgroup");
+        // The same whether it is told or looked for.
+        assert_eq!(hierarchy.look_for(std::process::id()).as_ref(), Some(&own));
         let id = hierarchy.id(&own).expect("an id");
         let path = hierarchy.path(id).expect("a path");
         assert_eq!(Path::new(&*path), own);

@@ -10,7 +10,6 @@ use tracing::warn;
 use crate::types::CgroupId;
 
 use super::about::is_gateway;
-use super::cgroup::own_path;
 use super::{Hierarchy, KernelError};
 
 /// Where the programs attach, and where the gateway is.
@@ -23,7 +22,7 @@ pub(super) struct Visible {
 impl Visible {
     /// Checks that the gateway itself is where the programs see it, which hand it connections.
     pub(super) fn new(hierarchy: &Hierarchy, attach: PathBuf) -> Result<Self, KernelError> {
-        let own = own_path()?;
+        let own = hierarchy.path_of_process(process::id())?;
         let path = hierarchy.directory(&own);
         if !path.starts_with(&attach) {
             return Err(KernelError::OutsideItself { path, attach });
