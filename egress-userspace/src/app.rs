@@ -93,8 +93,14 @@ struct App {
 /// Runs the gateway until SIGTERM, SIGINT, or until another takes its place. A configuration that cannot be read is a
 /// [`ReadError`](crate::config::ReadError).
 ///
-/// `diagnostics` say how much is told of it.
-pub fn run(path: PathBuf, take_over: bool, diagnostics: Diagnostics) -> anyhow::Result<()> {
+/// With `await_stop` it ends after a signal only, even if another has taken its place. `diagnostics` say how much is told
+/// of it.
+pub fn run(
+    path: PathBuf,
+    take_over: bool,
+    await_stop: bool,
+    diagnostics: Diagnostics,
+) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -113,7 +119,7 @@ pub fn run(path: PathBuf, take_over: bool, diagnostics: Diagnostics) -> anyhow::
             diagnostics,
         };
         let app = App::start(path, built, memory, take_over, operator, successor).await?;
-        app.until_told_to_stop(Reasons { watch, orders }, stop)
+        app.until_told_to_stop(Reasons { watch, orders }, stop, await_stop)
             .await
     });
     // Not by dropping it: that waits for threads on which something may still wait for a name.
@@ -128,6 +134,7 @@ impl App {
         mut self,
         mut reasons: Reasons,
         mut stop: Stop,
+        await_stop: bool,
     ) -> anyhow::Result<()> {
         self.readiness.send_replace(Readiness::Ready);
         manager::ready(self.services, self.generation);
@@ -162,14 +169,35 @@ impl App {
             self.admin.shutdown().await;
             sleep(LAST_CONNECTIONS).await;
         }
-        tokio::select! {
-            () = self.drain.run(self.config.gateway.drain) => {}
-            _ = stop.told() => self.drain.cut().await,
-            () = self.watchdog.keep_alive(RENEW) => {}
-        }
+        let is_awaited = await_stop && told == Told::HandOver;
+        self.finish_connections(&mut stop, is_awaited).await;
         self.records.finish().await?;
         info!("ended");
         Ok(())
+    }
+
+    /// Gives connections their time, which a signal cuts short: but not the first one where a signal `is_awaited`, without
+    /// which it does not come back.
+    async fn finish_connections(&mut self, stop: &mut Stop, mut is_awaited: bool) {
+        let mut draining = pin!(self.drain.run(self.config.gateway.drain));
+        let mut watchdog = pin!(self.watchdog.keep_alive(RENEW));
+        let mut is_draining = true;
+        while is_draining || is_awaited {
+            tokio::select! {
+                () = &mut draining, if is_draining => {
+                    is_draining = false;
+                    if is_awaited {
+                        info!("all connections have ended: waiting to be told to end");
+                    }
+                }
+                _ = stop.told() => {
+                    if !std::mem::take(&mut is_awaited) {
+                        return self.drain.cut().await;
+                    }
+                }
+                () = &mut watchdog => {}
+            }
+        }
     }
 
     /// Waits for `event`, and looks after what has to be looked after meanwhile; or until a signal says

@@ -12,7 +12,11 @@ use egress_userspace::{app, config::ReadError, doctor::required, logging};
 
 fn main() -> ExitCode {
     match parse().command {
-        Command::Run { config, take_over } => run(config, take_over),
+        Command::Run {
+            config,
+            take_over,
+            await_stop,
+        } => run(config, take_over, await_stop),
         Command::Check(asked) => check(&asked),
         Command::Learn(asked) => learn(&asked),
         Command::Replay(asked) => replay(&asked),
@@ -33,13 +37,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(path: PathBuf, take_over: bool) -> ExitCode {
+fn run(path: PathBuf, take_over: bool, await_stop: bool) -> ExitCode {
     let diagnostics = logging::start();
     if let Err(unfit) = required() {
         tracing::error!("{unfit}");
         return ExitCode::FAILURE;
     }
-    let Err(error) = app::run(path, take_over, diagnostics) else {
+    let Err(error) = app::run(path, take_over, await_stop, diagnostics) else {
         return ExitCode::SUCCESS;
     };
     if let Some(error) = error.downcast_ref::<ReadError>() {

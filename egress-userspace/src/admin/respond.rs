@@ -38,7 +38,7 @@ impl fmt::Display for Readiness {
 pub enum Site {
     /// `/metrics`, and `/stats/prometheus` where Envoy has it.
     Metrics(Arc<Metrics>),
-    /// `/healthz/ready`.
+    /// `/healthz/ready` and `/healthz/live`.
     Health(watch::Receiver<Readiness>),
     /// The API, for those who may give orders.
     Api(Arc<Api>),
@@ -61,6 +61,10 @@ impl Site {
                 aside(move || scrape(&metrics)).await
             }
             Self::Health(readiness) if path == "/healthz/ready" => ready(*readiness.borrow()),
+            // That it answers is the answer: one that drains must be let finish.
+            Self::Health(readiness) if path == "/healthz/live" => {
+                text(StatusCode::OK, format!("{}\n", *readiness.borrow()))
+            }
             Self::Metrics(_) | Self::Health(_) => not_found(),
         }
     }

@@ -132,7 +132,8 @@ const DOCTOR: &str = "Exit status: 0 all that the gateway needs is here, 1 somet
 2 the configuration is wrong.";
 
 const STATUS: &str = "Exit status: 0 attached and a gateway runs, 1 a program is lacking or the status \
-can't be told, 3 attached but no gateway runs, 4 not attached.";
+can't be told, 3 attached but no gateway runs, 4 not attached. With --ready: 0 the gateway that is asked takes connections, \
+1 its answer is of no use, 3 it starts or drains, or none can be asked.";
 
 const CONNECTIONS: &str = "\
 Examples:
@@ -207,6 +208,10 @@ pub enum Command {
         /// Take the place of a gateway that runs: no connection is lost, and its own finish.
         #[arg(long)]
         take_over: bool,
+        /// When another has taken over and its own connections have ended, wait for SIGTERM instead of ending: for who
+        /// starts again what ends, as Kubernetes does. That SIGTERM cuts no connection short.
+        #[arg(long)]
+        await_stop: bool,
     },
     /// Say whether a configuration file is right, everything that is not, and what deserves a second look.
     #[command(after_help = CHECK)]

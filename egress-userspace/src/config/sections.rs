@@ -144,7 +144,7 @@ section! {
     pub Admin = "admin" {
         /// `/metrics` and `/stats/prometheus`.
         metrics: Option<SocketAddr> = Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 15020));
-        /// `/healthz/ready`.
+        /// `/healthz/ready` and `/healthz/live`.
         health: Option<SocketAddr> = Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 15021));
         /// The whole API, for root and the gateway's own user.
         socket: SocketPath = SocketPath::At("/run/egress/admin.sock".into());

@@ -89,6 +89,9 @@ async fn health_follows_the_gateways_state() {
         let answer = server.ask("GET", "/healthz/ready").await;
         assert_eq!(answer.split(' ').nth(1), Some(status));
         assert!(answer.ends_with(body), "{answer}");
+        let answer = server.ask("GET", "/healthz/live").await;
+        assert_eq!(answer.split(' ').nth(1), Some("200"));
+        assert!(answer.ends_with(body), "{answer}");
     }
     assert_eq!(server.status("GET", "/metrics").await, "404");
 }
