@@ -31,6 +31,9 @@ cgroups = {{ .Values.cluster.cgroups | toJson }}
 resolvers = {{ .Values.cluster.resolvers | toJson }}
 internal_domains = [{{ .Values.cluster.domain | toJson }}]
 
+[kubernetes]
+watch = "node"
+
 [admin]
 metrics = "{{ .Values.metrics.address }}:15020"
 
