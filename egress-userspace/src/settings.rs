@@ -15,13 +15,13 @@ use crate::config::{
 use crate::conn::{Bounds, SniffSettings};
 use crate::dial::{DialSettings, DnsSettings, SPARE_ATTEMPTS};
 use crate::dns::{ForwardSettings, Scope};
-use crate::kernel::{LISTEN_PORTS, Reach, Setup, SocketKind};
+use crate::kernel::{LISTEN_PORTS, PodPaths, Reach, Setup, SocketKind};
 use crate::policy::address_rules_below;
 use crate::types::{
     AddressAction, AddressRule, Listener, ListenerProtocol, Mode, OutboundTrafficPolicy,
     PeerIdentity, Transport,
 };
-use crate::{policy, relay, sniff};
+use crate::{pods, policy, relay, sniff};
 
 /// The client's socket and the upstream's. While it is dialled a connection may have three more, taken
 /// from those that all connections share.
@@ -52,7 +52,10 @@ pub(crate) fn setup(config: &Config, reach: Reach, take_over: bool) -> Setup {
         established: config.gateway.established,
         strict: config.gateway.strict,
         take_over,
-        pods: None,
+        pods: config.kubernetes.as_ref().map(|kubernetes| {
+            let root = kubernetes.cgroup_root.clone();
+            PodPaths::new(move |path| pods::pod(path, root.as_str()))
+        }),
     }
 }
 

@@ -67,26 +67,28 @@ impl Opener {
         at: &Arc<RemoteListener>,
         takes_over: bool,
     ) -> anyhow::Result<()> {
-        let home = self.reactors.home();
         let socket = reserved.listen(takes_over);
         let socket = socket.with_context(|| format!("listening at `{}`", at.name()))?;
-        let listener = {
-            let _here = home.enter();
-            Listener::new(socket).context("waiting for connections")?
-        };
-        let (gateway, at) = (Arc::clone(&self.gateway), Arc::clone(at));
         info!(listener = at.name(), "listening for callers of other nodes");
-        let connections = self.connections.clone();
-        let serve = move |accepted| {
-            let serving = Arc::clone(&gateway).serve_remote(accepted, Arc::clone(&at));
-            connections.track_future(serving)
-        };
-        home.spawn(accept_until(
-            listener,
-            home.clone(),
-            self.stop.clone(),
-            serve,
-        ));
+        for home in self.reactors.homes() {
+            let listener = {
+                let _here = home.enter();
+                let socket = socket.try_clone().context("sharing a listener")?;
+                Listener::new(socket).context("waiting for connections")?
+            };
+            let (gateway, at) = (Arc::clone(&self.gateway), Arc::clone(at));
+            let connections = self.connections.clone();
+            let serve = move |accepted| {
+                let serving = Arc::clone(&gateway).serve_remote(accepted, Arc::clone(&at));
+                connections.track_future(serving)
+            };
+            home.spawn(accept_until(
+                listener,
+                home.clone(),
+                self.stop.clone(),
+                serve,
+            ));
+        }
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::kernel::{PodCgroup, PodScopes};
-use crate::pods::Pods;
+use crate::pods::{Freshness, Pods, State};
 use crate::types::PodMode;
 
 /// How often pods' cgroups are looked for although nobody said that one has come: where inotify can't be had, and
@@ -38,20 +38,25 @@ const CHANGES: WatchMask = WatchMask::CREATE
     .union(WatchMask::ONLYDIR);
 
 /// Keeps the entries.
-pub(super) struct Scopes<S> {
+pub(super) struct Scopes {
     kernel: PodScopes,
     pods: Arc<Pods>,
-    synced: S,
+    /// How fresh what is known of pods is; `None`: nobody asks.
+    freshness: Option<Arc<Freshness>>,
     gone: BTreeMap<PathBuf, Instant>,
 }
 
-impl<S: Fn() -> bool> Scopes<S> {
-    /// `synced` says whether `pods` has all that there are.
-    pub(super) fn new(kernel: PodScopes, pods: Arc<Pods>, synced: S) -> Self {
+impl Scopes {
+    /// Nothing is looked for yet.
+    pub(super) fn new(
+        kernel: PodScopes,
+        pods: Arc<Pods>,
+        freshness: Option<Arc<Freshness>>,
+    ) -> Self {
         Self {
             kernel,
             pods,
-            synced,
+            freshness,
             gone: BTreeMap::new(),
         }
     }
@@ -71,9 +76,8 @@ impl<S: Fn() -> bool> Scopes<S> {
             tokio::select! {
                 () = stop.cancelled() => return,
                 // Where the pods are has not changed.
-                changed = changes.changed() => match changed {
-                    Ok(()) => {}
-                    Err(_) => return,
+                told = changes.changed() => if told.is_err() {
+                    return;
                 },
                 () = watched.changed() => found = self.look(&mut watched).await,
                 _ = governed.changed() => found = self.look(&mut watched).await,
@@ -97,10 +101,11 @@ impl<S: Fn() -> bool> Scopes<S> {
     /// Says what holds for each.
     fn hold(&self, found: &[PodCgroup]) {
         let held = self.kernel.held();
+        let synced = self.is_synced();
         let mut is_governed_again = false;
         for pod in found {
             let before = held.get(&pod.path).copied().flatten();
-            let mode = mode(&self.pods, pod, before, (self.synced)());
+            let mode = mode(&self.pods, pod, before, synced);
             match self.kernel.hold(pod, mode) {
                 Ok(true) if mode != before => {
                     info!(pod = %pod.uid, ?mode, ?before, "a pod is governed as its namespace says");
@@ -115,6 +120,12 @@ impl<S: Fn() -> bool> Scopes<S> {
         if is_governed_again {
             self.kernel.look_again();
         }
+    }
+
+    /// Whether all pods that there are are known.
+    fn is_synced(&self) -> bool {
+        let freshness = self.freshness.as_ref();
+        freshness.is_some_and(|freshness| freshness.now().state == State::Synced)
     }
 
     /// Forgets those whose cgroups have been gone for a while.

@@ -27,7 +27,7 @@ use crate::conn::{Connections, Gateway, Reactors, accept};
 use crate::dial::Memory;
 use crate::dns::{Datagrams, Forwarder};
 use crate::drain::Drain;
-use crate::kernel::{Askers, Events, Kernel, Parts};
+use crate::kernel::{Askers, Events, Kernel, Loaded, Parts};
 use crate::net::{self, Listener, Served};
 use crate::pods::Pods;
 use crate::settings;
@@ -78,7 +78,9 @@ impl App {
         let descriptors = net::raise_limit().context("raising the limit on descriptors")?;
         warn_of_descriptors(&config, descriptors);
 
-        let pods = Arc::<Pods>::default();
+        let cluster = config.kubernetes.as_ref().map(Cluster::new);
+        let pods = cluster.as_ref().map(|cluster| Arc::clone(&cluster.pods));
+        let pods: Arc<Pods> = pods.unwrap_or_default();
         let listeners = Listeners::reserve(&config, terms, &pods)?;
 
         let mut metrics = Metrics::new();
@@ -86,14 +88,8 @@ impl App {
         let observed = Observed::new(settings::bounds(&config), &memory, &ready);
         observed.register(&mut metrics)?;
 
-        let cluster = config.kubernetes.as_ref().map(Cluster::new);
         if let Some(cluster) = &cluster {
             observe::cluster(&mut metrics, cluster);
-        }
-        #[cfg(feature = "k8s")]
-        if let Some((cluster, kubernetes)) = cluster.as_ref().zip(config.kubernetes.as_ref()) {
-            let following = cluster.follow(kubernetes).await;
-            following.context("preparing to ask the cluster's API")?;
         }
         let identifier = cluster
             .as_ref()
@@ -113,6 +109,11 @@ impl App {
             before,
         } = taken;
         // The settings have been written: no program that is attached takes this gateway for a governed process.
+        #[cfg(feature = "k8s")]
+        if let Some((cluster, kubernetes)) = cluster.as_ref().zip(config.kubernetes.as_ref()) {
+            let following = cluster.follow(kubernetes).await;
+            following.context("preparing to ask the cluster's API")?;
+        }
         let ports = settings::ports(&config);
         let own = listen_if_let(&ports)?;
         let shown = Arc::new(shown);
@@ -141,7 +142,7 @@ impl App {
             accepted: AtomicU64::new(0),
         });
         let (standing, seen) = watch::channel(Self::standing(&path, &config, services));
-        let desk = Desk::new(&gateway, shown, ready, seen, cluster, operator);
+        let desk = Desk::new(&gateway, shown, ready, seen, cluster.clone(), operator);
         let (admin, socket) = desk.open(&config, &metrics, take_over)?;
         let reactors = Reactors::on_each_core().context("starting the threads of connections")?;
         let opener = Opener {
@@ -161,22 +162,16 @@ impl App {
         let guard = Guard::new(strict)?;
         let mut keeper = Keeper::new(acceptor, namespaces, scopes.clone(), guard, ports.clone());
         let governed = kernel.governed();
-        let kernel = if let Some(own) = own {
-            keeper.begin(own, &governed).await?;
-            kernel.attach()?
-        } else {
-            let kernel = kernel.attach()?;
-            keeper.begin(listen(&ports)?, &governed).await?;
-            kernel
-        };
-        let pods = Arc::<Pods>::default();
-        let scopes = Scopes::new(scopes, pods, || false);
+        let kernel = attach(kernel, &mut keeper, own, &ports).await?;
+        let freshness = cluster
+            .as_ref()
+            .map(|cluster| Arc::clone(&cluster.freshness));
+        let scopes = Scopes::new(scopes, pods, freshness);
         tokio::spawn(scopes.run(governed.clone(), drain.accepting.clone()));
         tokio::spawn(keeper.run(requests, early, governed));
         if let Some(peers) = peers {
             tokio::spawn(peers.keep());
         }
-        let kernel = kernel.attach()?;
         let listeners = listeners.open(&opener, before.is_some())?;
         let app = Self {
             path,
@@ -251,6 +246,24 @@ fn listen_if_let(ports: &Range<u16>) -> anyhow::Result<Option<Served>> {
         }
         listening => listening.map(Some),
     }
+}
+
+/// Serves the network namespaces that there are, and attaches the programs: in this order, where the gateway
+/// may listen already.
+async fn attach(
+    loaded: Loaded,
+    keeper: &mut Keeper,
+    own: Option<Served>,
+    ports: &Range<u16>,
+) -> anyhow::Result<Kernel> {
+    let governed = loaded.governed();
+    if let Some(own) = own {
+        keeper.begin(own, &governed).await?;
+        return Ok(loaded.attach()?);
+    }
+    let kernel = loaded.attach()?;
+    keeper.begin(listen(ports)?, &governed).await?;
+    Ok(kernel)
 }
 
 fn is_refused(error: &anyhow::Error) -> bool {

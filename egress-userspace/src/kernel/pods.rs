@@ -20,7 +20,9 @@ const LEVELS: usize = 4;
 
 /// Tells which pod a cgroup is in or below, by its path below the mount.
 #[derive(Clone)]
-pub struct PodPaths(Arc<dyn Fn(&str) -> Option<PodUid> + Send + Sync>);
+pub struct PodPaths(Arc<PodOf>);
+
+type PodOf = dyn Fn(&str) -> Option<PodUid> + Send + Sync;
 
 /// A pod's cgroup.
 #[derive(Clone, Debug, PartialEq, Eq)]

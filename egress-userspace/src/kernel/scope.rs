@@ -50,7 +50,7 @@ impl Governed {
     ) -> Result<Self, KernelError> {
         let mut known = Known::default();
         let mut strays = BTreeSet::new();
-        for entry in map.iter() {
+        for entry in &map {
             let (id, entry) = entry.map_err(scope)?;
             let path = hierarchy.path(CgroupId(id));
             let path = path.map(|path| PathBuf::from(&*path));

@@ -23,7 +23,7 @@ const SLICE: &str = ".slice";
 const SCOPE: &str = ".scope";
 
 /// The pod of a cgroup. `root` is the kubelet's `cgroupRoot`, as a path below the mount.
-pub(super) fn pod(path: &str, root: &str) -> Option<PodUid> {
+pub fn pod(path: &str, root: &str) -> Option<PodUid> {
     let root = root.trim_end_matches('/');
     let below = path.strip_prefix(root)?.strip_prefix('/')?;
     let (first, rest) = split(below);

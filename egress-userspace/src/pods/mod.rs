@@ -14,7 +14,7 @@ use tokio::time::{Duration, Instant};
 
 use crate::types::{Pod, PodMode, PodUid};
 
-pub use cgroup::container;
+pub use cgroup::{container, pod};
 pub use freshness::{Fresh, Freshness, State, Watched};
 pub use identifier::{Identifier, Unknown};
 

@@ -245,10 +245,10 @@ async fn in_namespace(policy: Mode, namespace: PodMode) -> (Option<ResponseCode>
     };
     let mut asker = asker(STUB);
     asker.caller.pod = Some(Arc::new(pod));
-    let asked = encode(&query("evil.example.net.", RecordType::A));
+    let message = encode(&query("evil.example.net.", RecordType::A));
     let reply = scene
         .forwarder
-        .answer(&asked, &asker, Transport::Udp)
+        .answer(&message, &mut asker, Transport::Udp)
         .await
         .map(|reply| Message::from_vec(&reply).expect("a message"));
     (code(reply.as_ref()), scene.lines().await)

@@ -82,8 +82,8 @@ fn pods_stay_for_as_long_as_a_scope_is_above_them() {
 
 #[test]
 fn what_is_below_a_path_is_told_from_what_only_begins_as_it_does() {
-    let paths = |paths: &[&str]| -> BTreeMap<PathBuf, ()> {
-        paths.iter().map(|path| (path.into(), ())).collect()
+    let paths = |paths: &[&str]| -> BTreeMap<PathBuf, u64> {
+        paths.iter().map(|path| (path.into(), 1)).collect()
     };
     let below = paths(&["/a", "/a/b/c", "/a-b"]);
     assert!(has_below(&below, Path::new("/a")));

@@ -9,14 +9,19 @@ use super::generate::{Connection, connections, registries, routes};
 use super::plain::{self, Expected};
 use super::{admits, claims, kernel, said};
 use crate::policy::{
-    Facts, Options, Policy, SniffPlan, Verdict, address_rules, address_rules_below, enforces,
+    Facts, Options, Policy, SniffPlan, Verdict, address_rules, address_rules_below,
 };
 use crate::types::{
-    AddressAction, Ceiling, Claim, DenyReason, OutboundTrafficPolicy, Pod, Protocol, Resolution,
-    Selector, Service, ServiceName, Transport, Trust,
+    AddressAction, Ceiling, Claim, DenyReason, Mode, OutboundTrafficPolicy, Pod, Protocol,
+    Resolution, Selector, Service, ServiceName, Transport, Trust,
 };
 
 const NAMESPACE: &str = "shop";
+
+/// Whether the kernel refuses what no rule is for.
+fn refuses(options: Options) -> bool {
+    options.mode == Mode::Enforce && options.outbound == OutboundTrafficPolicy::RegistryOnly
+}
 
 /// What the configuration makes of what a namespace writes.
 fn own() -> impl Strategy<Value = Vec<Service>> {
@@ -179,7 +184,7 @@ proptest! {
                 let action = kernel(rules, transport, connection.dst);
                 let rest = match transport {
                     Transport::Tcp => AddressAction::Gateway,
-                    Transport::Udp if enforces(options) => AddressAction::Deny,
+                    Transport::Udp if refuses(options) => AddressAction::Deny,
                     Transport::Udp => AddressAction::Allow,
                 };
                 action.unwrap_or(rest)
