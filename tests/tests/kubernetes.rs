@@ -221,11 +221,10 @@ fn a_pod_of_which_the_api_tells_nothing_is_judged_as_unknown() -> Result<()> {
         assert_eq!(line.pick(KEYS), REFUSED);
         assert_eq!(line.get("src.pod"), "");
     }
-    let told = format!("pod={SHOP}");
     cluster
         .scene
         .gateway
-        .says(&["nothing is known of a pod that connects", &told])?;
+        .says(&["nothing is known of a pod that connects", SHOP])?;
     put(&cluster.api, "shop", SHOP, &json!({}));
     cluster.known(1)?;
     let said = call(&cluster.pod(SHOP, "")?)?;

@@ -5,12 +5,15 @@ use std::sync::Arc;
 #[cfg(feature = "k8s")]
 use anyhow::Context as _;
 
+use crate::account::Metrics;
 #[cfg(feature = "k8s")]
 use crate::cluster::{self, ClusterSettings};
-use crate::config::Kubernetes;
+use crate::config::Config;
 #[cfg(feature = "k8s")]
-use crate::config::{NodeName, WatchWord};
+use crate::config::{Kubernetes, NodeName, WatchWord};
 use crate::pods::{Freshness, Identifier, Pods};
+
+use super::observe;
 
 /// What the environment has the name of the node as, by Kubernetes' downward API.
 #[cfg(feature = "k8s")]
@@ -19,34 +22,64 @@ const NODE_NAME: &str = "NODE_NAME";
 /// What is known of a cluster.
 #[derive(Clone)]
 pub(super) struct Cluster {
-    pub(super) pods: Arc<Pods>,
-    pub(super) freshness: Arc<Freshness>,
-    pub(super) identifier: Arc<Identifier>,
+    pods: Arc<Pods>,
+    freshness: Arc<Freshness>,
+    identifier: Arc<Identifier>,
 }
 
 impl Cluster {
-    /// Nothing is known yet.
-    pub(super) fn new(kubernetes: &Kubernetes) -> Self {
+    /// The configuration's, if it has one. Nothing is known of it yet, and the metrics say so.
+    pub(super) fn of(config: &Config, metrics: &mut Metrics) -> Option<Self> {
+        let kubernetes = config.kubernetes.as_ref()?;
         let pods = Arc::<Pods>::default();
         let root = kubernetes.cgroup_root.as_str();
         let identifier = Identifier::new(Arc::clone(&pods), root, kubernetes.identity_timeout);
-        Self {
+        let cluster = Self {
             pods,
             freshness: Arc::default(),
             identifier: Arc::new(identifier),
-        }
+        };
+        observe::cluster(metrics, &cluster);
+        Some(cluster)
     }
 
-    /// Begins to ask its API, and goes on for as long as the gateway runs. What is wrong with the settings is an
-    /// error; that the API cannot be reached is not.
+    /// What is known of its pods.
+    pub(super) fn pods(&self) -> Arc<Pods> {
+        Arc::clone(&self.pods)
+    }
+
+    /// How fresh that is.
+    pub(super) fn freshness(&self) -> Arc<Freshness> {
+        Arc::clone(&self.freshness)
+    }
+
+    /// Tells which pods callers are in.
+    pub(super) fn identifier(&self) -> Arc<Identifier> {
+        Arc::clone(&self.identifier)
+    }
+
+    /// Asks its API for as long as the gateway runs. What is wrong with the settings is an error; that the API
+    /// cannot be reached is not.
     #[cfg(feature = "k8s")]
-    pub(super) async fn follow(&self, kubernetes: &Kubernetes) -> anyhow::Result<()> {
+    pub(super) async fn follow(&self, config: &Config) -> anyhow::Result<()> {
+        let Some(kubernetes) = &config.kubernetes else {
+            return Ok(());
+        };
         let settings = settings(kubernetes)?;
-        let client = cluster::connect(&settings).await?;
-        let (pods, freshness) = (Arc::clone(&self.pods), Arc::clone(&self.freshness));
+        let client = cluster::connect(&settings).await;
+        let client = client.context("preparing to ask the cluster's API")?;
+        let (pods, freshness) = (self.pods(), self.freshness());
         tokio::spawn(async move {
             cluster::follow(client, settings.node.as_deref(), pods, freshness).await;
         });
+        Ok(())
+    }
+
+    /// Nobody is asked: the configuration has no cluster in such a build.
+    #[cfg(not(feature = "k8s"))]
+    #[expect(clippy::unused_async, reason = "a build with Kubernetes waits here")]
+    #[expect(clippy::unused_self, reason = "a build with Kubernetes has what to fill")]
+    pub(super) async fn follow(&self, _config: &Config) -> anyhow::Result<()> {
         Ok(())
     }
 }

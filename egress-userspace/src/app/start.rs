@@ -29,7 +29,6 @@ use crate::dns::{Datagrams, Forwarder};
 use crate::drain::Drain;
 use crate::kernel::{Askers, Events, Kernel, Loaded, Parts};
 use crate::net::{self, Listener, Served};
-use crate::pods::Pods;
 use crate::settings;
 
 use super::build::Built;
@@ -78,22 +77,15 @@ impl App {
         let descriptors = net::raise_limit().context("raising the limit on descriptors")?;
         warn_of_descriptors(&config, descriptors);
 
-        let cluster = config.kubernetes.as_ref().map(Cluster::new);
-        let pods = cluster.as_ref().map(|cluster| Arc::clone(&cluster.pods));
-        let pods: Arc<Pods> = pods.unwrap_or_default();
-        let listeners = Listeners::reserve(&config, terms, &pods)?;
-
         let mut metrics = Metrics::new();
         let (readiness, ready) = watch::channel(Readiness::Starting);
         let observed = Observed::new(settings::bounds(&config), &memory, &ready);
         observed.register(&mut metrics)?;
 
-        if let Some(cluster) = &cluster {
-            observe::cluster(&mut metrics, cluster);
-        }
-        let identifier = cluster
-            .as_ref()
-            .map(|cluster| Arc::clone(&cluster.identifier));
+        let cluster = Cluster::of(&config, &mut metrics);
+        let pods = cluster.as_ref().map(Cluster::pods).unwrap_or_default();
+        let identifier = cluster.as_ref().map(Cluster::identifier);
+        let listeners = Listeners::reserve(&config, terms, &pods)?;
 
         let (kernel, taken) = Kernel::load(&settings::setup(&config, reach, take_over))?;
         let Parts {
@@ -109,10 +101,8 @@ impl App {
             before,
         } = taken;
         // The settings have been written: no program that is attached takes this gateway for a governed process.
-        #[cfg(feature = "k8s")]
-        if let Some((cluster, kubernetes)) = cluster.as_ref().zip(config.kubernetes.as_ref()) {
-            let following = cluster.follow(kubernetes).await;
-            following.context("preparing to ask the cluster's API")?;
+        if let Some(cluster) = &cluster {
+            cluster.follow(&config).await?;
         }
         let ports = settings::ports(&config);
         let own = listen_if_let(&ports)?;
@@ -141,8 +131,9 @@ impl App {
             identifier,
             accepted: AtomicU64::new(0),
         });
+        let freshness = cluster.as_ref().map(Cluster::freshness);
         let (standing, seen) = watch::channel(Self::standing(&path, &config, services));
-        let desk = Desk::new(&gateway, shown, ready, seen, cluster.clone(), operator);
+        let desk = Desk::new(&gateway, shown, ready, seen, cluster, operator);
         let (admin, socket) = desk.open(&config, &metrics, take_over)?;
         let reactors = Reactors::on_each_core().context("starting the threads of connections")?;
         let opener = Opener {
@@ -163,9 +154,6 @@ impl App {
         let mut keeper = Keeper::new(acceptor, namespaces, scopes.clone(), guard, ports.clone());
         let governed = kernel.governed();
         let kernel = attach(kernel, &mut keeper, own, &ports).await?;
-        let freshness = cluster
-            .as_ref()
-            .map(|cluster| Arc::clone(&cluster.freshness));
         let scopes = Scopes::new(scopes, pods, freshness);
         tokio::spawn(scopes.run(governed.clone(), drain.accepting.clone()));
         tokio::spawn(keeper.run(requests, early, governed));

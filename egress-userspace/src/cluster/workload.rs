@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::types::Workload;
 
-/// The label by which a Deployment tells its ReplicaSets, and their names end with its value.
+/// The label by which a Deployment tells its `ReplicaSet`s, and their names end with its value.
 const TEMPLATE: &str = "pod-template-hash";
-/// Digits of the minute at which a CronJob's Job was due, by which that is called: of 1970 and later ones.
+/// Digits of the minute at which a `CronJob`'s `Job` was due, by which that is called: of 1970 and later ones.
 const DUE: std::ops::RangeInclusive<usize> = 8..=10;
 
 /// The workload of a pod whose controller this is.

@@ -101,6 +101,7 @@ impl Forwarder {
     }
 
     /// Knows callers by their pods, if there is who tells them.
+    #[must_use]
     pub fn knowing(self, identifier: Option<Arc<Identifier>>) -> Self {
         Self { identifier, ..self }
     }

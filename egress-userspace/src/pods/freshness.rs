@@ -78,8 +78,8 @@ impl Default for Freshness {
 impl Freshness {
     /// A watch has heard all that there was, and hears of what changes. Whether that is news.
     pub fn synced(&self, watched: Watched) -> bool {
-        let mut watches = self.lock();
-        let Some(standing) = watches.get_mut(watched as usize) else {
+        let mut standings = self.lock();
+        let Some(standing) = standings.get_mut(watched as usize) else {
             return false;
         };
         let news = !standing.synced || standing.trouble.is_some();
@@ -95,8 +95,8 @@ impl Freshness {
 
     /// A watch hears of nothing. Whether it did until now, or never has been heard to fail.
     pub fn failed(&self, watched: Watched, trouble: String) -> bool {
-        let mut watches = self.lock();
-        let Some(standing) = watches.get_mut(watched as usize) else {
+        let mut standings = self.lock();
+        let Some(standing) = standings.get_mut(watched as usize) else {
             return false;
         };
         let news = standing.trouble.is_none();
@@ -109,10 +109,14 @@ impl Freshness {
 
     /// How all of it stands: as the watch that stands worst, and for as long as it has.
     pub fn now(&self) -> Fresh {
-        let watches = self.lock();
-        let state = watches.iter().map(Standing::state).min();
+        let standings = self.lock();
+        let state = standings.iter().map(Standing::state).min();
         let state = state.unwrap_or(State::Unsynced);
-        let same = || watches.iter().filter(|standing| standing.state() == state);
+        let same = || {
+            standings
+                .iter()
+                .filter(|standing| standing.state() == state)
+        };
         let begun = same().map(|standing| standing.since);
         // It is in order from when the last of them was.
         let (since, instant) = match state {

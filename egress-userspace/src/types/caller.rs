@@ -123,6 +123,7 @@ pub enum PodMode {
 
 impl Caller {
     /// The same caller, known to be in this pod.
+    #[must_use]
     pub fn in_pod(&self, pod: Arc<Pod>) -> Self {
         Self {
             pod: Some(pod),
