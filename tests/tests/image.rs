@@ -11,7 +11,7 @@ use serde_json::Value;
 /// Where `cargo build` leaves what makes it, from this package's directory.
 const XTASK: &str = "../target/debug/xtask";
 
-/// Reads a bill of materials as CycloneDX's own schema has it. Its own types are needed to read one with no field lost, and
+/// Reads a bill of materials as `CycloneDX`'s own schema has it. Its own types are needed to read one with no field lost, and
 /// the schema to see that none is there that should not be.
 const BILL: &str = r"
 import json, pathlib, sys

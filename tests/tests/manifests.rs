@@ -115,15 +115,12 @@ fn of_kind<'a>(documents: &'a [Value], kind: &str) -> Result<&'a Value> {
     Ok(first)
 }
 
-/// The configuration in the ConfigMap, which `egress check` must find nothing to remark in.
+/// The configuration in the `ConfigMap`, which `egress check` must find nothing to remark in.
 fn check(scratch: &Scratch, documents: &[Value]) -> Result<String> {
-    let maps = documents
+    let mut maps = documents
         .iter()
         .filter_map(|document| document.pointer("/data/egress.toml"));
-    let text = maps
-        .filter_map(Value::as_str)
-        .next()
-        .context("no configuration")?;
+    let text = maps.find_map(Value::as_str).context("no configuration")?;
     let file = scratch.put("egress.toml", text)?;
     let mut egress = command::system(&binary()?.to_string_lossy());
     command::stdout(egress.args(["check", "--strict"]).arg(file))

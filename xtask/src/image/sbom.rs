@@ -1,4 +1,4 @@
-//! What the image is made of, for who looks for what is vulnerable: a CycloneDX 1.6 bill of materials.
+//! What the image is made of, for who looks for what is vulnerable: a `CycloneDX` 1.6 bill of materials.
 //!
 //! cargo-cyclonedx writes one of a package alone, and knows nothing of what lies beside the program.
 
