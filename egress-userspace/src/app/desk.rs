@@ -82,11 +82,10 @@ impl Desk {
             metrics: Arc::clone(metrics),
             readiness,
             standing,
-            cluster: cluster.map(
-                |Cluster {
-                     pods, freshness, ..
-                 }| ClusterView { pods, freshness },
-            ),
+            cluster: cluster.map(|cluster| ClusterView {
+                pods: cluster.pods(),
+                freshness: cluster.freshness(),
+            }),
             orders,
             diagnostics,
             started: SystemTime::now(),

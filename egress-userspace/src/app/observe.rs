@@ -76,8 +76,8 @@ impl Observed {
 /// Adds what is known of a cluster.
 pub(super) fn cluster(metrics: &mut Metrics, cluster: &Cluster) {
     metrics.register(KnownPods {
-        pods: Arc::clone(&cluster.pods),
-        freshness: Arc::clone(&cluster.freshness),
+        pods: cluster.pods(),
+        freshness: cluster.freshness(),
     });
 }
 
