@@ -279,7 +279,7 @@ impl Keeper {
             datagrams,
         } = bound.sockets()?;
         for listener in listeners {
-            self.acceptor.accept(&listener, &gone)?;
+            self.acceptor.accept(&listener, gone)?;
         }
         let datagrams: Vec<_> = datagrams.into_iter().map(Arc::new).collect();
         for socket in &datagrams {

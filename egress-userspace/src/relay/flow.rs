@@ -210,13 +210,12 @@ impl<'a> Held<'a> {
 
     /// Writes what there is room for; false: there is none.
     fn write(&mut self, direction: Direction<'_>) -> Result<bool, Cut> {
-        let written = match &mut self.pipe {
-            Some(pipe) => pipe.give(direction)?,
-            None => {
-                let written = direction.write(&self.bytes)?;
-                self.bytes.advance(written.unwrap_or(0));
-                written
-            }
+        let written = if let Some(pipe) = &mut self.pipe {
+            pipe.give(direction)?
+        } else {
+            let written = direction.write(&self.bytes)?;
+            self.bytes.advance(written.unwrap_or(0));
+            written
         };
         Ok(written.is_some())
     }
