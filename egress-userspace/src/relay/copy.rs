@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use nix::libc::{MSG_MORE, MSG_NOSIGNAL};
 use nix::sys::socket::{MsgFlags, recv};
 use socket2::SockRef;
@@ -126,8 +126,23 @@ impl Direction<'_> {
         self.written(self.to().stream.try_write(bytes))
     }
 
-    /// The same, for the last bytes before an end of stream, which lets go what is held back until
-    /// then.
+    /// Writes what there is room for, whatever tokio knows: of a socket that has just been connected it
+    /// knows nothing until it has looked, and there is room.
+    fn write_first(&self, bytes: &[u8]) -> Result<Option<usize>, Cut> {
+        self.written(SockRef::from(self.to().stream).send_with_flags(bytes, MSG_NOSIGNAL))
+    }
+
+    /// Writes the first bytes of a direction; gives what of them has to be held.
+    pub(super) fn begin_with<'h>(&self, mut bytes: Bytes) -> Result<Option<Box<Held<'h>>>, Cut> {
+        if !bytes.is_empty() {
+            let written = self.write_first(&bytes)?;
+            bytes.advance(written.unwrap_or(0));
+        }
+        Ok(Held::bytes(bytes))
+    }
+
+    /// As [`write`](Self::write), for the last bytes before an end of stream, which lets go what is held
+    /// back until then.
     fn write_before_eof(&self, bytes: &[u8]) -> Result<Option<usize>, Cut> {
         let stream = self.to().stream;
         self.written(stream.try_io(Interest::WRITABLE, || {

@@ -73,12 +73,17 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// Moves what comes until the end of the stream, after `prefix`. Who calls this looks at
-    /// [`doubts`](Self::doubts) from time to time.
-    pub(super) fn trusting(prefix: Option<Box<Held<'a>>>) -> Self {
+    /// Moves what comes until the end of the stream, after what is held of `begun`, unless that has failed.
+    /// Who calls this looks at [`doubts`](Self::doubts) from time to time.
+    pub(super) fn trusting(begun: Result<Option<Box<Held<'a>>>, Cut>) -> Self {
+        let (held, then) = match begun {
+            Ok(held) => (held, None),
+            Err(cut) => (None, Some(Err(cut))),
+        };
         Self {
             trusting: true,
-            ..Self::new(u64::MAX, prefix)
+            then,
+            ..Self::new(u64::MAX, held)
         }
     }
 
@@ -195,13 +200,12 @@ impl<'a> Held<'a> {
     }
 
     /// What is in a pipe.
-    pub(super) fn pipe(pipe: Lease) -> Option<Box<Self>> {
-        let held = Self {
+    pub(super) fn pipe(pipe: Lease) -> Self {
+        Self {
             bytes: Bytes::new(),
             pipe: Some(pipe),
             watch: None,
-        };
-        Some(Box::new(held))
+        }
     }
 
     fn is_empty(&self) -> bool {

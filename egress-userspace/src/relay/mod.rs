@@ -45,7 +45,6 @@ pub(crate) use copy::SCRATCH;
 pub(crate) use direction::{Direction, LAST_BYTES};
 pub(crate) use joint::Joint;
 
-use flow::Held;
 use work::Work;
 
 /// How a relay works.
@@ -96,7 +95,7 @@ impl Options {
 
 /// Joins `client` and `upstream` until both directions have ended, or one end ends both.
 ///
-/// `prefix` is what was already read from the client; it is written upstream first, and counted.
+/// `prefix` is what was already read from the client; it is written upstream first, at once, and counted.
 /// Only when each side has sent its end of stream are the sockets closed in the normal way: in any
 /// other case, and when the future is dropped, both peers see a reset, so that a stream cut short
 /// never looks complete. The client's has to be one that closes so by itself: it is accepted from a
@@ -111,9 +110,9 @@ pub fn relay<'a>(
 ) -> impl Future<Output = Ended> + 'a {
     // Made here and not in the block: what it is given and then moves would be held twice.
     let joint = Joint::new(client, upstream, options, counters);
-    let prefix = Held::bytes(prefix);
+    let begun = joint.up().begin_with(prefix);
     async move {
-        let closed = Work::new(&joint, prefix).run(&mut cancel).await;
+        let closed = Work::new(&joint, begun).run(&mut cancel).await;
         let ended = Ended::new(joint.up().end(), joint.down().end(), closed);
         if closed.is_ok() {
             joint.close();

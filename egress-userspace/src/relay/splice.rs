@@ -45,7 +45,7 @@ impl Flow<'_> {
         if pipe.held() == 0 {
             pipe.put_back();
         } else {
-            self.hold(Held::pipe(pipe));
+            self.hold(Some(Box::new(Held::pipe(pipe))));
         }
         match filled {
             Some(Fill::Held(bytes)) => Ok(Batch::Moved(bytes)),

@@ -33,11 +33,12 @@ pub(super) struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    pub(super) fn new(joint: &'a Joint<'a>, prefix: Option<Box<Held<'a>>>) -> Self {
+    /// `begun`: what is held of the client's first bytes, or how it has failed to write them.
+    pub(super) fn new(joint: &'a Joint<'a>, begun: Result<Option<Box<Held<'a>>>, Cut>) -> Self {
         Self {
             joint,
-            up: Flow::trusting(prefix),
-            down: Flow::trusting(None),
+            up: Flow::trusting(begun),
+            down: Flow::trusting(Ok(None)),
             first: None,
             lost: None,
             doubting: false,

@@ -85,6 +85,22 @@ async fn a_relay_is_small() {
 }
 
 #[tokio::test]
+async fn a_clients_first_bytes_wait_for_nothing() {
+    let (_client, accepted) = connected(None).await;
+    let (mut upstream, dialled) = connected(None).await;
+    let (options, counters) = (options(Mode::Auto), Counters::default());
+    let first = Bytes::from_static(b"first");
+    let never = std::future::pending();
+    let relay = relay(accepted, dialled, first, &options, &counters, never);
+    // The relay has not been polled, and tokio has not been asked.
+    assert_eq!(counters.sent(), 5);
+    let mut got = [0; 5];
+    upstream.read_exact(&mut got).await.expect("bytes");
+    assert_eq!(&got, b"first");
+    drop(relay);
+}
+
+#[tokio::test]
 async fn an_idle_relay_holds_no_pipe_and_gives_it_to_the_next() {
     let mut rig = Rig::new(Mode::Splice).await;
     upload(&mut rig, &pattern(4, BULK)).await;
