@@ -1,29 +1,20 @@
 //! Listeners for callers of other nodes.
 
+use std::net::TcpListener;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::info;
 
 use crate::config::Config;
-use crate::conn::{Gateway, Reactors, RemoteListener, Terms, accept_until};
+use crate::conn::{Gateway, Home, Reactors, RemoteListener, Terms, accept_until};
+use crate::drain::Drain;
 use crate::net::{Listener, Reserved};
 use crate::pods::Pods;
 use crate::settings;
 
 /// Addresses that are taken, and nobody listens on yet.
 pub(super) struct Listeners(Vec<(Reserved, Arc<RemoteListener>)>);
-
-/// Takes connections off them.
-pub(super) struct Opener {
-    pub(super) gateway: Arc<Gateway>,
-    pub(super) reactors: Reactors,
-    pub(super) connections: TaskTracker,
-    /// They are closed.
-    pub(super) stop: CancellationToken,
-}
 
 impl Listeners {
     /// Takes each one's address; `terms` are theirs, in their order.
@@ -49,48 +40,47 @@ impl Listeners {
     /// Begins to listen, from when on they are this gateway's and not, with `takes_over`, the one's before it.
     pub(super) fn open(
         self,
-        opener: &Opener,
+        gateway: &Arc<Gateway>,
+        reactors: &Reactors,
+        drain: &Drain,
         takes_over: bool,
     ) -> anyhow::Result<Vec<Arc<RemoteListener>>> {
-        let opened = self.0.into_iter().map(|(reserved, at)| {
-            opener.open(reserved, &at, takes_over)?;
+        let open = |(reserved, at): (Reserved, Arc<RemoteListener>)| {
+            let socket = reserved.listen(takes_over);
+            let socket = socket.with_context(|| format!("listening at `{}`", at.name()))?;
+            for home in reactors.homes() {
+                let socket = socket.try_clone().context("sharing a listener")?;
+                accept(socket, &at, gateway, home, drain)?;
+            }
+            info!(listener = at.name(), "listening for callers of other nodes");
             Ok(at)
-        });
-        opened.collect()
+        };
+        self.0.into_iter().map(open).collect()
     }
 }
 
-impl Opener {
-    fn open(
-        &self,
-        reserved: Reserved,
-        at: &Arc<RemoteListener>,
-        takes_over: bool,
-    ) -> anyhow::Result<()> {
-        let socket = reserved.listen(takes_over);
-        let socket = socket.with_context(|| format!("listening at `{}`", at.name()))?;
-        info!(listener = at.name(), "listening for callers of other nodes");
-        for home in self.reactors.homes() {
-            let listener = {
-                let _here = home.enter();
-                let socket = socket.try_clone().context("sharing a listener")?;
-                Listener::new(socket).context("waiting for connections")?
-            };
-            let (gateway, at) = (Arc::clone(&self.gateway), Arc::clone(at));
-            let connections = self.connections.clone();
-            let serve = move |accepted| {
-                let serving = Arc::clone(&gateway).serve_remote(accepted, Arc::clone(&at));
-                connections.track_future(serving)
-            };
-            home.spawn(accept_until(
-                listener,
-                home.clone(),
-                self.stop.clone(),
-                serve,
-            ));
-        }
-        Ok(())
-    }
+/// Serves what arrives until the gateway takes no more connections, and closes the listener then.
+fn accept(
+    socket: TcpListener,
+    at: &Arc<RemoteListener>,
+    gateway: &Arc<Gateway>,
+    home: Home,
+    drain: &Drain,
+) -> anyhow::Result<()> {
+    let listener = {
+        let _here = home.enter();
+        Listener::new(socket).context("waiting for connections")?
+    };
+    let (gateway, at) = (Arc::clone(gateway), Arc::clone(at));
+    let connections = drain.connections.clone();
+    let serve = move |accepted| {
+        let serving = Arc::clone(&gateway).serve_remote(accepted, Arc::clone(&at));
+        connections.track_future(serving)
+    };
+    let stop = drain.accepting.clone();
+    home.clone()
+        .spawn(accept_until(listener, home, stop, serve));
+    Ok(())
 }
 
 /// Puts the terms that were read in force, where the listener is still there.

@@ -35,7 +35,7 @@ use super::build::Built;
 use super::cluster::Cluster;
 use super::desk::{Desk, Operator};
 use super::guard::Guard;
-use super::listeners::{Listeners, Opener};
+use super::listeners::Listeners;
 use super::manager::Watchdog;
 use super::namespaces::Keeper;
 use super::observe::{self, Observed};
@@ -136,15 +136,9 @@ impl App {
         let desk = Desk::new(&gateway, shown, ready, seen, cluster, operator);
         let (admin, socket) = desk.open(&config, &metrics, take_over)?;
         let reactors = Reactors::on_each_core().context("starting the threads of connections")?;
-        let opener = Opener {
-            gateway: Arc::clone(&gateway),
-            reactors: reactors.clone(),
-            connections: drain.connections.clone(),
-            stop: drain.accepting.clone(),
-        };
         let acceptor = Acceptor {
             gateway: Arc::clone(&gateway),
-            reactors,
+            reactors: reactors.clone(),
             datagrams,
             connections: drain.connections.clone(),
             stop: drain.accepting.clone(),
@@ -160,7 +154,6 @@ impl App {
         if let Some(peers) = peers {
             tokio::spawn(peers.keep());
         }
-        let listeners = listeners.open(&opener, before.is_some())?;
         let app = Self {
             path,
             config,
@@ -168,13 +161,14 @@ impl App {
             resolvers,
             generation: FIRST,
             kernel,
+            // The programs are in force: nobody is served before.
+            listeners: listeners.open(&gateway, &reactors, &drain, before.is_some())?,
             gateway,
             retired: Vec::new(),
             metrics,
             readiness,
             drain,
             admin,
-            listeners,
             socket,
             standing,
             records,

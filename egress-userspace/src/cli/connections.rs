@@ -129,17 +129,14 @@ fn cells(row: &Connection) -> [String; 8] {
     let port = row.dst.rsplit_once(':').map_or("", |(_, port)| port);
     let service = or_dash(row.service.as_deref());
     let caller = &row.caller;
-    let from = match &caller.listener {
-        Some(listener) => {
-            let who = caller.pod.as_ref().unwrap_or(&row.client);
-            format!("{} at {}", plain(who), plain(listener))
-        }
-        None => {
-            let program = caller.exe.as_deref();
-            let program = program.map_or_else(|| format!("process {}", caller.pid), plain);
-            let place = caller.pod.as_ref().unwrap_or(&caller.cgroup);
-            format!("{program} in {}", plain(place))
-        }
+    let from = if let Some(listener) = &caller.listener {
+        let who = caller.pod.as_ref().unwrap_or(&row.client);
+        format!("{} at {}", plain(who), plain(listener))
+    } else {
+        let program = caller.exe.as_deref();
+        let program = program.map_or_else(|| format!("process {}", caller.pid), plain);
+        let place = caller.pod.as_ref().unwrap_or(&caller.cgroup);
+        format!("{program} in {}", plain(place))
     };
     [
         row.id.to_string(),

@@ -9,8 +9,10 @@ use serde_spanned::Spanned;
 use toml::de::DeValue;
 
 use super::from::PodWord;
+use super::net::LoopbackAddr;
 use super::problem::{Problem, Span};
 use super::section::section;
+use super::sections::Admin;
 use super::service::{Label, bare, missing};
 use super::unique::repeated;
 use super::value::{Reject, Value, string};
@@ -127,8 +129,26 @@ impl RawListener {
     }
 }
 
-/// Checks what holds between listeners.
-pub(super) fn check(listeners: &[RawListener], problems: &mut Vec<Problem>) {
+/// Checks what holds between listeners, and with what `admin` listens on: addresses that the next gateway
+/// takes while this one still has them could be had twice by one, too.
+pub(super) fn check(listeners: &[RawListener], admin: &Admin, problems: &mut Vec<Problem>) {
+    let served = [
+        ("metrics", admin.metrics),
+        ("health", admin.health),
+        ("api", admin.api.map(LoopbackAddr::socket_addr)),
+    ];
+    for address in listeners
+        .iter()
+        .filter_map(|listener| listener.address.as_ref())
+    {
+        let own = address.get_ref().0;
+        let taken =
+            |(_, other): &(_, Option<SocketAddr>)| other.is_some_and(|other| overlap(own, other));
+        if let Some((key, _)) = served.iter().find(|served| taken(served)) {
+            let title = format!("{own} is where `[admin] {key}` is served");
+            problems.push(Problem::new(address.span(), title, "expected another port"));
+        }
+    }
     let names = listeners.iter().filter_map(|listener| {
         let name = listener.name.as_ref()?;
         Some((name.span(), &*name.get_ref().0))
@@ -139,6 +159,14 @@ pub(super) fn check(listeners: &[RawListener], problems: &mut Vec<Problem>) {
         Some((address.span(), address.get_ref().0))
     });
     problems.extend(repeated("address", addresses));
+}
+
+/// Whether a connection could be for both.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let any = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() == other.port()
+        && one.is_ipv4() == other.is_ipv4()
+        && (any || one.ip() == other.ip())
 }
 
 /// Checks one whose every key is right.

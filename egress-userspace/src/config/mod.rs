@@ -255,7 +255,7 @@ impl Root for RawConfig {
 
     fn check_settings(&self, root: &DeTable<'_>, problems: &mut Vec<Problem>) {
         scope::check(&self.scope, root, problems);
-        listener::check(&self.listener, problems);
+        listener::check(&self.listener, &self.admin, problems);
     }
 
     fn take_part(&mut self) -> RawPart {

@@ -25,7 +25,7 @@ fn a_client_of_another_node_gets_where_the_registry_lets_it() -> Result<()> {
     let scene = scene("")?;
     let (status, said) = curl(&scene, &["https://api.example.com/"])?;
     assert_eq!(status, Some(0), "{said}");
-    assert!(said.contains("served by api at 203.0.113.10"), "{said}");
+    assert!(said.contains("served by api"), "{said}");
     let line = scene.line()?;
     assert_eq!(line.pick(WHO), "pods   allow  api api.example.com tls");
     assert!(line.get("src.addr").starts_with("192.0.2.1:"), "{line:?}");
@@ -206,7 +206,7 @@ fn nobody_is_led_into_the_gateways_own_network_whatever_the_mode() -> Result<()>
             ("169.254.169.254:8088", "address_not_public"),
             ("10.20.0.7:9443", "address_not_public"),
             ("192.0.2.2:15080", "own_listener"),
-            ("192.0.2.2:15020", "connect_refused"),
+            ("192.0.2.2:15020", "own_listener"),
         ] {
             let said = caller.ask(&format!("asked('{target}')"))?;
             assert!(

@@ -11,7 +11,7 @@ use super::super::{Live, step};
 use crate::account::Record;
 use crate::dial::{Ends, Upstream, check_answer};
 use crate::policy::{Permit, Target};
-use crate::types::{DenyReason, OriginalDst};
+use crate::types::{DenyReason, Location, OriginalDst};
 
 /// Connects to where `permit` leads, if a caller of another node may be led there.
 pub(super) async fn dial(
@@ -54,7 +54,7 @@ fn guard(permit: &Permit, own_ports: &[u16]) -> Result<(), DenyReason> {
 }
 
 fn is_public(dst: OriginalDst) -> bool {
-    check_answer(dst.ip(), Default::default()).is_ok()
+    check_answer(dst.ip(), Location::default()).is_ok()
 }
 
 /// Whether it is a port of the gateway's own on this node.

@@ -160,13 +160,12 @@ impl Visit<'_> {
             sniff::proxy_header(bytes).map(|header| (header.length, header))
         });
         let header = header.await?;
-        let caller = match known {
-            Some(caller) => caller,
-            None => {
-                let source = header.source.ip().to_canonical();
-                room.caller = Some(self.gateway.limits.caller(CallerKey::Address(source))?);
-                self.caller(source, None)?
-            }
+        let caller = if let Some(caller) = known {
+            caller
+        } else {
+            let source = header.source.ip().to_canonical();
+            room.caller = Some(self.gateway.limits.caller(CallerKey::Address(source))?);
+            self.caller(source, None)?
         };
         let dst = OriginalDst::new(header.destination);
         record.origin(dst, Arc::clone(&caller));

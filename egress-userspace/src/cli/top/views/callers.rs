@@ -37,10 +37,14 @@ pub(super) fn rows(looks: &Looks) -> Vec<Row> {
     let mut callers = BTreeMap::<_, Sum<'_>>::new();
     for connection in &looks.now.connections.connections {
         let caller = &connection.caller;
-        let place = caller.pod.as_ref().unwrap_or(&caller.cgroup);
+        // A caller of another node has neither process nor cgroup here: the listener's name is in its place.
+        let place = caller.listener.as_ref().unwrap_or(&caller.cgroup);
+        let place = caller.pod.as_ref().unwrap_or(place);
         let who = (caller.exe.as_deref(), place.as_str());
         let sum = callers.entry(who).or_default();
-        sum.processes.insert(caller.pid);
+        if caller.listener.is_none() {
+            sum.processes.insert(caller.pid);
+        }
         sum.services.extend(connection.service.as_deref());
         sum.live += 1;
         sum.sent = sum.sent.saturating_add(connection.bytes_sent);

@@ -28,6 +28,11 @@ pub(super) fn rows(looks: &Looks) -> Vec<Row> {
     let growth = Growth::new(looks);
     let row = |now: &Connection| {
         let (sent, received) = growth.of(now).unzip();
+        // A caller of another node has no process here.
+        let of_process = |count: u32| match now.caller.listener {
+            Some(_) => Cell::text(None),
+            None => Cell::Count(count.into()),
+        };
         Row {
             // So that the order of the texts is that of the numbers.
             id: format!("{:020}", now.id),
@@ -38,7 +43,7 @@ pub(super) fn rows(looks: &Looks) -> Vec<Row> {
                 Cell::Text(now.dst.clone()),
                 Cell::Text(now.client.clone()),
                 Cell::text(now.caller.exe.as_deref()),
-                Cell::Count(now.caller.pid.into()),
+                of_process(now.caller.pid),
                 Cell::Age(now.age_ms),
                 Cell::byte_rate(sent),
                 Cell::byte_rate(received),
@@ -53,7 +58,8 @@ pub(super) fn rows(looks: &Looks) -> Vec<Row> {
                 ("reason", Cell::text(now.reason.as_deref())),
                 ("pod", Cell::text(now.caller.pod.as_deref())),
                 ("cgroup", Cell::Text(now.caller.cgroup.clone())),
-                ("uid", Cell::Count(now.caller.uid.into())),
+                ("uid", of_process(now.caller.uid)),
+                ("listener", Cell::text(now.caller.listener.as_deref())),
                 ("policy_generation", Cell::Count(now.policy_generation)),
             ]),
         }
