@@ -220,17 +220,11 @@ fn no_effect(listener: &RawListener, problems: &mut Vec<Problem>) {
         let label = "expected identity ADDRESS, or `trusted`";
         problems.push(Problem::new(peer.span(), title, label));
     }
-    let addresses = listener
-        .peers
-        .iter()
-        .flat_map(|peer| &peer.get_ref().addresses);
-    let place = |net: &IpNet| {
-        let mut peers = listener.peers.iter();
-        peers
-            .rfind(|peer| peer.get_ref().addresses.contains(net))
-            .map(Spanned::span)
-    };
-    let places = addresses.filter_map(|net| Some((place(net)?, net)));
+    let peers = listener.peers.iter();
+    let places = peers.flat_map(|peer| {
+        let nets = peer.get_ref().addresses.iter();
+        nets.map(|net| (peer.span(), net))
+    });
     problems.extend(repeated("address", places));
 }
 
