@@ -22,8 +22,7 @@ impl Drain {
     /// Takes no more connections, waits for those there are to end by themselves for as long as
     /// `patience`, and cuts what is left.
     pub async fn run(&self, patience: Duration) {
-        self.accepting.cancel();
-        self.connections.close();
+        self.close();
         info!(connections = self.connections.len(), ?patience, "draining");
         if timeout(patience, self.connections.wait()).await.is_ok() {
             return;
@@ -31,14 +30,21 @@ impl Drain {
         self.cut().await;
     }
 
-    /// Cuts what is left, and waits until all of it is recorded.
+    /// Takes no more connections, cuts those there are, and waits until all of it is recorded.
     pub async fn cut(&self) {
+        self.close();
         warn!(
             connections = self.connections.len(),
             "cutting what has not ended"
         );
         self.cutting.cancel();
         self.connections.wait().await;
+    }
+
+    /// Those that are counted are all that there will be: without that they are waited for for ever.
+    fn close(&self) {
+        self.accepting.cancel();
+        self.connections.close();
     }
 }
 
@@ -58,6 +64,16 @@ mod tests {
         drain.run(Duration::from_secs(5)).await;
         let ended = connection.await.expect("the connection ends");
         assert_eq!(ended - begun, Duration::from_secs(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cut_ends_it_also_where_nothing_was_drained_before() {
+        let drain = Drain::default();
+        let cut = drain.cutting.clone();
+        drain.connections.spawn(cut.cancelled_owned());
+        let ended = timeout(Duration::from_secs(5), drain.cut()).await;
+        assert_eq!(ended, Ok(()));
+        assert!(drain.accepting.is_cancelled());
     }
 
     #[tokio::test(start_paused = true)]
