@@ -11,7 +11,7 @@ use crate::cgroups::Cgroups;
 use crate::client::Client;
 use crate::command;
 use crate::id::BedId;
-use crate::needed::NEEDED;
+use crate::needed::{self, NEEDED};
 use crate::net::Net;
 use crate::pins;
 use crate::place::{Lookup, Place};
@@ -158,18 +158,7 @@ fn check() -> Result<()> {
     if !command::is_root() {
         bail!("a testbed needs root: it makes network namespaces and cgroups");
     }
-    let missing: Vec<_> = NEEDED
-        .iter()
-        .filter(|n| !n.is_present())
-        .map(|n| format!("{} (Debian: {})", n.program, n.package))
-        .collect();
-    if !missing.is_empty() {
-        bail!(
-            "a testbed needs programs that are not installed: {}",
-            missing.join(", ")
-        );
-    }
-    Ok(())
+    needed::require("a testbed", NEEDED)
 }
 
 /// A new directory that only root can read: it holds private keys.

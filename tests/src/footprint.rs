@@ -1,10 +1,12 @@
 //! What a running gateway holds: memory, descriptors, and entries in the kernel's tables.
 
 use std::fs;
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
+use crate::command;
 use crate::gateway::binary;
 use crate::scene::Scene;
 
@@ -24,13 +26,19 @@ pub struct Footprint {
 impl Footprint {
     /// Of a scene's gateway, as `/proc` and `egress status` show it.
     pub fn of(scene: &Scene) -> Result<Self> {
-        let pid = scene.gateway.pid();
-        let status = status(scene)?;
+        let (binary, pins) = (binary()?, scene.bed.pins());
+        let mut command = scene.bed.outside().command(&binary.to_string_lossy());
+        command.args(["status", "--json", "--bpffs"]).arg(pins);
+        Self::measure(scene.gateway.pid(), &status(&mut command)?)
+    }
+
+    /// Of the process with this id, of which `egress status` says this.
+    pub(crate) fn measure(pid: u32, status: &Value) -> Result<Self> {
         Ok(Self {
             memory: resident(pid)?,
             descriptors: fs::read_dir(format!("/proc/{pid}/fd"))?.count(),
-            flows: entries(&status, "FLOWS")?,
-            namespaces: entries(&status, "NETNS")?,
+            flows: entries(status, "FLOWS")?,
+            namespaces: entries(status, "NETNS")?,
         })
     }
 }
@@ -42,12 +50,10 @@ fn resident(pid: u32) -> Result<u64> {
     Ok(kib.with_context(|| status.clone())?.parse()?)
 }
 
-fn status(scene: &Scene) -> Result<Value> {
-    let (binary, pins) = (binary()?, scene.bed.pins());
-    let pins = pins.to_string_lossy();
-    let args = ["status", "--json", "--bpffs", &pins];
-    let outcome = scene.bed.outside().run(&binary.to_string_lossy(), &args)?;
-    serde_json::from_str(&outcome.stdout).with_context(|| outcome.text())
+/// What `egress status --json` says, whatever it says with its exit status.
+pub(crate) fn status(command: &mut Command) -> Result<Value> {
+    let output = command::output(command)?;
+    serde_json::from_slice(&output.stdout).with_context(|| format!("{output:?}"))
 }
 
 fn entries(status: &Value, name: &str) -> Result<u64> {

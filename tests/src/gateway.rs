@@ -187,7 +187,7 @@ impl Gateway {
 
     /// The metrics page.
     pub fn metrics(&self, bed: &Testbed) -> Result<String> {
-        get(bed, METRICS)
+        metrics(bed)
     }
 
     /// Its process id.
@@ -310,6 +310,11 @@ fn spawn_in(
 
 fn is_ready(bed: &Testbed) -> bool {
     get(bed, READY).is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+}
+
+/// The metrics page of the gateway that serves the node.
+pub(crate) fn metrics(bed: &Testbed) -> Result<String> {
+    get(bed, METRICS)
 }
 
 /// One HTTP request to the gateway from its own node; gives the whole answer.

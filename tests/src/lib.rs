@@ -8,6 +8,8 @@
 //! A [`Scene`] is a testbed with a gateway. What its clients and servers do, a test says step by step to
 //! a [`Python`] at either end.
 //!
+//! A [`Node`] is a testbed with containers: there the gateway is a pod, as in a cluster.
+//!
 //! It needs root, and the programs that [`NEEDED`] names. It knows nothing of how the gateway works:
 //! it starts the binary and reads what an operator would read.
 
@@ -28,6 +30,7 @@ mod needed;
 mod net;
 mod pins;
 mod place;
+mod podman;
 mod pods;
 mod process;
 mod prometheus;
@@ -49,9 +52,10 @@ pub use client::{Client, Outcome};
 pub use footprint::Footprint;
 pub use gateway::{Gateway, binary, fit};
 pub use metrics::Metrics;
-pub use needed::{NEEDED, NEEDED_BY_TESTS, Needed};
+pub use needed::{NEEDED, NEEDED_BY_NODES, NEEDED_BY_TESTS, Needed};
 pub use net::Net;
 pub use place::Place;
+pub use podman::{ContainerPod, GatewayPod, Node, Volume};
 pub use pods::Pod;
 pub use process::Process;
 pub use prometheus::{Prometheus, promtool};

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
-use egress_tests::{NEEDED, NEEDED_BY_TESTS, Needed, command};
+use egress_tests::{NEEDED, NEEDED_BY_NODES, NEEDED_BY_TESTS, Needed, command};
 
 use crate::workspace::say;
 
@@ -14,7 +14,8 @@ pub(crate) fn testbed() -> Result<()> {
 
 /// Makes sure that all programs of the tests are there, those of the testbed among them.
 pub(crate) fn tests() -> Result<()> {
-    programs("the tests run", &[NEEDED, NEEDED_BY_TESTS].concat())
+    let all = [NEEDED, NEEDED_BY_NODES, NEEDED_BY_TESTS].concat();
+    programs("the tests run", &all)
 }
 
 fn programs(who: &str, needed: &[Needed]) -> Result<()> {
