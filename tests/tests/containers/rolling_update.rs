@@ -1,5 +1,7 @@
 //! A new pod takes over from the old one, as a `DaemonSet` with a surge has it.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context as _, Result, ensure};
 use egress_tests::{GatewayPod, Node, Volume, registry, wait_until};
 
@@ -86,12 +88,13 @@ impl Counted {
 }
 
 /// Longer than what a test does meanwhile; one waits for its end.
-const DRAIN: &str = "[gateway]\ndrain = \"15s\"";
+const DRAIN: Duration = Duration::from_secs(15);
 
 #[test]
 fn a_rolling_update_under_load_fails_and_leaks_nothing() -> Result<()> {
     let node = Node::new()?;
-    let volume = Volume::new(&node, &registry(DRAIN))?;
+    let drain = format!("[gateway]\ndrain = \"{}s\"", DRAIN.as_secs());
+    let volume = Volume::new(&node, &registry(&drain))?;
     let old = GatewayPod::start(&node, "egress-old", &volume)?;
     let sniffer = node.bed().sniffer()?;
     let mut loads = [node.pod(1).session()?, node.pod(2).session()?];
@@ -117,6 +120,7 @@ fn a_rolling_update_under_load_fails_and_leaks_nothing() -> Result<()> {
     };
     busy(&old, "the old gateway serves")?;
 
+    let begun = Instant::now();
     let new = GatewayPod::start(&node, "egress-new", &volume)?;
     // As the kubelet ends the old pod's once the new one's is ready.
     old.terminate()?;
@@ -127,6 +131,8 @@ fn a_rolling_update_under_load_fails_and_leaks_nothing() -> Result<()> {
     }
     assert_eq!(client.ask("finish(ends)")?, "");
     assert_eq!(old.ended()?, 0);
+    // It has been told to go meanwhile, and that has not cut what had time.
+    ensure!(begun.elapsed() >= DRAIN, "{:?}", begun.elapsed());
     assert_eq!(client.ask("stays.recv(1)")?, "ConnectionResetError");
 
     let counted = loads
