@@ -98,7 +98,7 @@ fn once_tells_a_program_what_each_view_has() -> Result<()> {
     let caller = row(&scene, "caller", "exe", &exe)?;
     assert_eq!(caller.get("processes"), Some(&1.into()), "{caller}");
     let cgroup = scene.governed().scope()?;
-    assert_eq!(caller.get("cgroup"), Some(&cgroup.into()));
+    assert_eq!(caller.get("place"), Some(&cgroup.into()));
 
     let denial = row(&scene, "denial", "name", "evil.example.net")?;
     assert_eq!(denial.get("reason"), Some(&"host_not_in_registry".into()));
