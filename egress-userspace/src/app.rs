@@ -118,7 +118,8 @@ pub fn run(
             orders: tell,
             diagnostics,
         };
-        let app = App::start(path, built, memory, take_over, operator, successor).await?;
+        let starting = App::start(path, built, memory, take_over, operator, successor);
+        let app = Box::pin(starting).await?;
         app.until_told_to_stop(Reasons { watch, orders }, stop, await_stop)
             .await
     });

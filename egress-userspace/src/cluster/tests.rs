@@ -21,7 +21,7 @@ use crate::types::{Pod, PodMode, PodUid};
 
 const NODE: &str = "worker-1";
 /// All of it takes a second or two; a loaded machine takes longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(10);
 

@@ -92,10 +92,8 @@ impl ApiServer {
 
     /// Makes a pod, or changes it.
     pub fn put_pod(&self, pod: Value) {
-        let name = pod["metadata"]["name"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
+        let name = pod.pointer("/metadata/name").and_then(Value::as_str);
+        let name = name.unwrap_or_default().to_owned();
         self.shared.put(Kind::Pods, &name, pod);
     }
 

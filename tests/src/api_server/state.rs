@@ -87,7 +87,11 @@ impl Default for State {
 impl State {
     fn happens(&mut self, kind: Kind, what: &'static str, mut object: Value) -> Value {
         self.version += 1;
-        object["metadata"]["resourceVersion"] = self.version.to_string().into();
+        let metadata = object.get_mut("metadata").and_then(Value::as_object_mut);
+        if let Some(metadata) = metadata {
+            let version = self.version.to_string().into();
+            metadata.insert("resourceVersion".into(), version);
+        }
         self.events.push(Event {
             version: self.version,
             kind,
@@ -279,5 +283,5 @@ impl Shared {
 }
 
 fn is_on(object: &Value, node: Option<&str>) -> bool {
-    node.is_none_or(|node| object["spec"]["nodeName"] == *node)
+    node.is_none_or(|node| object.pointer("/spec/nodeName") == Some(&node.into()))
 }

@@ -2,6 +2,7 @@
 
 mod corpus;
 mod documented;
+mod features;
 mod included;
 mod mutated;
 mod rendered;
@@ -15,6 +16,11 @@ pub(in crate::config) const STRICT: &str = include_str!("../../../../config/stri
 
 pub(super) fn load(name: &str, text: &str) -> Config {
     Config::from_toml(name, text).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// The least that a file says, and these settings.
+fn with(settings: &str) -> Config {
+    load("test", &format!("{MINIMAL}\n{settings}"))
 }
 
 /// What the sections other than the registry and the scopes are.

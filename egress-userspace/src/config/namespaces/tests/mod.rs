@@ -4,6 +4,7 @@ mod bounds;
 mod cases;
 mod hostile;
 mod reread;
+mod written;
 
 use std::fs;
 use std::path::Path;
