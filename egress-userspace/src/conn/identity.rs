@@ -27,8 +27,9 @@ impl Gateway {
         let Some(identifier) = &self.identifier else {
             return caller;
         };
-        let pod = identifier.wait(unknown).await;
-        pod.map_or(Arc::clone(&caller), |pod| Arc::new(caller.in_pod(pod)))
+        let mut caller = Arc::unwrap_or_clone(caller);
+        identifier.identify(&mut caller, unknown).await;
+        Arc::new(caller)
     }
 
     /// Judges live connections again whenever something else is known of their pods, for ever.

@@ -170,7 +170,7 @@ impl Forwarder {
         if let Some(unknown) = identifier.look_up(caller)
             && may_wait
         {
-            caller.pod = Box::pin(identifier.wait(unknown)).await;
+            Box::pin(identifier.identify(caller, unknown)).await;
         }
     }
 

@@ -102,7 +102,14 @@ impl TryFrom<Raw> for Seen {
                     let address =
                         address.map_or(IpAddr::from(Ipv4Addr::UNSPECIFIED), |addr| addr.ip());
                     let listener = listener.into();
-                    Caller::remote(Remote { listener, address }, None)
+                    Caller::remote(
+                        Remote {
+                            listener,
+                            address,
+                            is_certified: false,
+                        },
+                        None,
+                    )
                 }
                 None => caller(
                     raw.src_pid,

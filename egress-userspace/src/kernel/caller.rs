@@ -32,6 +32,7 @@ pub(super) fn describe(task: &Task, hierarchy: &Hierarchy) -> Caller {
         cgroup,
         cgroup_path: hierarchy.path(cgroup),
         pod: None,
+        held: None,
         remote: None,
     }
 }

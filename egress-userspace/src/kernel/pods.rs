@@ -160,6 +160,11 @@ impl PodScopes {
         self.directories.send_modify(|_| {});
     }
 
+    /// What the entry says of the pod that a cgroup is in, by the cgroup's path; `None`: what the policy says.
+    pub fn at(&self, path: &str) -> Option<PodMode> {
+        self.lock().at(Path::new(path)).and_then(mode)
+    }
+
     /// Whether a cgroup is in a pod that is not governed.
     pub fn is_off(&self, cgroup: CgroupId) -> bool {
         let Some(path) = self.hierarchy.path(cgroup) else {

@@ -1,8 +1,9 @@
-//! From a caller's cgroup to its pod, which may have to be waited for.
+//! From a caller's cgroup, or its address, to its pod, which may have to be waited for.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
@@ -11,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use super::{Pods, cgroup};
-use crate::types::{Caller, Pod, PodUid};
+use crate::types::{Caller, Pod, PodMode, PodUid};
 
 /// Pods that are remembered as waited for: a node has some hundred, and those of which nothing comes are few.
 /// When it is full it starts anew, and they are waited for once more.
@@ -24,7 +25,14 @@ pub struct Identifier {
     root: Box<str>,
     timeout: Duration,
     waited: Mutex<HashMap<PodUid, Waited, RandomState>>,
+    entries: Entries,
 }
+
+/// What the kernel holds for the pod that a cgroup is in, by the cgroup's path.
+#[derive(Default)]
+struct Entries(OnceLock<Box<HeldAt>>);
+
+type HeldAt = dyn Fn(&str) -> Option<PodMode> + Send + Sync;
 
 /// A pod of which nothing is known yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,14 +54,32 @@ impl Identifier {
             root: root.into(),
             timeout,
             waited: Mutex::default(),
+            entries: Entries::default(),
         }
     }
 
-    /// Says of the caller which pod it is in, if that is known; gives what is worth waiting for.
+    /// Knows from now on what the kernel holds for pods, also for those that a gateway before this one knew.
+    pub fn holding(&self, entries: impl Fn(&str) -> Option<PodMode> + Send + Sync + 'static) {
+        self.entries.0.get_or_init(|| Box::new(entries));
+    }
+
+    /// Says of the caller which pod it is in, if that is known, or else what holds meanwhile; gives what is worth
+    /// waiting for.
     pub fn look_up(&self, caller: &mut Caller) -> Option<Unknown> {
         let uid = self.uid(caller)?;
         caller.pod = self.pods.by_uid(uid);
-        caller.pod.is_none().then_some(Unknown(uid))
+        if caller.pod.is_some() {
+            return None;
+        }
+        caller.held = self.held(caller);
+        Some(Unknown(uid))
+    }
+
+    /// What holds for a caller in a pod of which nothing is known: what the kernel does, so that the two agree.
+    fn held(&self, caller: &Caller) -> Option<PodMode> {
+        let path = caller.cgroup_path.as_deref()?;
+        let held = self.entries.0.get().and_then(|entries| entries(path));
+        held.or_else(|| self.pods.of_unknown())
     }
 
     /// Tells of changes from now on.
@@ -61,14 +87,28 @@ impl Identifier {
         self.pods.changes()
     }
 
-    /// What is known by now of the pod that a caller is in; `None`: nothing.
+    /// What is known by now of the pod that a caller is in, or that has the address by which it is known; `None`:
+    /// nothing.
     pub fn now(&self, caller: &Caller) -> Option<Arc<Pod>> {
-        self.pods.by_uid(self.uid(caller)?)
+        match &caller.remote {
+            None => self.pods.by_uid(self.uid(caller)?),
+            Some(remote) if remote.is_certified => None,
+            Some(remote) => self.pods.by_ip(remote.address),
+        }
     }
 
-    /// Waits until something is known of a pod, or it has been waited for as long as it may. The pod, not each of
-    /// its connections: later ones of a pod of which nothing came do not wait again.
-    pub async fn wait(&self, Unknown(uid): Unknown) -> Option<Arc<Pod>> {
+    /// Says of a caller which pod it is in once something is known of that one, or else what holds when it has been
+    /// waited for as long as it may.
+    pub async fn identify(&self, caller: &mut Caller, unknown: Unknown) {
+        caller.pod = self.wait(unknown).await;
+        if caller.pod.is_none() {
+            caller.held = self.held(caller);
+        }
+    }
+
+    /// The pod is waited for, not each of its connections: later ones of a pod of which nothing came do not wait
+    /// again.
+    async fn wait(&self, Unknown(uid): Unknown) -> Option<Arc<Pod>> {
         let until = self.until(uid);
         // From before the look, so that no change is missed.
         let mut changes = self.changes();
@@ -121,10 +161,16 @@ impl Identifier {
     }
 }
 
+impl fmt::Debug for Entries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Entries").finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::CgroupId;
+    use crate::types::{CgroupId, Mode, Remote};
 
     const TIMEOUT: Duration = Duration::from_secs(2);
     const UID: &str = "2c48913c-b29f-11e7-9350-020968147796";
@@ -206,6 +252,56 @@ mod tests {
         pods.remove(uid());
         assert_eq!(identifier.wait(unknown).await, None);
         assert_eq!(begun.elapsed(), 2 * TIMEOUT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pod_that_is_not_known_is_judged_as_the_kernel_does() {
+        let (pods, identifier) = identifier();
+        let mode = |caller: &Caller| caller.mode(Mode::Audit);
+        let look_up = || {
+            let mut caller = in_pod();
+            let unknown = identifier.look_up(&mut caller).expect("it is unknown");
+            (caller, unknown)
+        };
+        assert_eq!(mode(&look_up().0), PodMode::Audit);
+        // It may be of the namespace that enforces, also if that is known while it is waited for.
+        let (mut waiting, unknown) = look_up();
+        pods.set_some_enforce(true);
+        assert_eq!(mode(&look_up().0), PodMode::Enforce);
+        identifier.identify(&mut waiting, unknown).await;
+        assert_eq!(mode(&waiting), PodMode::Enforce);
+        let mut other = caller("/system.slice/sshd.service");
+        assert_eq!(identifier.look_up(&mut other), None);
+        assert_eq!(mode(&other), PodMode::Audit);
+        pods.set_some_enforce(false);
+        let own = in_pod().cgroup_path;
+        identifier.holding(move |path| (Some(path) == own.as_deref()).then_some(PodMode::Enforce));
+        assert_eq!(mode(&look_up().0), PodMode::Enforce);
+        pods.set(uid(), pod(), Vec::new());
+        let (mut waiting, unknown) = (in_pod(), unknown);
+        identifier.identify(&mut waiting, unknown).await;
+        assert_eq!(mode(&waiting), PodMode::Audit);
+    }
+
+    #[test]
+    fn who_is_known_by_an_address_is_the_pod_that_has_it_now() {
+        let (pods, identifier) = identifier();
+        let address = "192.0.2.7".parse().expect("an address");
+        let by = |is_certified| {
+            let listener = "mesh".into();
+            let remote = Remote {
+                listener,
+                address,
+                is_certified,
+            };
+            Caller::remote(remote, None)
+        };
+        assert_eq!(identifier.now(&by(false)), None);
+        pods.set(uid(), pod(), vec![address]);
+        assert_eq!(identifier.now(&by(false)).as_deref(), Some(&pod()));
+        assert_eq!(identifier.now(&by(true)), None);
+        pods.end(uid());
+        assert_eq!(identifier.now(&by(false)), None);
     }
 
     #[tokio::test(start_paused = true)]

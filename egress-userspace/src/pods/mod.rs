@@ -6,6 +6,7 @@ mod identifier;
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use foldhash::fast::RandomState;
@@ -26,6 +27,8 @@ pub const LINGER: Duration = Duration::from_mins(5);
 #[derive(Debug)]
 pub struct Pods {
     known: RwLock<Known>,
+    /// Whether some namespace's label says that it enforces.
+    some_enforce: AtomicBool,
     /// Counts changes.
     changed: watch::Sender<u64>,
 }
@@ -49,6 +52,7 @@ impl Default for Pods {
     fn default() -> Self {
         Self {
             known: RwLock::default(),
+            some_enforce: AtomicBool::default(),
             changed: watch::Sender::new(0),
         }
     }
@@ -107,6 +111,20 @@ impl Pods {
         if changed {
             self.tell();
         }
+    }
+
+    /// Says whether some namespace's label says that it enforces, whatever the policy says.
+    pub fn set_some_enforce(&self, some: bool) {
+        if self.some_enforce.swap(some, Ordering::Relaxed) != some {
+            self.tell();
+        }
+    }
+
+    /// What holds for a pod of which nothing is known; `None`: what the policy says. It may be of a namespace that
+    /// enforces.
+    pub fn of_unknown(&self) -> Option<PodMode> {
+        let some_enforce = self.some_enforce.load(Ordering::Relaxed);
+        some_enforce.then_some(PodMode::Enforce)
     }
 
     /// The API has a pod no more: its addresses are free for others at once, and its last connections are still

@@ -27,6 +27,8 @@ pub struct Caller {
     pub cgroup_path: Option<Arc<str>>,
     /// The pod that it runs in; `None`: it is in none, or that is not known.
     pub pod: Option<Arc<Pod>>,
+    /// What holds for a pod of which nothing is known; `None`: what the policy says.
+    pub held: Option<PodMode>,
     /// How it came, if it is not of this node.
     pub remote: Option<Remote>,
 }
@@ -38,6 +40,8 @@ pub struct Remote {
     pub listener: Arc<str>,
     /// Its address, which one that is believed may have told.
     pub address: IpAddr,
+    /// Whether a certificate says who it is, whoever has its address.
+    pub is_certified: bool,
 }
 
 /// What tells callers apart where each has its share.
@@ -131,10 +135,11 @@ impl Caller {
         }
     }
 
-    /// What is done with its connections: as its pod's namespace says, else as `policy` does. Who comes to a
+    /// What is done with its connections: as its pod's namespace says, or as is held of a pod that is not known, else
+    /// as `policy` does. Who comes to a
     /// listener from another node asks to be judged: that its own node lets its namespace be opens no way out here.
     pub fn mode(&self, policy: Mode) -> PodMode {
-        let said = self.pod.as_deref().and_then(|pod| pod.mode);
+        let said = self.pod.as_deref().map_or(self.held, |pod| pod.mode);
         let said = said.filter(|mode| self.remote.is_none() || *mode != PodMode::Off);
         said.unwrap_or(match policy {
             Mode::Enforce => PodMode::Enforce,
@@ -151,6 +156,7 @@ impl Caller {
             cgroup,
             cgroup_path: None,
             pod: None,
+            held: None,
             remote: None,
         }
     }
@@ -175,5 +181,21 @@ impl Caller {
             Some(remote) => CallerKey::Address(remote.address),
             None => CallerKey::Cgroup(self.cgroup),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_of_a_pod_is_so_until_the_pod_is_known() {
+        let unknown = Caller {
+            held: Some(PodMode::Enforce),
+            ..Caller::unknown(CgroupId(1))
+        };
+        assert_eq!(unknown.mode(Mode::Audit), PodMode::Enforce);
+        let known = unknown.in_pod(Arc::default());
+        assert_eq!(known.mode(Mode::Audit), PodMode::Audit);
     }
 }

@@ -276,6 +276,7 @@ mod tests {
             let remote = Remote {
                 listener: "nodes".into(),
                 address: "192.0.2.7".parse().expect("an address"),
+                is_certified: false,
             };
             Caller::remote(remote, Some(Arc::new(pod)))
         };

@@ -107,6 +107,7 @@ fn caller() -> Caller {
         cgroup: CgroupId(77),
         cgroup_path: Some("/demo".into()),
         pod: None,
+        held: None,
         remote: None,
     }
 }

@@ -114,10 +114,12 @@ impl RemoteListener {
                 .unwrap_or_else(|| Arc::clone(shown)),
             None => known.or_else(|| terms.peer(address).cloned())?,
         };
-        Some(Caller {
-            pod: Some(pod),
-            ..self.stranger(address)
-        })
+        let mut caller = self.stranger(address);
+        caller.pod = Some(pod);
+        if let Some(remote) = &mut caller.remote {
+            remote.is_certified = shown.is_some();
+        }
+        Some(caller)
     }
 
     /// Somebody of whom nothing is known but the address.
@@ -125,6 +127,7 @@ impl RemoteListener {
         let remote = Remote {
             listener: Arc::clone(&self.name),
             address,
+            is_certified: false,
         };
         Caller::remote(remote, None)
     }

@@ -138,6 +138,7 @@ fn caller() -> impl Strategy<Value = Caller> {
         cgroup: CgroupId(9),
         cgroup_path: cgroup.map(Into::into),
         pod: None,
+        held: None,
         remote: None,
     })
 }

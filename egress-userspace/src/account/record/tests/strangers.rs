@@ -241,6 +241,7 @@ impl Stranger {
                 labels: [(text("key").into(), text("value").into())].into(),
                 ..Pod::default()
             })),
+            held: None,
             remote: None,
         }
     }
