@@ -238,36 +238,12 @@ impl Connection {
         })
     }
 
-    /// Takes a policy's judgement, unless a newer one has judged already; gives what is done where
-    /// that is something else than before.
-    pub(super) fn judged(&self, by: Generation, admitted: bool) -> Option<Action> {
-        let mut standing = lock(&self.standing);
-        if by < standing.judged_by {
-            return None;
+    /// Nobody else judges it until what is given is dropped. It is for the moment that a judgement takes.
+    pub(super) fn judging(&self) -> Judging<'_> {
+        Judging {
+            connection: self,
+            standing: lock(&self.standing),
         }
-        standing.judged_by = by;
-        if admitted {
-            // One whose end has been announced may have ended already.
-            if !matches!(standing.fate, Fate::Closed { .. } | Fate::Ended | Fate::Cut) {
-                standing.fate = Fate::Admitted;
-                self.waiting.wake();
-            }
-            return None;
-        }
-        if standing.fate != Fate::Admitted {
-            return None;
-        }
-        let (fate, action) = match self.admitted.on_revoke {
-            OnRevoke::Close => (Fate::Closed { by }, Action::Close),
-            OnRevoke::Keep => (Fate::Kept, Action::Keep),
-            OnRevoke::Drain(time) => {
-                let until = Instant::now() + time;
-                (Fate::Draining { until, by }, Action::Drain)
-            }
-        };
-        standing.fate = fate;
-        self.waiting.wake();
-        Some(action)
     }
 
     /// Has it end, as the gateway does.
@@ -296,6 +272,47 @@ impl Connection {
     fn fate(&self) -> Fate {
         let standing = lock(&self.standing);
         standing.fate
+    }
+}
+
+/// A connection that is being judged.
+pub(super) struct Judging<'a> {
+    connection: &'a Connection,
+    standing: MutexGuard<'a, Standing>,
+}
+
+impl Judging<'_> {
+    /// The policy that judged it last.
+    pub(super) fn last(&self) -> Generation {
+        self.standing.judged_by
+    }
+
+    /// Takes a policy's judgement; gives what is done where that is something else than before.
+    pub(super) fn judged(&mut self, by: Generation, admitted: bool) -> Option<Action> {
+        let standing = &mut *self.standing;
+        standing.judged_by = by;
+        if admitted {
+            // One whose end has been announced may have ended already.
+            if !matches!(standing.fate, Fate::Closed { .. } | Fate::Ended | Fate::Cut) {
+                standing.fate = Fate::Admitted;
+                self.connection.waiting.wake();
+            }
+            return None;
+        }
+        if standing.fate != Fate::Admitted {
+            return None;
+        }
+        let (fate, action) = match self.connection.admitted.on_revoke {
+            OnRevoke::Close => (Fate::Closed { by }, Action::Close),
+            OnRevoke::Keep => (Fate::Kept, Action::Keep),
+            OnRevoke::Drain(time) => {
+                let until = Instant::now() + time;
+                (Fate::Draining { until, by }, Action::Drain)
+            }
+        };
+        standing.fate = fate;
+        self.connection.waiting.wake();
+        Some(action)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which pod a connection is of.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,18 +41,14 @@ impl Gateway {
         let mut changes = identifier.changes();
         while changes.changed().await.is_ok() {
             let gateway = Arc::clone(&self);
-            // With many it takes a while. It ends with the gateway, and if it panics there is nobody to tell.
-            let _ = spawn_blocking(move || gateway.judge_pods_again()).await;
-            sleep(PAUSE).await;
-        }
-    }
-
-    fn judge_pods_again(&self) {
-        let live = self.live.load_full();
-        for connection in self.connections.all() {
-            if self.learn_of_pod(&connection) {
-                self.judge(&connection, &live.policy);
+            // With many it takes a while.
+            let judged = spawn_blocking(move || gateway.judge_again()).await;
+            if let Err(error) = judged
+                && let Ok(panic) = error.try_into_panic()
+            {
+                resume_unwind(panic);
             }
+            sleep(PAUSE).await;
         }
     }
 

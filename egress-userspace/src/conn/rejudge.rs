@@ -5,10 +5,11 @@
 //! policy holds by then. It is listed first and looks for a newer policy afterwards, and a reload
 //! replaces the policy first and looks at the list afterwards, so none slips through between the two. So it is
 //! with what is known of pods.
+//!
+//! Of two that judge the same connection at once, one waits for the other: the last looks at the pod and takes the
+//! policy after the first has, so what it says is by what holds.
 
 use std::sync::Arc;
-
-use crate::policy::Policy;
 
 use super::connection::Connection;
 use super::connections::Listed;
@@ -21,12 +22,11 @@ impl Gateway {
         self.live.swap(Arc::new(live))
     }
 
-    /// Judges every live connection by the policy that holds now. With many it takes a while: it is for
-    /// a thread that may block.
+    /// Judges every live connection that was judged by another policy than holds now, or of whose pod something else
+    /// was known. With many it takes a while: it is for a thread that may block.
     pub fn judge_again(&self) {
-        let live = self.live.load_full();
         for connection in self.connections.all() {
-            self.judge(&connection, &live.policy);
+            self.judge(&connection);
         }
     }
 
@@ -45,17 +45,22 @@ impl Gateway {
         if self.cut.is_cancelled() {
             connection.cut();
         }
-        let other_pod = self.learn_of_pod(connection);
-        let live = self.live.load();
-        if other_pod || live.policy.generation() != connection.generation() {
-            self.judge(connection, &live.policy);
-        }
+        self.judge(connection);
         listed
     }
 
-    pub(super) fn judge(&self, connection: &Connection, policy: &Policy) {
+    fn judge(&self, connection: &Connection) {
+        let mut judging = connection.judging();
+        let other_pod = self.learn_of_pod(connection);
+        let live = self.live.load();
+        let policy = &live.policy;
+        if !other_pod && policy.generation() == judging.last() {
+            return;
+        }
         let admitted = connection.is_admitted_by(policy);
-        if let Some(action) = connection.judged(policy.generation(), admitted) {
+        let action = judging.judged(policy.generation(), admitted);
+        drop(judging);
+        if let Some(action) = action {
             self.account.revoked(action.label());
         }
     }

@@ -1,6 +1,8 @@
 //! What becomes of a connection, by what policies and operators say.
 
 use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use tokio::time::timeout_at;
@@ -34,15 +36,21 @@ const LONG: Duration = Duration::from_mins(1);
 async fn one_that_is_forbidden_ends_at_once_or_when_its_time_is_over() {
     let begun = Instant::now();
     let closed = connection(1, OnRevoke::Close);
-    assert_eq!(closed.judged(Generation(2), false), Some(Action::Close));
+    assert_eq!(
+        closed.judging().judged(Generation(2), false),
+        Some(Action::Close)
+    );
     assert_eq!(closed.told_to_end().await, Ending::Revoked(Generation(2)));
     assert_eq!(begun.elapsed(), Duration::ZERO);
 
     let drained = connection(2, OnRevoke::Drain(LONG));
-    assert_eq!(drained.judged(Generation(2), false), Some(Action::Drain));
+    assert_eq!(
+        drained.judging().judged(Generation(2), false),
+        Some(Action::Drain)
+    );
     // A second policy that forbids it gives it no more time.
     tokio::time::advance(LONG / 2).await;
-    assert_eq!(drained.judged(Generation(3), false), None);
+    assert_eq!(drained.judging().judged(Generation(3), false), None);
     assert_eq!(drained.told_to_end().await, Ending::Revoked(Generation(2)));
     assert_eq!(begun.elapsed(), LONG);
 }
@@ -50,13 +58,13 @@ async fn one_that_is_forbidden_ends_at_once_or_when_its_time_is_over() {
 #[tokio::test(start_paused = true)]
 async fn a_policy_that_admits_it_again_lets_it_go_on() {
     let drained = connection(1, OnRevoke::Drain(LONG));
-    drained.judged(Generation(2), false);
+    drained.judging().judged(Generation(2), false);
     assert!(
         timeout_at(Instant::now() + LONG / 2, drained.told_to_end())
             .await
             .is_err()
     );
-    drained.judged(Generation(3), true);
+    drained.judging().judged(Generation(3), true);
     assert!(
         timeout_at(Instant::now() + 2 * LONG, drained.told_to_end())
             .await
@@ -68,7 +76,7 @@ async fn a_policy_that_admits_it_again_lets_it_go_on() {
 async fn one_that_an_operator_ends_is_not_admitted_again() {
     let ended = connection(1, OnRevoke::Keep);
     ended.end();
-    ended.judged(Generation(2), true);
+    ended.judging().judged(Generation(2), true);
     assert_eq!(ended.told_to_end().await, Ending::Told);
 }
 
@@ -76,15 +84,18 @@ async fn one_that_an_operator_ends_is_not_admitted_again() {
 async fn one_that_is_cut_is_not_admitted_again() {
     let cut = connection(1, OnRevoke::Keep);
     cut.cut();
-    cut.judged(Generation(2), true);
+    cut.judging().judged(Generation(2), true);
     assert_eq!(cut.told_to_end().await, Ending::Cut);
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_that_is_kept_goes_on_and_is_told_of_once() {
     let kept = connection(1, OnRevoke::Keep);
-    assert_eq!(kept.judged(Generation(2), false), Some(Action::Keep));
-    assert_eq!(kept.judged(Generation(3), false), None);
+    assert_eq!(
+        kept.judging().judged(Generation(2), false),
+        Some(Action::Keep)
+    );
+    assert_eq!(kept.judging().judged(Generation(3), false), None);
     assert!(
         timeout_at(Instant::now() + LONG, kept.told_to_end())
             .await
@@ -92,14 +103,21 @@ async fn one_that_is_kept_goes_on_and_is_told_of_once() {
     );
 }
 
-#[tokio::test]
-async fn an_older_policy_does_not_take_back_what_a_newer_one_said() {
-    let closed = connection(1, OnRevoke::Close);
-    closed.judged(Generation(3), true);
-    assert_eq!(closed.judged(Generation(2), false), None);
-    closed.judged(Generation(4), false);
-    closed.judged(Generation(3), true);
-    assert_eq!(closed.told_to_end().await, Ending::Revoked(Generation(4)));
+#[test]
+fn who_judges_waits_for_who_does_so_already_and_sees_what_that_one_saw() {
+    let connection = connection(1, OnRevoke::Keep);
+    let (began, begun) = mpsc::channel();
+    thread::scope(|scope| {
+        let mut first = connection.judging();
+        let second = scope.spawn(|| {
+            began.send(()).expect("it is waited for");
+            connection.judging().last()
+        });
+        begun.recv().expect("it has begun");
+        first.judged(Generation(3), true);
+        drop(first);
+        assert_eq!(second.join().expect("it ends"), Generation(3));
+    });
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,7 +126,7 @@ async fn one_that_waits_already_is_woken() {
     let waiting = Arc::clone(&closed);
     let waiting = tokio::spawn(async move { waiting.told_to_end().await });
     tokio::task::yield_now().await;
-    closed.judged(Generation(2), false);
+    closed.judging().judged(Generation(2), false);
     assert_eq!(
         waiting.await.expect("it ends"),
         Ending::Revoked(Generation(2))
