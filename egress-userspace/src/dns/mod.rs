@@ -1,7 +1,7 @@
 //! The DNS forwarder: answers the lookups of governed processes, and remembers what it told them.
 //!
-//! [`Forwarder::answer`] is the whole life of a query: rate → read → judge → ask → guard → learn →
-//! release. Nothing is cached: the servers that are asked do that, and the kernel's path to them is
+//! [`Forwarder::answer`] is the whole life of a query: rate → room → read → judge → ask → guard →
+//! learn → release. Nothing is cached: the servers that are asked do that, and the kernel's path to them is
 //! short.
 //!
 //! What a client sends does not go out: the query is written anew from its name and type. What is
@@ -40,7 +40,7 @@ use self::askers::Asker;
 use self::judge::{Grant, judge};
 use self::query::Query;
 use self::rate::{Over, Rate};
-use self::room::Room;
+use self::room::{Room, Slot};
 use self::upstream::{Patience, ask};
 use crate::account::{Account, Lookup, LookupOutcome};
 use crate::dial::Memory;
@@ -131,7 +131,10 @@ impl Forwarder {
         let rules = self.live.load_full();
         let per_second = rules.settings.queries_per_second;
         let rate = self.rate.take(asker.caller.cgroup, per_second);
-        self.identify(&mut asker.caller, rate.is_ok()).await;
+        // Before the caller's pod is waited for: what waits takes room.
+        let slot = self.room.take(asker.caller.cgroup);
+        let may_wait = rate.is_ok() && slot.is_some();
+        self.identify(&mut asker.caller, may_wait).await;
         let asker = &*asker;
         let mut lookup = self.account.lookup(asker.peer, asker.server, &asker.caller);
         lookup.judged_by(rules.policy.generation());
@@ -149,7 +152,7 @@ impl Forwarder {
             asker,
             over,
         };
-        match self.resolve(&context, rate, &mut lookup).await {
+        match self.resolve(&context, rate, slot, &mut lookup).await {
             Ok(reply) => {
                 lookup.finish(LookupOutcome::Answered);
                 Some(reply)
@@ -162,7 +165,8 @@ impl Forwarder {
         }
     }
 
-    /// Says of a caller which pod it is in; one of which nothing is known yet is waited for, unless it floods.
+    /// Says of a caller which pod it is in; one of which nothing is known yet is waited for, unless it floods or there
+    /// is no room.
     async fn identify(&self, caller: &mut Caller, may_wait: bool) {
         let Some(identifier) = &self.identifier else {
             return;
@@ -179,6 +183,7 @@ impl Forwarder {
         &self,
         context: &Context<'_>,
         rate: Result<(), Over>,
+        slot: Option<Slot>,
         lookup: &mut Lookup<'_>,
     ) -> Result<Vec<u8>, Stop> {
         let Context {
@@ -194,10 +199,7 @@ impl Forwarder {
         let grant =
             judge(policy, settings, query, asker.server, &asker.caller).map_err(Stop::Denied)?;
         lookup.would_deny(grant.would_deny.as_ref());
-        let _slot = self
-            .room
-            .take(asker.caller.cgroup)
-            .ok_or(DenyReason::LimitDns)?;
+        let _slot = slot.ok_or(DenyReason::LimitDns)?;
         let servers = settings.upstreams(asker.server.socket_addr());
         let patience = Patience {
             timeout: settings.timeout,

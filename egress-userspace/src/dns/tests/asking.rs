@@ -153,3 +153,25 @@ async fn an_answer_from_elsewhere_is_none() {
     assert_eq!(code(reply.as_ref()), Some(ResponseCode::ServFail));
     assert!(scene.learned("203.0.113.66").is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_has_no_room_left_does_not_wait_for_its_pod_either() {
+    let identifier = Identifier::new(Arc::default(), "/", Duration::from_mins(1));
+    let mut scene = Scene::new(settings(&[]));
+    scene.forwarder = scene.forwarder.knowing(Some(Arc::new(identifier)));
+    let room = scene.forwarder.room.clone();
+    let mut slots: Vec<_> = std::iter::from_fn(|| room.take(CALLER)).collect();
+    let ask = async || {
+        let mut asker = asker(STUB);
+        let pod = "/kubepods/pod2c48913c-b29f-11e7-9350-020968147796";
+        asker.caller.cgroup_path = Some(pod.into());
+        let begun = tokio::time::Instant::now();
+        let query = encode(&query("other.example.com.", RecordType::A));
+        let answering = scene.forwarder.answer(&query, &mut asker, Transport::Udp);
+        answering.await.expect("a refusal");
+        begun.elapsed()
+    };
+    assert_eq!(ask().await, Duration::ZERO);
+    slots.pop();
+    assert_eq!(ask().await, Duration::from_mins(1));
+}
