@@ -7,7 +7,7 @@ use super::finding::{At, Finding, title};
 use super::locate::is_written;
 use super::{Code, Registry};
 use crate::config::DnsForwarder;
-use crate::types::{Protocol, Service, ServiceName};
+use crate::types::{Protocol, Selector, Service, ServiceName};
 
 /// Keys of `[dns]` that only the forwarder reads.
 const OF_FORWARDER: [&str; 5] = [
@@ -24,6 +24,7 @@ const OF_CONNECTIONS: [&str; 2] = ["on_revoke", "traffic_policy"];
 /// Finds keys and entries without effect.
 pub(super) fn find(registry: &Registry<'_>) -> Vec<Finding> {
     let mut findings = forwarder(registry);
+    findings.extend(unknown_pods(registry));
     let led_to = led_to(registry);
     for service in registry.services() {
         findings.extend(locality(registry, service));
@@ -55,6 +56,35 @@ fn forwarder(registry: &Registry<'_>) -> Vec<Finding> {
         .help("leave it out, or set forwarder = \"allowed\"")
     });
     findings.collect()
+}
+
+/// What is for pods, where no caller is known by its pod.
+fn unknown_pods(registry: &Registry<'_>) -> Vec<Finding> {
+    let config = registry.config;
+    // One that is off is off by intent.
+    let is_said = is_written(&At::section("kubernetes", "watch"), registry.sources);
+    if is_said || config.kubernetes.is_some() || !config.listeners.is_empty() {
+        return Vec::new();
+    }
+    let told = |at, title| {
+        let help = "add [kubernetes], or a [[listener]] for callers of other nodes";
+        finding(at, title).help(help)
+    };
+    let services = config.services.iter().filter_map(|service| {
+        let item = service.from.iter().position(names_pod)?;
+        let title = format!("{}: no caller is known by its pod", title(service));
+        Some(told(At::item(service, "from", item), title))
+    });
+    let files = At::section("namespaces", "files");
+    let own = is_written(&files, registry.sources)
+        .then(|| told(files, "namespaces: no caller is known by its pod".into()));
+    services.chain(own).collect()
+}
+
+fn names_pod(selector: &Selector) -> bool {
+    selector.namespace.is_some()
+        || selector.service_account.is_some()
+        || !selector.pod_labels.is_empty()
 }
 
 /// Endpoints' places, while the gateway's own is not known.

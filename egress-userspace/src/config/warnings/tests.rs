@@ -58,6 +58,33 @@ fn nothing_is_said_of_the_example_files() {
 }
 
 #[test]
+fn callers_are_known_by_their_pods_where_there_is_a_listener() {
+    let service = "
+[[service]]
+name = 'of-pods'
+hosts = ['a.example.com']
+from = [{ namespace = 'shop' }]
+ports = [{ number = 443, protocol = 'TLS' }]
+resolution = 'DNS'
+";
+    let listener = "
+[[listener]]
+name = 'pods'
+address = '127.0.0.1:15080'
+protocol = 'CONNECT'
+identity = 'ADDRESS'
+peers = [{ addresses = ['10.0.8.0/24'], namespace = 'shop' }]
+";
+    for (listener, said) in [("", 1), (listener, 0)] {
+        let text = format!("{SCOPE}{service}{listener}");
+        let review = Review::from_toml("a.toml", &text).unwrap_or_else(|errors| panic!("{errors}"));
+        let (_, warnings) = review.finish();
+        let warnings: Vec<_> = warnings.iter().map(|warning| warning.code).collect();
+        assert_eq!(warnings, vec![Code::NoEffect; said], "{text}");
+    }
+}
+
+#[test]
 fn the_reference_page_has_exactly_the_codes() {
     let rows = REFERENCE.lines().filter_map(|line| {
         let code = line.strip_prefix("| `[")?;
