@@ -7,6 +7,8 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tracing::warn;
+
 use crate::pods::Pods;
 use crate::types::{Pod, PodMode, PodUid};
 
@@ -22,12 +24,29 @@ struct Told {
     namespaces: HashMap<Box<str>, Option<PodMode>>,
     /// Pods of namespaces that have not been told of.
     held: HashMap<PodUid, Present>,
+    /// Which of the API's pods those are that are called by hashes.
+    claims: HashMap<PodUid, Claim>,
+}
+
+/// A pod that says that it is a static one, as anyone may write of a pod of their own: of those that say so of the
+/// same, the one made first is believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Claim {
+    own: Box<str>,
+    created: Option<Box<str>>,
+    /// Whether it was told of that others say so too.
+    told: bool,
 }
 
 /// A pod that is there.
 #[derive(Debug)]
 pub(super) struct Present {
+    /// By what its cgroup is called.
     pub(super) uid: PodUid,
+    /// By what the API calls it.
+    pub(super) own: Box<str>,
+    /// When it was made, as the API writes it: in text too, what is earlier is less.
+    pub(super) created: Option<Box<str>>,
     pub(super) pod: Pod,
     pub(super) ips: Vec<IpAddr>,
 }
@@ -44,7 +63,11 @@ impl Census {
     /// These are all pods.
     pub(super) fn pods(&self, all: Vec<Present>) {
         let uids: HashSet<_> = all.iter().map(|present| present.uid).collect();
-        self.told().held.retain(|uid, _| uids.contains(uid));
+        let own: HashSet<_> = all.iter().map(|present| present.own.clone()).collect();
+        let mut told = self.told();
+        told.held.retain(|uid, _| uids.contains(uid));
+        told.claims.retain(|_, claim| own.contains(&claim.own));
+        drop(told);
         for present in all {
             self.pod(present);
         }
@@ -55,6 +78,9 @@ impl Census {
     pub(super) fn pod(&self, present: Present) {
         // Held until it is set: what its namespace says does not change in between.
         let mut told = self.told();
+        if !told.is_believed(&present) {
+            return;
+        }
         match told.namespaces.get(&present.pod.namespace) {
             Some(mode) => self.set(present, *mode),
             None => drop(told.held.insert(present.uid, present)),
@@ -62,9 +88,21 @@ impl Census {
     }
 
     /// A pod is there no more.
-    pub(super) fn pod_gone(&self, uid: PodUid) {
-        self.told().held.remove(&uid);
+    pub(super) fn pod_gone(&self, uid: PodUid, own: &str) {
+        let mut told = self.told();
+        if let Some(claim) = told.claims.get(&uid) {
+            if *claim.own != *own {
+                return;
+            }
+            told.claims.remove(&uid);
+        }
+        told.held.remove(&uid);
         self.pods.end(uid);
+    }
+
+    /// What the label of a namespace says; `None`: it has not been told of.
+    pub(super) fn mode(&self, namespace: &str) -> Option<Option<PodMode>> {
+        self.told().namespaces.get(namespace).copied()
     }
 
     /// These are all namespaces.
@@ -74,12 +112,18 @@ impl Census {
             .namespaces
             .retain(|name, _| names.contains(name));
         for (name, mode) in all {
-            self.namespace(name, mode);
+            self.set_namespace(name, mode);
         }
+        self.look_who_enforces();
     }
 
     /// A namespace is there.
     pub(super) fn namespace(&self, name: Box<str>, mode: Option<PodMode>) {
+        self.set_namespace(name, mode);
+        self.look_who_enforces();
+    }
+
+    fn set_namespace(&self, name: Box<str>, mode: Option<PodMode>) {
         let mut told = self.told();
         let of_it = |_: &PodUid, present: &mut Present| present.pod.namespace == name;
         let held: Vec<_> = told.held.extract_if(of_it).collect();
@@ -93,15 +137,74 @@ impl Census {
     /// A namespace is there no more.
     pub(super) fn namespace_gone(&self, name: &str) {
         self.told().namespaces.remove(name);
+        self.look_who_enforces();
+    }
+
+    fn look_who_enforces(&self) {
+        // Held until it is said: what is said last is so.
+        let told = self.told();
+        let mut modes = told.namespaces.values();
+        let some = modes.any(|mode| *mode == Some(PodMode::Enforce));
+        self.pods.set_some_enforce(some);
     }
 
     fn set(&self, present: Present, mode: Option<PodMode>) {
-        let Present { uid, pod, ips } = present;
+        let Present { uid, pod, ips, .. } = present;
         self.pods.set(uid, Pod { mode, ..pod }, ips);
     }
 
     fn told(&self) -> MutexGuard<'_, Told> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Told {
+    /// Whether a pod is the one that it says it is.
+    fn is_believed(&mut self, present: &Present) -> bool {
+        if !matches!(present.uid, PodUid::Hash(_)) {
+            return true;
+        }
+        let Some(claim) = self.claims.get_mut(&present.uid) else {
+            self.claims.insert(present.uid, Claim::of(present));
+            return true;
+        };
+        if claim.own == present.own {
+            return true;
+        }
+        if !std::mem::replace(&mut claim.told, true) {
+            warn!(
+                namespace = %present.pod.namespace,
+                name = %present.pod.name,
+                "a pod says that it is a static pod that another is: the one that was made first is believed"
+            );
+        }
+        if !claim.is_after(present) {
+            return false;
+        }
+        *claim = Claim {
+            told: true,
+            ..Claim::of(present)
+        };
+        true
+    }
+}
+
+impl Claim {
+    fn of(present: &Present) -> Self {
+        Self {
+            own: present.own.clone(),
+            created: present.created.clone(),
+            told: false,
+        }
+    }
+
+    /// Whether it was made after another. One that does not say when is after all that do.
+    fn is_after(&self, other: &Present) -> bool {
+        match (&self.created, &other.created) {
+            (Some(own), Some(other)) => other < own,
+            (None, Some(_)) => true,
+            (_, None) => false,
+        }
     }
 }
 
@@ -112,11 +215,22 @@ mod tests {
     fn present(number: u128, namespace: &str) -> Present {
         Present {
             uid: PodUid::Uuid(number),
+            own: number.to_string().into(),
+            created: None,
             pod: Pod {
                 namespace: namespace.into(),
                 ..Pod::default()
             },
             ips: Vec::new(),
+        }
+    }
+
+    fn mirror(own: &str, created: &str, namespace: &str) -> Present {
+        Present {
+            uid: PodUid::Hash(7),
+            own: own.into(),
+            created: Some(created.into()),
+            ..present(0, namespace)
         }
     }
 
@@ -147,6 +261,57 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_known_may_be_of_a_namespace_that_enforces() {
+        let (pods, census) = census();
+        let (enforce, audit) = (Some(PodMode::Enforce), Some(PodMode::Audit));
+        census.namespaces(vec![("shop".into(), enforce), ("bank".into(), audit)]);
+        assert_eq!(pods.of_unknown(), enforce);
+        census.namespace("shop".into(), audit);
+        assert_eq!(pods.of_unknown(), None);
+        census.namespace("bank".into(), enforce);
+        assert_eq!(pods.of_unknown(), enforce);
+        census.namespace_gone("bank");
+        assert_eq!(pods.of_unknown(), None);
+        census.namespace("shop".into(), enforce);
+        census.namespaces(Vec::new());
+        assert_eq!(pods.of_unknown(), None);
+    }
+
+    #[test]
+    fn who_says_to_be_a_static_pod_that_another_is_is_not_believed() {
+        const EARLY: &str = "2024-05-01T10:00:00Z";
+        const LATE: &str = "2024-05-01T10:00:01Z";
+        for is_listed in [false, true] {
+            let (pods, census) = census();
+            census.namespaces(vec![("kube-system".into(), None), ("bad".into(), None)]);
+            let namespace = || {
+                pods.by_uid(PodUid::Hash(7))
+                    .map(|pod| pod.namespace.clone())
+            };
+            let (real, claimed) = (
+                || mirror("a", EARLY, "kube-system"),
+                || mirror("b", LATE, "bad"),
+            );
+            // Whichever is told of first.
+            if is_listed {
+                census.pods(vec![claimed(), real()]);
+            } else {
+                census.pod(real());
+                census.pod(claimed());
+            }
+            assert_eq!(namespace().as_deref(), Some("kube-system"));
+            census.pod_gone(PodUid::Hash(7), "b");
+            census.pod(real());
+            assert!(census.told().claims.contains_key(&PodUid::Hash(7)));
+            // One that is gone claims nothing.
+            census.pods(vec![claimed()]);
+            assert_eq!(namespace().as_deref(), Some("bad"));
+            census.pod_gone(PodUid::Hash(7), "b");
+            assert!(census.told().claims.is_empty());
+        }
+    }
+
+    #[test]
     fn one_that_is_gone_before_it_is_known_does_not_come_back() {
         let (pods, census) = census();
         census.pods(vec![
@@ -154,7 +319,7 @@ mod tests {
             present(2, "shop"),
             present(3, "shop"),
         ]);
-        census.pod_gone(PodUid::Uuid(1));
+        census.pod_gone(PodUid::Uuid(1), "1");
         census.pods(vec![present(3, "shop")]);
         census.namespace("shop".into(), None);
         assert_eq!(pods.count(), 1);

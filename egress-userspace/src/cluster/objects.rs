@@ -16,6 +16,9 @@ use crate::types::{Pod, PodMode, PodUid};
 /// nothing: whoever makes pods would choose it.
 const MODE: &str = "egress-gateway/mode";
 
+/// What it may be.
+const MODES: [&str; 3] = ["enforce", "audit", "off"];
+
 /// Phases of pods of which nothing runs any more, and whose addresses are others' by now (`PodPhase`).
 const OVER: [&str; 2] = ["Succeeded", "Failed"];
 
@@ -55,6 +58,7 @@ struct PodMeta {
     namespace: Box<str>,
     #[serde(default)]
     uid: Box<str>,
+    creation_timestamp: Option<Box<str>>,
     resource_version: Option<String>,
     labels: Option<BTreeMap<Box<str>, Box<str>>>,
     annotations: Option<Annotations>,
@@ -142,7 +146,13 @@ impl ApiPod {
             workload,
             mode: None,
         };
-        Some(Present { uid, pod, ips })
+        Some(Present {
+            uid,
+            own: self.metadata.uid,
+            created: self.metadata.creation_timestamp,
+            pod,
+            ips,
+        })
     }
 }
 
@@ -166,7 +176,7 @@ impl Object for ApiPod {
 
     fn gone(self, census: &Census) {
         if let Some(uid) = self.uid() {
-            census.pod_gone(uid);
+            census.pod_gone(uid, &self.metadata.uid);
         }
     }
 }
@@ -188,24 +198,29 @@ struct NamespaceMeta {
 
 impl ApiNamespace {
     fn mode(&self) -> Option<PodMode> {
-        let said = self.metadata.labels.as_ref()?.get(MODE)?;
-        Some(match &**said {
-            "enforce" => PodMode::Enforce,
+        Some(match self.label()? {
             "audit" => PodMode::Audit,
             "off" => PodMode::Off,
-            other => {
-                warn!(
-                    namespace = %self.metadata.name,
-                    value = ?other,
-                    "the label {MODE} is not enforce, audit or off: the namespace's pods are enforced"
-                );
-                PodMode::Enforce
-            }
+            _ => PodMode::Enforce,
         })
     }
 
-    fn named(self) -> (Box<str>, Option<PodMode>) {
+    fn label(&self) -> Option<&str> {
+        self.metadata.labels.as_ref()?.get(MODE).map(|said| &**said)
+    }
+
+    /// Its name and mode. That its label is wrong is said when that changes the mode, not at each event.
+    fn named(self, census: &Census) -> (Box<str>, Option<PodMode>) {
         let mode = self.mode();
+        let is_news = census.mode(&self.metadata.name) != Some(mode);
+        let wrong = self.label().filter(|label| !MODES.contains(label));
+        if let Some(value) = wrong.filter(|_| is_news) {
+            warn!(
+                namespace = %self.metadata.name,
+                ?value,
+                "the label {MODE} is not enforce, audit or off: the namespace's pods are enforced"
+            );
+        }
         (self.metadata.name, mode)
     }
 }
@@ -219,11 +234,15 @@ impl Object for ApiNamespace {
     }
 
     fn listed(all: Vec<Self>, census: &Census) {
-        census.namespaces(all.into_iter().map(Self::named).collect());
+        census.namespaces(
+            all.into_iter()
+                .map(|namespace| namespace.named(census))
+                .collect(),
+        );
     }
 
     fn changed(self, census: &Census) {
-        let (name, mode) = self.named();
+        let (name, mode) = self.named(census);
         census.namespace(name, mode);
     }
 
@@ -267,7 +286,7 @@ mod tests {
         });
         let read = pod(value);
         assert_eq!(read.version(), Some("17"));
-        let Present { uid, pod, ips } = read.present().expect("a pod");
+        let Present { uid, pod, ips, .. } = read.present().expect("a pod");
         assert_eq!(uid.to_string(), UID);
         assert_eq!(
             (&*pod.namespace, &*pod.name),
