@@ -15,6 +15,7 @@ mod records;
 mod scopes;
 mod start;
 mod successor;
+mod vital;
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,7 +24,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, spawn_blocking};
@@ -47,6 +48,7 @@ use follow::Reasons;
 use manager::Watchdog;
 use records::Writers;
 use successor::Successor;
+use vital::Vital;
 
 /// When another gateway has taken over, a handshake that began before is over well within this time.
 const LAST_CONNECTIONS: Duration = Duration::from_secs(1);
@@ -88,6 +90,7 @@ struct App {
     records: Writers,
     watchdog: Watchdog,
     successor: Successor,
+    vital: Vital,
 }
 
 /// Runs the gateway until SIGTERM, SIGINT, or until another takes its place. A configuration that cannot be read is a
@@ -108,7 +111,7 @@ pub fn run(
     let ended = runtime.block_on(async {
         // Before the file is read: a change or a signal while the gateway starts is not missed.
         let mut watch = Watch::new(&path).context("watching the configuration")?;
-        let stop = Stop::new().context("waiting for signals")?;
+        let mut stop = Stop::new().context("waiting for signals")?;
         let successor = Successor::new().context("waiting for signals")?;
         let memory = Arc::<Memory>::default();
         let built = build::read(&path, &LastGood::default(), FIRST, &memory)?;
@@ -118,7 +121,9 @@ pub fn run(
             orders: tell,
             diagnostics,
         };
-        let starting = App::start(path, built, memory, take_over, operator, successor);
+        let starting = App::start(
+            path, built, memory, take_over, operator, successor, &mut stop,
+        );
         let app = Box::pin(starting).await?;
         app.until_told_to_stop(Reasons { watch, orders }, stop, await_stop)
             .await
@@ -165,6 +170,9 @@ impl App {
                 manager::stopping(self.drain.connections.len());
             }
         }
+        if let Told::Broken(what) = told {
+            error!("{what} has broken off: the gateway ends");
+        }
         if told == Told::HandOver {
             info!("another gateway takes over");
             self.admin.shutdown().await;
@@ -173,6 +181,9 @@ impl App {
         let is_awaited = await_stop && told == Told::HandOver;
         self.finish_connections(&mut stop, is_awaited).await;
         self.records.finish().await?;
+        if let Told::Broken(what) = told {
+            bail!("{what} has broken off, without which the gateway cannot go on");
+        }
         info!("ended");
         Ok(())
     }
@@ -214,6 +225,7 @@ impl App {
             tokio::select! {
                 happened = &mut event => return Ok(happened),
                 told = stop.told() => return Err(told),
+                what = self.vital.ended() => return Err(Told::Broken(what)),
                 () = self.successor.asked() => self.successor.start(),
                 _ = renew.tick() => {
                     self.renew();
@@ -256,13 +268,15 @@ struct Stop {
     hand_over: Signal,
 }
 
-/// What a signal says.
+/// Why the gateway ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
-    /// End.
+    /// A signal.
     Stop,
-    /// End: another gateway has the programs, and all new connections.
+    /// A signal: another gateway has the programs, and all new connections.
     HandOver,
+    /// Something without which it cannot go on is over.
+    Broken(&'static str),
 }
 
 impl Stop {

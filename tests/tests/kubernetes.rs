@@ -20,6 +20,10 @@ const SHORT: &str = "100ms";
 /// What is told has happened within a second or two; a loaded machine takes longer.
 const SOON: Duration = Duration::from_secs(60);
 
+/// Of a pod that the API never tells of.
+const UNKNOWN: &str = "7d1b0c5e-5b0e-4c7a-9f43-0a1b2c3d4e5f";
+const AUDIT: &str = "[gateway]\nmode = \"audit\"\n";
+
 const KEYS: &str = "verdict reason service";
 const ALLOWED: &str = "allow  api";
 const REFUSED: &str = "deny caller_not_allowed api";
@@ -65,6 +69,10 @@ from = [{{ pod_labels = {{ app = "orders" }} }}]
 impl Cluster {
     /// With namespaces and no pods, set up by `prepare` before the gateway starts.
     fn new(timeout: &str, prepare: impl FnOnce(&ApiServer)) -> Result<Self> {
+        Self::with("", timeout, prepare)
+    }
+
+    fn with(sections: &str, timeout: &str, prepare: impl FnOnce(&ApiServer)) -> Result<Self> {
         let bed = Testbed::new()?;
         let listener = bed.net().on_node(|| TcpListener::bind("127.0.0.1:0"))??;
         let api = ApiServer::serve(listener)?;
@@ -73,7 +81,9 @@ impl Cluster {
             api.namespace(namespace, &json!({}));
         }
         prepare(&api);
-        let scene = Scene::on(bed, |bed| Gateway::start(bed, &config(bed, timeout)?))?;
+        let scene = Scene::on(bed, |bed| {
+            Gateway::start(bed, &format!("{sections}{}", config(bed, timeout)?))
+        })?;
         Ok(Self { scene, api })
     }
 
@@ -386,6 +396,38 @@ fn what_is_not_governed_stays_so_while_the_api_is_not_there_and_no_longer() -> R
     cluster.api.namespace("shop", &json!({}));
     cluster.api.set_up(true);
     wait_for(&mut shop, false)
+}
+
+/// Whether a connection goes out that no service is for, and that the gateway judges.
+fn is_served(client: &mut Python) -> Result<bool> {
+    let said = client.ask("get('evil.example.net', '203.0.113.66')")?;
+    Ok(said.starts_with("served by evil"))
+}
+
+#[test]
+fn what_may_be_of_a_namespace_that_enforces_is_enforced_although_the_policy_audits() -> Result<()> {
+    let mut cluster = Cluster::with(AUDIT, SHORT, |api| {
+        both(api);
+        label(api, "shop", "enforce");
+    })?;
+    let mut shop = cluster.pod(SHOP, "")?.session()?;
+    let mut bank = cluster.pod(BANK, "")?.session()?;
+    let mut unknown = cluster.pod(UNKNOWN, "")?.session()?;
+    for client in [&mut shop, &mut unknown] {
+        wait_for(client, false)?;
+        assert!(!is_served(client)?);
+    }
+    assert!(goes(&mut bank)? && is_served(&mut bank)?);
+    cluster.api.set_up(false);
+    let Scene { gateway, bed, .. } = &mut cluster.scene;
+    gateway.revive_elsewhere(bed, &[])?;
+    cluster.says("unsynced")?;
+    for client in [&mut shop, &mut unknown] {
+        assert!(!goes(client)?);
+        assert!(!is_served(client)?);
+    }
+    assert!(goes(&mut bank)? && is_served(&mut bank)?);
+    Ok(())
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! The cluster whose pods callers are.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 #[cfg(feature = "k8s")]
 use anyhow::Context as _;
+use anyhow::bail;
+use tokio::time::{interval, timeout};
 
 use crate::account::Metrics;
 #[cfg(feature = "k8s")]
@@ -11,13 +14,20 @@ use crate::cluster::{self, ClusterSettings};
 use crate::config::Config;
 #[cfg(feature = "k8s")]
 use crate::config::{Kubernetes, NodeName, WatchWord};
-use crate::pods::{Freshness, Identifier, Pods};
+use crate::pods::{Freshness, Identifier, Pods, State};
 
 use super::observe;
+use super::vital::Vital;
 
 /// What the environment has the name of the node as, by Kubernetes' downward API.
 #[cfg(feature = "k8s")]
 const NODE_NAME: &str = "NODE_NAME";
+
+/// How long all pods may take to be known before another gateway's place is taken: several tries, with the longest
+/// pause between them, and less than a successor has to take over.
+const KNOWN: Duration = Duration::from_mins(1);
+/// How often it is looked whether they are.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What is known of a cluster.
 #[derive(Clone)]
@@ -58,10 +68,26 @@ impl Cluster {
         Arc::clone(&self.identifier)
     }
 
+    /// Waits until all its pods are known: who takes another gateway's place knows no less than that one may.
+    pub(super) async fn known(&self) -> anyhow::Result<()> {
+        let mut looks = interval(LOOK);
+        let known = async {
+            while self.freshness.now().state != State::Synced {
+                looks.tick().await;
+            }
+        };
+        if timeout(KNOWN, known).await.is_err() {
+            let trouble = self.freshness.now().trouble;
+            let trouble = trouble.as_deref().unwrap_or("it has not answered in full");
+            bail!("the cluster's API has not told of all pods within {KNOWN:?}: {trouble}");
+        }
+        Ok(())
+    }
+
     /// Asks its API for as long as the gateway runs. What is wrong with the settings is an error; that the API
     /// cannot be reached is not.
     #[cfg(feature = "k8s")]
-    pub(super) async fn follow(&self, config: &Config) -> anyhow::Result<()> {
+    pub(super) async fn follow(&self, config: &Config, vital: &mut Vital) -> anyhow::Result<()> {
         let Some(kubernetes) = &config.kubernetes else {
             return Ok(());
         };
@@ -69,7 +95,7 @@ impl Cluster {
         let client = cluster::connect(&settings).await;
         let client = client.context("preparing to ask the cluster's API")?;
         let (pods, freshness) = (self.pods(), self.freshness());
-        tokio::spawn(async move {
+        vital.spawn("following the cluster", async move {
             cluster::follow(client, settings.node.as_deref(), pods, freshness).await;
         });
         Ok(())
@@ -82,7 +108,7 @@ impl Cluster {
         clippy::unused_self,
         reason = "a build with Kubernetes has what to fill"
     )]
-    pub(super) async fn follow(&self, _config: &Config) -> anyhow::Result<()> {
+    pub(super) async fn follow(&self, _config: &Config, _vital: &mut Vital) -> anyhow::Result<()> {
         Ok(())
     }
 }
@@ -109,4 +135,35 @@ fn node(kubernetes: &Kubernetes) -> anyhow::Result<NodeName> {
     })?;
     NodeName::parse(&said)
         .with_context(|| format!("{NODE_NAME} is {said:?}, which no node is called"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pods::Watched;
+
+    fn cluster() -> Cluster {
+        let pods = Arc::<Pods>::default();
+        let identifier = Identifier::new(Arc::clone(&pods), "/", Duration::ZERO);
+        Cluster {
+            pods,
+            freshness: Arc::default(),
+            identifier: Arc::new(identifier),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_pods_are_waited_for_and_not_for_ever() {
+        let cluster = cluster();
+        let freshness = cluster.freshness();
+        freshness.synced(Watched::Pods);
+        freshness.failed(Watched::Namespaces, "forbidden".into());
+        let error = cluster.known().await.expect_err("not all are known");
+        assert!(error.to_string().ends_with(": forbidden"), "{error}");
+        let waiting = tokio::spawn(async move { cluster.known().await });
+        tokio::time::sleep(KNOWN / 2).await;
+        assert!(!waiting.is_finished());
+        freshness.synced(Watched::Namespaces);
+        waiting.await.expect("it ends").expect("they are known");
+    }
 }

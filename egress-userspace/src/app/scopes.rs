@@ -1,9 +1,13 @@
 //! What the labels of pods' namespaces say of them, in the kernel's table of governed cgroups.
 //!
-//! A pod that nothing is known of yet is governed as everything around it is: its processes are never ahead of
-//! its entry, for the entry only loosens what holds without it, or says the same.
+//! A pod that nothing is known of yet is governed as everything around it is, or strictly where some namespace
+//! enforces: it may be of that one. Where the policy audits, that takes its entry, and until the entry is there, a
+//! moment after the cgroup is, what the kernel decides alone is audited. User space never is behind: it holds such a
+//! pod's connections for strict without an entry.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +16,7 @@ use futures_util::StreamExt as _;
 use inotify::{EventStream, Inotify, WatchMask};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -23,6 +27,9 @@ use crate::types::PodMode;
 /// How often pods' cgroups are looked for although nobody said that one has come: where inotify can't be had, and
 /// for what it does not tell.
 const LOOK: Duration = Duration::from_secs(5);
+/// Between two looks at what is known of pods because something has changed: in a large cluster that it does all the
+/// time, and mostly of pods of other nodes.
+const PAUSE: Duration = Duration::from_millis(100);
 /// The entry of a pod whose cgroup is gone stays as long as the kernel may still send what its processes left
 /// in their sockets: `TIME_WAIT` and orphans are over in a minute.
 const LINGER: Duration = Duration::from_mins(1);
@@ -41,18 +48,14 @@ const CHANGES: WatchMask = WatchMask::CREATE
 pub(super) struct Scopes {
     kernel: PodScopes,
     pods: Arc<Pods>,
-    /// How fresh what is known of pods is; `None`: nobody asks.
-    freshness: Option<Arc<Freshness>>,
+    /// How fresh what is known of pods is.
+    freshness: Arc<Freshness>,
     gone: BTreeMap<PathBuf, Instant>,
 }
 
 impl Scopes {
     /// Nothing is looked for yet.
-    pub(super) fn new(
-        kernel: PodScopes,
-        pods: Arc<Pods>,
-        freshness: Option<Arc<Freshness>>,
-    ) -> Self {
+    pub(super) fn new(kernel: PodScopes, pods: Arc<Pods>, freshness: Arc<Freshness>) -> Self {
         Self {
             kernel,
             pods,
@@ -72,12 +75,18 @@ impl Scopes {
         let mut changes = self.pods.changes();
         let mut watched = Watched::new();
         let mut found = Vec::new();
+        let mut rested = Instant::now();
         loop {
+            let told = async {
+                sleep_until(rested).await;
+                changes.changed().await
+            };
             tokio::select! {
                 () = stop.cancelled() => return,
                 // Where the pods are has not changed.
-                told = changes.changed() => if told.is_err() {
-                    return;
+                told = told => match told {
+                    Ok(()) => rested = Instant::now() + PAUSE,
+                    Err(_) => return,
                 },
                 () = watched.changed() => found = self.look(&mut watched).await,
                 _ = governed.changed() => found = self.look(&mut watched).await,
@@ -91,8 +100,13 @@ impl Scopes {
     /// The pods' cgroups that there are.
     async fn look(&self, watched: &mut Watched) -> Vec<PodCgroup> {
         let kernel = self.kernel.clone();
-        let Ok((pods, directories)) = spawn_blocking(move || kernel.find()).await else {
-            return Vec::new();
+        let (pods, directories) = match spawn_blocking(move || kernel.find()).await {
+            Ok(found) => found,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                // The gateway ends.
+                Err(_) => return pending().await,
+            },
         };
         watched.follow(&directories);
         pods
@@ -108,12 +122,12 @@ impl Scopes {
             let mode = mode(&self.pods, pod, before, synced);
             match self.kernel.hold(pod, mode) {
                 Ok(true) if mode != before => {
-                    info!(pod = %pod.uid, ?mode, ?before, "a pod is governed as its namespace says");
+                    info!(pod = %pod.uid, ?mode, ?before, "what holds for a pod");
                     is_governed_again |= before == Some(PodMode::Off);
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    error!(pod = %pod.uid, %error, "a pod is not governed as its namespace says");
+                    error!(pod = %pod.uid, %error, "a pod is not governed as it has to be");
                 }
             }
         }
@@ -124,8 +138,7 @@ impl Scopes {
 
     /// Whether all pods that there are are known.
     fn is_synced(&self) -> bool {
-        let freshness = self.freshness.as_ref();
-        freshness.is_some_and(|freshness| freshness.now().state == State::Synced)
+        self.freshness.now().state == State::Synced
     }
 
     /// Forgets those whose cgroups have been gone for a while.
@@ -153,8 +166,7 @@ impl Scopes {
 fn mode(pods: &Pods, pod: &PodCgroup, before: Option<PodMode>, synced: bool) -> Option<PodMode> {
     match pods.by_uid(pod.uid) {
         Some(known) => known.mode,
-        None if synced => None,
-        None => before,
+        None => before.filter(|_| !synced).or_else(|| pods.of_unknown()),
     }
 }
 
@@ -191,7 +203,7 @@ impl Watched {
                 // What was lost is found by the next look.
                 Some(Err(_)) | None => self.events = None,
             },
-            None => std::future::pending().await,
+            None => pending().await,
         }
     }
 }
@@ -237,5 +249,16 @@ mod tests {
         assert_eq!(mode(&none, &cgroup(), OFF, false), OFF);
         assert_eq!(mode(&none, &cgroup(), OFF, true), None);
         assert_eq!(mode(&none, &cgroup(), None, false), None);
+    }
+
+    #[test]
+    fn a_pod_that_is_not_known_may_be_of_a_namespace_that_enforces() {
+        let none = Pods::default();
+        none.set_some_enforce(true);
+        let enforce = Some(PodMode::Enforce);
+        assert_eq!(mode(&none, &cgroup(), OFF, false), OFF);
+        assert_eq!(mode(&none, &cgroup(), OFF, true), enforce);
+        assert_eq!(mode(&none, &cgroup(), None, false), enforce);
+        assert_eq!(mode(&none, &cgroup(), None, true), enforce);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -42,7 +42,8 @@ use super::observe::{self, Observed};
 use super::records::Writers;
 use super::scopes::Scopes;
 use super::successor::Successor;
-use super::{App, FIRST, build, owned};
+use super::vital::Vital;
+use super::{App, FIRST, Stop, build, owned};
 
 /// How often live connections' bytes are counted: more than once between two scrapes of the usual fifteen
 /// seconds. A look at each takes well below a microsecond.
@@ -62,6 +63,7 @@ impl App {
         take_over: bool,
         operator: Operator,
         successor: Successor,
+        stop: &mut Stop,
     ) -> anyhow::Result<Self> {
         let Built {
             config,
@@ -101,8 +103,12 @@ impl App {
             before,
         } = taken;
         // The settings have been written: no program that is attached takes this gateway for a governed process.
+        let mut vital = Vital::default();
         if let Some(cluster) = &cluster {
-            cluster.follow(&config).await?;
+            cluster.follow(&config, &mut vital).await?;
+            let entries = scopes.clone();
+            let identifier = cluster.identifier();
+            identifier.holding(move |path| entries.at(path));
         }
         let ports = settings::ports(&config);
         let own = listen_if_let(&ports)?;
@@ -131,9 +137,8 @@ impl App {
             identifier,
             accepted: AtomicU64::new(0),
         });
-        let freshness = cluster.as_ref().map(Cluster::freshness);
         let (standing, seen) = watch::channel(Self::standing(&path, &config, services));
-        let desk = Desk::new(&gateway, shown, ready, seen, cluster, operator);
+        let desk = Desk::new(&gateway, shown, ready, seen, cluster.clone(), operator);
         let (admin, socket) = desk.open(&config, &metrics, take_over)?;
         let reactors = Reactors::on_each_core().context("starting the threads of connections")?;
         let acceptor = Acceptor {
@@ -147,9 +152,21 @@ impl App {
         let guard = Guard::new(strict)?;
         let mut keeper = Keeper::new(acceptor, namespaces, scopes.clone(), guard, ports.clone());
         let governed = kernel.governed();
+        if let Some(cluster) = cluster.as_ref().filter(|_| before.is_some()) {
+            // The other goes on meanwhile, and ever after if they do not come to be known.
+            tokio::select! {
+                known = cluster.known() => known.context("taking another gateway's place")?,
+                _ = stop.told() => bail!("told to end before another gateway's place was taken"),
+            }
+        }
         let kernel = attach(kernel, &mut keeper, own, &ports).await?;
-        let scopes = Scopes::new(scopes, pods, freshness);
-        tokio::spawn(scopes.run(governed.clone(), drain.accepting.clone()));
+        if let Some(cluster) = cluster {
+            let scopes = Scopes::new(scopes, pods, cluster.freshness());
+            let run = scopes.run(governed.clone(), drain.accepting.clone());
+            vital.spawn("keeping what holds for pods", run);
+            let follow = Arc::clone(&gateway).follow_pods();
+            vital.spawn("judging connections by their pods", follow);
+        }
         tokio::spawn(keeper.run(requests, early, governed));
         if let Some(peers) = peers {
             tokio::spawn(peers.keep());
@@ -174,6 +191,7 @@ impl App {
             records,
             watchdog: Watchdog::new(),
             successor,
+            vital,
         };
         app.look_after_connections(events);
         app.take_over_from(before)?;
@@ -194,7 +212,6 @@ impl App {
     fn look_after_connections(&self, mut events: Events) {
         let gateway = Arc::clone(&self.gateway);
         tokio::spawn(async move { gateway.cut_all().await });
-        tokio::spawn(Arc::clone(&self.gateway).follow_pods());
         let gateway = Arc::clone(&self.gateway);
         tokio::spawn(async move {
             let mut ticks = interval(TRAFFIC);
