@@ -147,7 +147,8 @@ impl App {
         self.kernel.set_reach(&reach)?;
         self.generation = policy.generation();
         owned::count(&self.metrics, &config.namespaces, &policy);
-        let live = build::live(&config, policy, shadow, dialer.speaking(contexts));
+        let dialer = dialer.speaking(contexts, self.gateway.bridges.clone());
+        let live = build::live(&config, policy, shadow, dialer);
         let names = build::rules(&config, Arc::clone(&live.policy), resolvers.clone());
         let sample = config.access_log.sample;
         self.gateway.account.sample(sample.share());

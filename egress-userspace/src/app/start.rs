@@ -24,7 +24,7 @@ use crate::account::Metrics;
 use crate::admin::Readiness;
 use crate::config::Config;
 use crate::conn::{Connections, Gateway, Reactors, accept};
-use crate::dial::Memory;
+use crate::dial::{Bridges, Memory};
 use crate::dns::{Datagrams, Forwarder};
 use crate::drain::Drain;
 use crate::kernel::{Askers, Events, Kernel, Loaded, Parts};
@@ -120,11 +120,16 @@ impl App {
 
         let (account, records) = Writers::start(&config, &metrics, &observed)?;
         let dialer = build::dialer(&config, Arc::clone(&memory))?;
-        let live = build::live(&config, policy, shadow, dialer.speaking(contexts));
+        let drain = Drain::default();
+        let bridges = Bridges {
+            tasks: drain.connections.clone(),
+            cut: drain.cutting.clone(),
+        };
+        let dialer = dialer.speaking(contexts, bridges.clone());
+        let live = build::live(&config, policy, shadow, dialer);
         let rules = build::rules(&config, Arc::clone(&live.policy), resolvers.clone());
         let dns = Forwarder::new(rules, account.clone(), observed.learned, memory);
         let dns = Arc::new(dns.knowing(identifier.clone()));
-        let drain = Drain::default();
         let datagrams = datagrams(&dns, askers, &drain);
         let gateway = Arc::new(Gateway {
             origins,
@@ -132,6 +137,7 @@ impl App {
             limits: observed.limits,
             connections: Connections::new(),
             cut: drain.cutting.clone(),
+            bridges,
             live: ArcSwap::from_pointee(live),
             dns,
             identifier,

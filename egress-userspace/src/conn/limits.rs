@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use foldhash::fast::RandomState;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::DropGuard;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::types::{CallerKey, DenyReason};
 
@@ -55,8 +54,44 @@ pub(super) struct SniffMemory(
 pub(super) struct Room {
     pub(super) connection: Option<Slot>,
     pub(super) caller: Option<CallerSlot>,
-    /// Where TLS with the client ends here: who speaks it is told when this is dropped.
-    pub(super) bridge: Option<DropGuard>,
+    /// Where TLS with the client ends here it is all in this.
+    bridged: Option<Box<Bridged>>,
+}
+
+/// Room that who speaks TLS with the client gets when the connection is over: its socket may last longer.
+#[derive(Debug)]
+struct Bridged {
+    room: Room,
+    give: Option<oneshot::Sender<Room>>,
+}
+
+impl Room {
+    /// Takes in that of the caller.
+    pub(super) fn of_caller(&mut self, slot: CallerSlot) {
+        match &mut self.bridged {
+            Some(bridged) => bridged.room.caller = Some(slot),
+            None => self.caller = Some(slot),
+        }
+    }
+
+    /// From now on it is given away instead of back when it is dropped.
+    pub(super) fn bridged(&mut self) -> oneshot::Receiver<Self> {
+        let (give, given) = oneshot::channel();
+        self.bridged = Some(Box::new(Bridged {
+            room: std::mem::take(self),
+            give: Some(give),
+        }));
+        given
+    }
+}
+
+impl Drop for Bridged {
+    fn drop(&mut self) {
+        if let Some(give) = self.give.take() {
+            // An error means that TLS has ended: it is given back.
+            let _ = give.send(std::mem::take(&mut self.room));
+        }
+    }
 }
 
 /// Connections of each caller that has any.
@@ -199,6 +234,31 @@ mod tests {
         );
         drop(first);
         assert!(limits.connection().is_ok());
+    }
+
+    #[test]
+    fn room_of_a_bridged_connection_is_given_back_when_both_have_ended() {
+        let limits = limits();
+        let taken = || limits.usage().0;
+        let mut room = Room {
+            connection: limits.connection().ok(),
+            ..Room::default()
+        };
+        let mut given = room.bridged();
+        room.of_caller(limits.caller(cgroup(1)).expect("room"));
+        drop(room);
+        assert_eq!((taken().connections, taken().per_cgroup), (1, 1));
+        drop(given.try_recv().expect("it is given"));
+        assert_eq!((taken().connections, taken().per_cgroup), (0, 0));
+
+        let mut room = Room {
+            connection: limits.connection().ok(),
+            ..Room::default()
+        };
+        drop(room.bridged());
+        assert_eq!(taken().connections, 1);
+        drop(room);
+        assert_eq!(taken().connections, 0);
     }
 
     #[test]

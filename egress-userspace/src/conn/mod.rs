@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::account::{Account, Counts, Outcome, Record};
-use crate::dial::Upstream;
+use crate::dial::{Bridges, Upstream};
 use crate::dns::{self, Forwarder};
 use crate::http::{Ended, Joined};
 use crate::kernel::{Origin, Origins};
@@ -73,6 +73,8 @@ pub struct Gateway {
     pub connections: Connections,
     /// Cuts what has not ended.
     pub cut: CancellationToken,
+    /// Where TLS is spoken for connections.
+    pub bridges: Bridges,
     /// What a reload replaces, in one piece.
     pub live: ArcSwap<Live>,
     /// Answers what is asked of DNS servers, and knows which names it gave.

@@ -55,7 +55,9 @@ pub use self::resolve::{Answer, HickoryResolver, Resolve, Resolving, servers};
 pub use self::seen::Seen;
 pub use self::service::ServiceStats;
 pub use self::settings::{DialSettings, DnsSettings};
-pub use self::tls::{Contexts, TlsError, authorities_in, certificates, in_the_clear, key};
+pub use self::tls::{
+    Bound, Bridges, Contexts, TlsError, authorities_in, certificates, in_the_clear, key,
+};
 
 /// Makes the gateway's own connections. Cheap to clone: what is in it is shared.
 #[derive(Clone)]
@@ -64,6 +66,7 @@ pub struct Dialer {
     names: Names,
     memory: Arc<Memory>,
     contexts: Arc<Contexts>,
+    bridges: Bridges,
 }
 
 /// Whose connection is to be made.
@@ -111,14 +114,16 @@ impl Dialer {
             names,
             memory,
             contexts: Arc::default(),
+            bridges: Bridges::default(),
         }
     }
 
-    /// The same dialler, speaking TLS to upstreams as `contexts` say.
+    /// The same dialler, speaking TLS to upstreams as `contexts` say, among `bridges`.
     #[must_use]
-    pub fn speaking(&self, contexts: Contexts) -> Self {
+    pub fn speaking(&self, contexts: Contexts, bridges: Bridges) -> Self {
         Self {
             contexts: Arc::new(contexts),
+            bridges,
             ..self.clone()
         }
     }
@@ -184,9 +189,11 @@ impl Dialer {
             net::probe(&stream, pool.keepalive)
                 .map_err(|source| DialError::Socket { addr, source })?;
             let given_up = CancellationToken::new();
-            let securing = tls::originate(&self.contexts, &wanted, stream, given_up.clone());
+            let bridges = &self.bridges;
+            let guard = given_up.clone().drop_guard();
+            let securing = tls::originate(&self.contexts, &wanted, stream, bridges, given_up);
             stream = Box::pin(secured(securing, addr, after)).await?;
-            lease.bridged(given_up.drop_guard());
+            lease.bridged(guard);
         }
         Ok(Upstream {
             stream,

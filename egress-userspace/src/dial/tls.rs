@@ -11,6 +11,7 @@ mod verify;
 
 use std::io;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -19,7 +20,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::types::{ClientTls, HostName};
 
+pub use self::bridge::{Bound, Bridges};
 pub use self::context::{Contexts, TlsError, authorities_in, certificates, key};
+
+/// As long as the kernel has for a socket that nobody holds (`tcp_fin_timeout`, tcp(7)).
+const LINGER: Duration = Duration::from_mins(1);
 
 /// What is asked of the upstream.
 pub(super) struct Wanted<'a> {
@@ -42,6 +47,7 @@ pub(super) async fn originate(
     contexts: &Contexts,
     wanted: &Wanted<'_>,
     upstream: TcpStream,
+    bridges: &Bridges,
     given_up: CancellationToken,
 ) -> io::Result<TcpStream> {
     let config = contexts.of(wanted.tls).ok_or(io::ErrorKind::NotFound)?;
@@ -50,17 +56,25 @@ pub(super) async fn originate(
         .with_alpn(alpn)
         .connect(server_name(wanted), upstream)
         .await?;
-    in_the_clear(secured.into(), given_up).await
+    let bound = Bound {
+        given_up: given_up.cancelled_owned(),
+        linger: LINGER,
+    };
+    in_the_clear(secured.into(), bridges, bound).await
 }
 
-/// A socket that speaks in the clear, for a stream of TLS that is at work. Once `given_up`, the other end
-/// of that socket has been closed.
-pub async fn in_the_clear(
+/// A socket that speaks in the clear, for a stream of TLS that is at work. Once `bound` says that it is given
+/// up, this end of that socket has been closed.
+pub async fn in_the_clear<G>(
     secured: TlsStream<TcpStream>,
-    given_up: CancellationToken,
-) -> io::Result<TcpStream> {
+    bridges: &Bridges,
+    bound: Bound<G>,
+) -> io::Result<TcpStream>
+where
+    G: Future<Output: Send> + Send + 'static,
+{
     let (near, far) = pair::pair().await?;
-    tokio::spawn(bridge::bridge(far, secured, given_up));
+    bridges.begin(far, secured, bound);
     Ok(near)
 }
 

@@ -14,13 +14,13 @@ mod tunnel;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::account::Record;
-use crate::dial::in_the_clear;
+use crate::dial::{Bound, in_the_clear};
 use crate::policy::SniffPlan;
 use crate::sniff;
 use crate::types::{
@@ -35,6 +35,9 @@ use super::downstream::Downstream;
 use super::limits::Room;
 use super::stop::Stop;
 use super::{Accepted, Gateway, Joining, Live, Opened, step};
+
+/// How long a client has to take what is left for it, once its connection is over. It takes up its room meanwhile.
+const LINGER: Duration = Duration::from_secs(10);
 
 /// A connection that came to a listener.
 struct Visit<'a> {
@@ -115,13 +118,15 @@ impl Gateway {
         };
         let patience = self.live.load().sniff.named.deadline;
         let (secured, pod) = server.accept(stream, patience).await?;
-        let given_up = CancellationToken::new();
-        let near = in_the_clear(secured.into(), given_up.clone()).await;
+        let bound = Bound {
+            given_up: room.bridged(),
+            linger: LINGER,
+        };
+        let near = in_the_clear(secured.into(), &self.bridges, bound).await;
         let near = near.map_err(|error| {
             warn!(%error, "cannot end TLS");
             DenyReason::LimitConnections
         })?;
-        room.bridge = Some(given_up.drop_guard());
         // Until it has come to its end it closes with a reset, as accepted sockets do.
         let _ = near.set_zero_linger();
         Ok((Downstream::new(near), Some(pod)))
@@ -164,7 +169,7 @@ impl Visit<'_> {
             caller
         } else {
             let source = header.source.ip().to_canonical();
-            room.caller = Some(self.gateway.limits.caller(CallerKey::Address(source))?);
+            room.of_caller(self.gateway.limits.caller(CallerKey::Address(source))?);
             self.caller(source, None)?
         };
         let dst = OriginalDst::new(header.destination);

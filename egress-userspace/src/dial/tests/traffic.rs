@@ -227,7 +227,7 @@ async fn a_server_that_does_not_shake_hands_has_no_longer_than_the_services_time
     };
     let contexts = Contexts::load([&tls]).expect("the system's authorities");
     let permit = under(policy, local(&[port]));
-    let dialer = dialer(&[]).speaking(contexts);
+    let dialer = dialer(&[]).speaking(contexts, Bridges::default());
     let error = dialer.dial(&permit, &ends()).await.expect_err("fails");
     assert_eq!(error.to_string(), "no connection within 50ms");
 }

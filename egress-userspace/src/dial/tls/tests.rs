@@ -15,6 +15,7 @@ use socket2::SockRef;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -113,6 +114,7 @@ async fn meet_until(
     let upstream = TcpStream::connect(address).await.expect("connected");
     let (accepted, _) = listener.accept().await.expect("accepted");
     let name = dialled.parse().expect("a name");
+    let bridges = Bridges::default();
     let wanted = Wanted {
         tls,
         name: Some(&name),
@@ -120,7 +122,7 @@ async fn meet_until(
         alpn: Some(b"http/1.1"),
     };
     tokio::join!(
-        originate(&contexts, &wanted, upstream, given_up),
+        originate(&contexts, &wanted, upstream, &bridges, given_up),
         acceptor.accept(accepted)
     )
 }
@@ -165,6 +167,52 @@ async fn an_upstream_that_does_not_end_is_not_waited_for_when_nobody_holds_it() 
     let (stream, _) = server.get_ref();
     let reset = timeout(Duration::from_mins(5), stream.ready(Interest::ERROR));
     reset.await.expect("in time").expect("a socket");
+}
+
+#[tokio::test]
+async fn a_bridge_is_waited_for_and_keeps_what_it_was_given_until_it_ends() {
+    let authority = Authority::new();
+    let tls = authority.trusted();
+    let acceptor = authority.acceptor("gateway.example", false);
+    let contexts = Contexts::load([&tls]).expect("the files are right");
+    let config = contexts.of(&tls).expect("it was read");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .expect("a listener");
+    let address = listener.local_addr().expect("its address");
+    let client = TcpStream::connect(address).await.expect("connected");
+    let (accepted, _) = listener.accept().await.expect("accepted");
+    let name = ServerName::try_from("gateway.example").expect("a name");
+    let (client, server) = tokio::join!(
+        TlsConnector::from(config).connect(name, client),
+        acceptor.accept(accepted)
+    );
+    let (mut client, server) = (client.expect("agreed"), server.expect("agreed"));
+    let (bridges, room) = (Bridges::default(), Arc::new(()));
+    let (give_up, given_up) = oneshot::channel();
+    let bound = Bound {
+        given_up,
+        linger: LINGER,
+    };
+    let near = in_the_clear(server.into(), &bridges, bound).await;
+    let mut near = near.expect("a socket");
+    near.write_all(b"an answer").await.expect("written");
+    drop(near);
+    give_up.send(Arc::clone(&room)).expect("it is held");
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).await.expect("a clean end");
+    assert_eq!(answer, b"an answer");
+
+    // The client does not end.
+    tokio::time::pause();
+    bridges.tasks.close();
+    let early = timeout(LINGER / 2, bridges.tasks.wait()).await;
+    early.expect_err("it is waited for");
+    assert_eq!(Arc::strong_count(&room), 2);
+    bridges.cut.cancel();
+    let cut = timeout(LINGER / 4, bridges.tasks.wait()).await;
+    cut.expect("it is cut");
+    assert_eq!(Arc::strong_count(&room), 1);
 }
 
 #[tokio::test]
