@@ -50,8 +50,9 @@ use records::Writers;
 use successor::Successor;
 use vital::Vital;
 
-/// When another gateway has taken over, a handshake that began before is over well within this time.
-const LAST_CONNECTIONS: Duration = Duration::from_secs(1);
+/// When another gateway has taken over, a handshake that began before is over within this time: also one of which a
+/// packet had to be sent again, which is done after a second (RFC 6298 section 2).
+const LAST_CONNECTIONS: Duration = Duration::from_secs(3);
 
 /// How often it is looked for governed cgroups that were removed and made again: a call of stat(2) each.
 /// What a new one's processes do before is not governed.

@@ -14,6 +14,8 @@ pub struct Drain {
     pub accepting: CancellationToken,
     /// Connections are cut.
     pub cutting: CancellationToken,
+    /// Counts listeners that close when they take no more connections, but for those that have come by then.
+    pub listeners: TaskTracker,
     /// Counts connections.
     pub connections: TaskTracker,
 }
@@ -24,7 +26,7 @@ impl Drain {
     pub async fn run(&self, patience: Duration) {
         self.close();
         info!(connections = self.connections.len(), ?patience, "draining");
-        if timeout(patience, self.connections.wait()).await.is_ok() {
+        if timeout(patience, self.wait()).await.is_ok() {
             return;
         }
         self.cut().await;
@@ -38,13 +40,20 @@ impl Drain {
             "cutting what has not ended"
         );
         self.cutting.cancel();
-        self.connections.wait().await;
+        self.wait().await;
     }
 
     /// Those that are counted are all that there will be: without that they are waited for for ever.
     fn close(&self) {
         self.accepting.cancel();
+        self.listeners.close();
         self.connections.close();
+    }
+
+    /// Until all have ended that there will be.
+    async fn wait(&self) {
+        self.listeners.wait().await;
+        self.connections.wait().await;
     }
 }
 
@@ -74,6 +83,20 @@ mod tests {
         let ended = timeout(Duration::from_secs(5), drain.cut()).await;
         assert_eq!(ended, Ok(()));
         assert!(drain.accepting.is_cancelled());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_listener_takes_last_is_waited_for() {
+        let drain = Drain::default();
+        let (stop, connections) = (drain.accepting.clone(), drain.connections.clone());
+        let served = drain.listeners.spawn(async move {
+            stop.cancelled().await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            connections.spawn(tokio::time::sleep(Duration::from_secs(1)))
+        });
+        drain.run(Duration::from_secs(5)).await;
+        let served = served.await.expect("the listener ends");
+        assert!(served.is_finished());
     }
 
     #[tokio::test(start_paused = true)]

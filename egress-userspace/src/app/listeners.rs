@@ -78,8 +78,8 @@ fn accept(
         connections.track_future(serving)
     };
     let stop = drain.accepting.clone();
-    home.clone()
-        .spawn(accept_until(listener, home, stop, serve));
+    let accepting = accept_until(listener, home.clone(), stop, serve);
+    home.spawn(drain.listeners.track_future(accepting));
     Ok(())
 }
 

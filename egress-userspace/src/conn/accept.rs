@@ -71,9 +71,15 @@ pub async fn accept_until<F>(
 {
     let take = |accepted| home.serve(serve(accepted));
     stop.run_until_cancelled(each(&listener, take)).await;
-    while let Some(Ok((socket, peer))) = listener.accept().now_or_never() {
-        let peer = ClientAddr::new(peer);
-        take(Accepted { socket, peer });
+    while let Some(accepted) = listener.accept().now_or_never() {
+        match accepted {
+            Ok((socket, peer)) => take(Accepted {
+                socket,
+                peer: ClientAddr::new(peer),
+            }),
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => return warn!(%error, "cannot accept the last connections"),
+        }
     }
 }
 
