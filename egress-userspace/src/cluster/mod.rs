@@ -23,7 +23,7 @@ use crate::pods::{Freshness, Pods};
 use census::Census;
 pub use client::{NoClient, connect};
 use objects::{ApiNamespace, ApiPod};
-use watch::Follower;
+use watch::{Follower, PAGE_BYTES};
 
 /// How often it is looked for pods that ended long enough ago: a small part of how long they are known.
 const SWEEP: Duration = Duration::from_secs(30);
@@ -50,6 +50,7 @@ pub async fn follow(
         fields,
         census: Arc::clone(&census),
         freshness: Arc::clone(&freshness),
+        page_bytes: PAGE_BYTES,
     };
     let of_node = node.map(|node| format!("spec.nodeName={node}"));
     let sweep = async {

@@ -31,6 +31,9 @@ pub(super) enum Trouble {
     /// It said nothing for too long.
     #[error("the API is silent")]
     Silent(#[from] Elapsed),
+    /// It ended a watch in order, but at once.
+    #[error("the API ends its answer at once")]
+    Brief,
     /// The connection broke.
     #[error("the API's answer broke off")]
     Broken(#[from] std::io::Error),
@@ -51,6 +54,7 @@ impl Trouble {
             | Self::Client(_)
             | Self::Question(_)
             | Self::Silent(_)
+            | Self::Brief
             | Self::Broken(_) => false,
         }
     }

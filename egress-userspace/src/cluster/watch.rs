@@ -13,6 +13,7 @@ use kube::core::Request;
 use kube::core::WatchEvent;
 use kube::core::params::{ListParams, WatchParams};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::codec::{FramedRead, LinesCodec};
@@ -27,10 +28,14 @@ use crate::pods::Freshness;
 
 /// Objects of one answer: a few MiB, as pods usually are.
 const PAGE: u32 = 250;
-/// Most bytes of one answer: a quarter of a MiB for each of its objects, of which few have ten KiB.
-const PAGE_BYTES: u64 = 64 << 20;
-/// Most bytes of one event: etcd takes no object of more than 1.5 MiB.
-const EVENT_BYTES: usize = 4 << 20;
+/// Most bytes of one answer: a quarter of a MiB for each of its objects, of which few have ten KiB. Where they
+/// have more, fewer are asked for.
+pub(super) const PAGE_BYTES: u64 = 64 << 20;
+/// How many times fewer: four questions lead from a page to a single object.
+const SHRINK: u32 = 4;
+/// Most bytes of one event: etcd takes no object of more than 1.5 MiB, each byte of which may be six in JSON
+/// (`\u003c`). Whoever makes pods chooses theirs.
+const EVENT_BYTES: usize = 12 << 20;
 /// How long an answer may take, but for a watch's events.
 const ANSWER: Duration = Duration::from_secs(30);
 /// How long the API keeps a watch up, in seconds; it ends in order, and the next goes on. One whose end does not
@@ -48,13 +53,23 @@ pub(super) struct Follower {
     pub(super) fields: Option<String>,
     pub(super) census: Arc<Census>,
     pub(super) freshness: Arc<Freshness>,
+    /// Most bytes of one answer.
+    pub(super) page_bytes: u64,
 }
 
 #[derive(Deserialize)]
 #[serde(bound = "O: Object")]
 struct List<O> {
     metadata: ListMeta,
-    items: Option<Vec<O>>,
+    items: Option<Vec<Item<O>>>,
+}
+
+/// One that cannot be read leaves the others as they are.
+#[derive(Deserialize)]
+#[serde(untagged, bound = "O: Object")]
+enum Item<O> {
+    Read(O),
+    Unreadable(IgnoredAny),
 }
 
 #[derive(Deserialize)]
@@ -79,19 +94,21 @@ impl Follower {
             if lasted {
                 backoff.reset();
             }
-            if let Err(trouble) = ended {
-                if trouble.loses_track() {
-                    version = None;
-                }
-                let told = trouble.told();
-                if self.freshness.failed(O::WATCHED, told.clone()) {
-                    warn!(
-                        path = O::PATH,
-                        "the cluster's API is not heard, and what is known of pods stays in force: {told}"
-                    );
-                }
-            } else if lasted {
-                continue;
+            let trouble = match ended {
+                Ok(()) if lasted => continue,
+                Ok(()) => Trouble::Brief,
+                Err(trouble) => trouble,
+            };
+            if trouble.loses_track() {
+                version = None;
+            }
+            // Until it is asked again, nothing is heard of what changes.
+            let told = trouble.told();
+            if self.freshness.failed(O::WATCHED, told.clone()) {
+                warn!(
+                    path = O::PATH,
+                    "the cluster's API is not heard, and what is known of pods stays in force: {told}"
+                );
             }
             sleep(backoff.next()).await;
         }
@@ -138,22 +155,42 @@ impl Follower {
     }
 
     /// Lists all of them; gives the version of the list.
-    async fn list<O: Object>(&self) -> Result<String, Trouble> {
+    pub(super) async fn list<O: Object>(&self) -> Result<String, Trouble> {
         let mut all = Vec::new();
+        let mut unreadable = 0_usize;
+        let mut limit = PAGE;
         let mut params = ListParams {
             field_selector: self.fields.clone(),
-            limit: Some(PAGE),
             ..ListParams::default()
         };
         loop {
+            params.limit = Some(limit);
             let request = Request::new(O::PATH).list(&params)?;
             let page = timeout(ANSWER, async {
                 let answer = self.client.request_stream(request).await?;
-                read(answer.compat()).await
+                read(answer.compat(), self.page_bytes).await
             });
-            let List { metadata, items } = serde_json::from_slice::<List<O>>(&page.await??)?;
-            all.extend(items.unwrap_or_default());
+            let page = match page.await? {
+                Err(Trouble::TooLong) if limit > 1 => {
+                    limit = (limit / SHRINK).max(1);
+                    continue;
+                }
+                page => page?,
+            };
+            let List { metadata, items } = serde_json::from_slice::<List<O>>(&page)?;
+            for item in items.into_iter().flatten() {
+                match item {
+                    Item::Read(object) => all.push(object),
+                    Item::Unreadable(_) => unreadable += 1,
+                }
+            }
             if metadata.r#continue.is_empty() {
+                if unreadable > 0 {
+                    warn!(
+                        path = O::PATH,
+                        unreadable, "objects of the cluster cannot be read, and are not known"
+                    );
+                }
                 O::listed(all, &self.census);
                 return Ok(metadata.resource_version);
             }
@@ -170,12 +207,12 @@ impl Follower {
     }
 }
 
-/// A whole answer.
-async fn read(answer: impl AsyncRead) -> Result<Vec<u8>, Trouble> {
+/// A whole answer, of at most so many bytes.
+async fn read(answer: impl AsyncRead, most: u64) -> Result<Vec<u8>, Trouble> {
     let mut text = Vec::new();
-    let mut answer = pin!(answer.take(PAGE_BYTES + 1));
+    let mut answer = pin!(answer.take(most.saturating_add(1)));
     answer.read_to_end(&mut text).await?;
-    if text.len() as u64 > PAGE_BYTES {
+    if text.len() as u64 > most {
         return Err(Trouble::TooLong);
     }
     Ok(text)

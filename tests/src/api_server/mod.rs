@@ -218,11 +218,13 @@ fn list(stream: &mut TcpStream, asked: &Asked, shared: &Shared) -> io::Result<()
         return refuse(stream, 404);
     };
     let from = asked.get("continue").and_then(|token| token.parse().ok());
+    let most = asked.get("limit").and_then(|limit| limit.parse().ok());
+    let (from, most) = (from.unwrap_or(0), most.unwrap_or(usize::MAX));
     let Listed {
         items,
         version,
         more,
-    } = shared.list(kind, asked.node(), from.unwrap_or(0));
+    } = shared.list(kind, asked.node(), from, most);
     let token = more.map(|next| next.to_string()).unwrap_or_default();
     let body = json!({
         "apiVersion": "v1", "kind": kind.list(), "items": items,

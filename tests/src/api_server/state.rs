@@ -213,15 +213,15 @@ impl Shared {
         !state.unwrap_or_else(PoisonError::into_inner).closed
     }
 
-    /// The objects of a kind, on a node if there is one, from this place on.
-    pub(super) fn list(&self, kind: Kind, node: Option<&str>, from: usize) -> Listed {
+    /// At most so many objects of a kind, on a node if there is one, from this place on.
+    pub(super) fn list(&self, kind: Kind, node: Option<&str>, from: usize, most: usize) -> Listed {
         let state = self.lock();
         let all = state.objects.iter();
         let mut all = all
             .filter(|((of, _), object)| *of == kind && is_on(object, node))
             .map(|(_, object)| object.clone())
             .skip(from);
-        let items: Vec<_> = all.by_ref().take(state.page).collect();
+        let items: Vec<_> = all.by_ref().take(most.min(state.page)).collect();
         let more = all.next().map(|_| from + items.len());
         Listed {
             items,
