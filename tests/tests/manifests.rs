@@ -115,12 +115,17 @@ fn of_kind<'a>(documents: &'a [Value], kind: &str) -> Result<&'a Value> {
     Ok(first)
 }
 
-/// The configuration in the `ConfigMap`, which `egress check` must find nothing to remark in.
-fn check(scratch: &Scratch, documents: &[Value]) -> Result<String> {
+/// The configuration in the `ConfigMap`.
+fn configuration(documents: &[Value]) -> Result<&str> {
     let mut maps = documents
         .iter()
         .filter_map(|document| document.pointer("/data/egress.toml"));
-    let text = maps.find_map(Value::as_str).context("no configuration")?;
+    maps.find_map(Value::as_str).context("no configuration")
+}
+
+/// What `egress check` says of it, which must find nothing to remark.
+fn check(scratch: &Scratch, documents: &[Value]) -> Result<String> {
+    let text = configuration(documents)?;
     let file = scratch.put("egress.toml", text)?;
     let mut egress = command::system(&binary()?.to_string_lossy());
     command::stdout(egress.args(["check", "--strict"]).arg(file))
@@ -201,6 +206,24 @@ fn the_chart_is_without_remarks_and_its_examples_are_right() -> Result<()> {
 }
 
 #[test]
+fn values_reach_each_section_of_the_configuration() -> Result<()> {
+    let scratch = Scratch::new("sections")?;
+    let documents = read(&scratch, &helm("render", &example("everything"))?)?;
+    let text = configuration(&documents)?;
+    let sections = [
+        "mode = \"enforce\"\ninternal = [\"10.244.0.0/16\",\"10.96.0.0/12\",\"fd00::/48\"]\ndrain = \"120s\"\n\
+         locality = \"eu-west/eu-west-1\"\non_revoke = \"drain(30s)\"\n\n",
+        "[dns]\nresolvers = [\"10.96.0.10\"]\ncache_size = 1000000\n\
+         internal_domains = [\"corp.example\",\"intranet.example\"]\n\n",
+        "[kubernetes]\nidentity_timeout = \"5s\"\nwatch = \"cluster\"\n\n",
+    ];
+    for section in sections {
+        ensure!(text.contains(section), "{section} is not in {text}");
+    }
+    Ok(())
+}
+
+#[test]
 fn the_chart_refuses_values_that_cannot_be() -> Result<()> {
     let scratch = Scratch::new("values")?;
     let good = fs::read_to_string(example("audit"))?;
@@ -210,6 +233,9 @@ fn the_chart_refuses_values_that_cannot_be() -> Result<()> {
         ("image: { repository: a, digest: sha256:1 }", "digest"),
         ("updateStrategy: { maxSurge: 0 }", "maxSurge"),
         ("drain: -1", "drain"),
+        ("gateway: { mode: enforce }", "/gateway"),
+        ("dns: { 'x\n[gateway]': 1 }", "/dns"),
+        ("kubernetes: { watch: { a: b } }", "/kubernetes"),
         ("metrics: { podMonitor: { enabled: true } }", "address"),
     ] {
         let values = scratch.put("values.yaml", &format!("{good}\n{more}\n"))?;

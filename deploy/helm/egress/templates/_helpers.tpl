@@ -17,22 +17,29 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
-{{/* JSON's texts and lists are TOML's. */}}
+{{/* JSON's texts, numbers and lists are TOML's. */}}
+{{- define "egress.keys" -}}
+{{- range $key, $value := . }}
+{{ $key }} = {{ toJson $value }}
+{{- end }}
+{{- end }}
+
 {{- define "egress.config" -}}
 [gateway]
 mode = {{ .Values.mode | toJson }}
 internal = {{ .Values.cluster.internal | toJson }}
 drain = "{{ int .Values.drain }}s"
+{{- include "egress.keys" .Values.gateway }}
 
 [[scope]]
 cgroups = {{ .Values.cluster.cgroups | toJson }}
 
 [dns]
 resolvers = {{ .Values.cluster.resolvers | toJson }}
-internal_domains = [{{ .Values.cluster.domain | toJson }}]
+{{- include "egress.keys" (merge (dict) .Values.dns (dict "internal_domains" (list .Values.cluster.domain))) }}
 
 [kubernetes]
-watch = "node"
+{{- include "egress.keys" (merge (dict) .Values.kubernetes (dict "watch" "node")) }}
 
 [admin]
 metrics = "{{ .Values.metrics.address }}:15020"
