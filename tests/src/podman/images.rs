@@ -1,7 +1,7 @@
 //! The images, made from nothing: no registry is asked.
 //!
 //! They are in a store of their own below the target directory, which all nodes read and none changes, and are
-//! made again when the gateway has been built again.
+//! made again when the gateway has been built again. Others are removed then, but for those that a node reads.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt as _, symlink};
@@ -27,8 +27,16 @@ const ROOTS: &str = "etc/ssl/certs/ca-certificates.crt";
 /// Where stores are.
 const STORES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tmp/images");
 
+/// A store, which stays for as long as this is held.
+#[derive(Debug)]
+pub(super) struct Store {
+    pub(super) path: PathBuf,
+    /// Locked for all who read the store.
+    pub(super) held: File,
+}
+
 /// The store of the images with the present binary; makes it if it is not there.
-pub(super) fn store(node: &Node) -> Result<PathBuf> {
+pub(super) fn store(node: &Node) -> Result<Store> {
     let stores = Path::new(STORES);
     fs::create_dir_all(stores).context("cannot make target/tmp/images")?;
     let stores = stores.canonicalize()?;
@@ -44,7 +52,7 @@ pub(super) fn store(node: &Node) -> Result<PathBuf> {
         // All others are of a binary that is not there any more.
         for entry in fs::read_dir(&stores)?.flatten() {
             if entry.path().is_dir() {
-                fs::remove_dir_all(entry.path())?;
+                remove_unused(&entry.path())?;
             }
         }
         fs::create_dir_all(&store)?;
@@ -52,7 +60,24 @@ pub(super) fn store(node: &Node) -> Result<PathBuf> {
         all(node, &binary)?;
         fs::write(done, "")?;
     }
-    Ok(store)
+    let held = File::create(in_use(&store))?;
+    held.lock_shared()?;
+    Ok(Store { path: store, held })
+}
+
+/// What those who read a store have locked.
+fn in_use(store: &Path) -> PathBuf {
+    store.with_extension("in-use")
+}
+
+/// Removes a store that no node reads.
+fn remove_unused(store: &Path) -> Result<()> {
+    let used = in_use(store);
+    if File::create(&used)?.try_lock().is_ok() {
+        fs::remove_dir_all(store)?;
+        fs::remove_file(used)?;
+    }
+    Ok(())
 }
 
 fn all(node: &Node, binary: &Path) -> Result<()> {
@@ -119,4 +144,24 @@ fn import(node: &Node, root: &Path, name: &str, changes: &[&str]) -> Result<()> 
     command::stdout(podman.arg(&archive).arg(name))?;
     fs::remove_file(archive)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_store_that_nobody_reads_is_removed() {
+        let scratch = std::env::temp_dir().join(format!("egress-stores-{}", std::process::id()));
+        let store = scratch.join("1-2-3");
+        fs::create_dir_all(&store).expect("made");
+        let held = File::create(in_use(&store)).expect("made");
+        held.lock_shared().expect("locked");
+        remove_unused(&store).expect("it is looked at");
+        assert!(store.exists());
+        drop(held);
+        remove_unused(&store).expect("it is removed");
+        assert!(!store.exists());
+        fs::remove_dir_all(scratch).expect("removed");
+    }
 }

@@ -1,6 +1,6 @@
 //! The node: namespaces for its services, its containers and their network.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -61,6 +61,8 @@ pub struct Node {
     init: Process,
     bed: Testbed,
     dir: PathBuf,
+    /// Keeps the store of the images.
+    images: Option<File>,
 }
 
 impl Node {
@@ -72,12 +74,18 @@ impl Node {
         fs::create_dir(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
         fs::create_dir(bed.cgroups().attach().join(SYSTEM))?;
         let init = init(&bed, &dir)?;
-        let node = Self { init, bed, dir };
+        let mut node = Self {
+            init,
+            bed,
+            dir,
+            images: None,
+        };
         node.write("containers.conf", CONTAINERS_CONF)?;
         node.write("privileged.conf", &privileged(CONTAINERS_CONF))?;
-        let store = images::store(&node)?;
+        let images::Store { path, held } = images::store(&node)?;
+        node.images = Some(held);
         let containers = node.dir.join("containers");
-        let store = store.display();
+        let store = path.display();
         let more = format!("[storage.options]\nadditionalimagestores = [\"{store}\"]\n");
         let storage = storage(&containers, &more);
         node.write("storage.conf", &storage)?;
