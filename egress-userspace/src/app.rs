@@ -5,6 +5,7 @@ mod cluster;
 mod desk;
 mod follow;
 mod guard;
+mod heir;
 mod listeners;
 mod manager;
 mod namespaces;
@@ -45,6 +46,7 @@ use crate::types::Generation;
 
 use desk::Operator;
 use follow::Reasons;
+use heir::Heir;
 use manager::Watchdog;
 use records::Writers;
 use successor::Successor;
@@ -97,7 +99,8 @@ struct App {
 /// Runs the gateway until SIGTERM, SIGINT, or until another takes its place. A configuration that cannot be read is a
 /// [`ReadError`](crate::config::ReadError).
 ///
-/// With `await_stop` it ends after a signal only, even if another has taken its place. `diagnostics` say how much is told
+/// With `await_stop` it ends after a signal only, even if another has taken its place; or with an error, if that other
+/// has ended. `diagnostics` say how much is told
 /// of it.
 pub fn run(
     path: PathBuf,
@@ -180,8 +183,9 @@ impl App {
             sleep(LAST_CONNECTIONS).await;
         }
         let is_awaited = await_stop && told == Told::HandOver;
-        self.finish_connections(&mut stop, is_awaited).await;
+        let finished = self.finish_connections(&mut stop, is_awaited).await;
         self.records.finish().await?;
+        finished?;
         if let Told::Broken(what) = told {
             bail!("{what} has broken off, without which the gateway cannot go on");
         }
@@ -190,8 +194,14 @@ impl App {
     }
 
     /// Gives connections their time, which a signal cuts short: but not the first one where a signal `is_awaited`, without
-    /// which it does not come back.
-    async fn finish_connections(&mut self, stop: &mut Stop, mut is_awaited: bool) {
+    /// which it does not come back. Then an error says that it should: nobody serves in its place.
+    async fn finish_connections(
+        &mut self,
+        stop: &mut Stop,
+        mut is_awaited: bool,
+    ) -> anyhow::Result<()> {
+        let mut heir = Heir::default();
+        let mut look = interval(RENEW);
         let mut draining = pin!(self.drain.run(self.config.gateway.drain));
         let mut watchdog = pin!(self.watchdog.keep_alive(RENEW));
         let mut is_draining = true;
@@ -205,12 +215,22 @@ impl App {
                 }
                 _ = stop.told() => {
                     if !std::mem::take(&mut is_awaited) {
-                        return self.drain.cut().await;
+                        self.drain.cut().await;
+                        return Ok(());
+                    }
+                }
+                _ = look.tick(), if is_awaited => {
+                    let serving = self.kernel.served_by();
+                    let is_gone = serving.is_ok_and(|serving| heir.is_gone(serving));
+                    // Connections have their time all the same, in which another may begin to serve.
+                    if is_gone && !is_draining {
+                        bail!("the gateway that took over from this one has ended");
                     }
                 }
                 () = &mut watchdog => {}
             }
         }
+        Ok(())
     }
 
     /// Waits for `event`, and looks after what has to be looked after meanwhile; or until a signal says

@@ -119,6 +119,16 @@ impl Gateway {
         self.process.ready(START, || is_ready(bed))
     }
 
+    /// Starts another that takes over from this one, which waits for its end; kills that other, and gives how this one
+    /// ends then.
+    pub fn outlive(&mut self, bed: &Testbed) -> Result<ExitStatus> {
+        let options = ["--take-over"];
+        let other = spawn(bed, &self.binary, &self.config, &options)?;
+        self.says(&["waiting to be told to end"])?;
+        other.signal(Signal::SIGKILL)?;
+        self.wait()
+    }
+
     fn succeed_in(&mut self, bed: &Testbed, cgroup: PathBuf) -> Result<()> {
         let options = ["--take-over"];
         let process = spawn_in(cgroup, bed, &self.binary, &self.config, &options)?;

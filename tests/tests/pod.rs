@@ -95,6 +95,19 @@ fn one_that_was_taken_over_from_waits_for_its_end_and_cuts_nothing() -> Result<(
 }
 
 #[test]
+fn one_whose_successor_has_ended_comes_back() -> Result<()> {
+    let mut scene = Scene::on(Testbed::new()?, awaiting)?;
+    let Scene { gateway, bed, .. } = &mut scene;
+    let status = gateway.outlive(bed)?;
+    ensure!(status.code() == Some(1), "{status}");
+    gateway.says(&["the gateway that took over from this one has ended"])?;
+    // As the kubelet starts it again.
+    gateway.succeed(bed)?;
+    assert_eq!(scene.python()?.ask("echo(b'x')")?, "ready 198.51.100.20\nx");
+    Ok(())
+}
+
+#[test]
 fn a_probe_hears_whether_this_gateway_takes_connections() -> Result<()> {
     let mut scene = Scene::new(DRAIN)?;
     assert_eq!(probe(&scene)?, (Some(0), "ready".to_owned()));
