@@ -14,6 +14,7 @@ use crate::cluster::{self, ClusterSettings};
 use crate::config::Config;
 #[cfg(feature = "k8s")]
 use crate::config::{Kubernetes, NodeName, WatchWord};
+use crate::conn::Whose;
 use crate::pods::{Freshness, Identifier, Pods, State};
 
 use super::observe;
@@ -35,6 +36,7 @@ pub(super) struct Cluster {
     pods: Arc<Pods>,
     freshness: Arc<Freshness>,
     identifier: Arc<Identifier>,
+    timeout: Duration,
 }
 
 impl Cluster {
@@ -48,6 +50,7 @@ impl Cluster {
             pods,
             freshness: Arc::default(),
             identifier: Arc::new(identifier),
+            timeout: kubernetes.identity_timeout,
         };
         observe::cluster(metrics, &cluster);
         Some(cluster)
@@ -82,6 +85,11 @@ impl Cluster {
             bail!("the cluster's API has not told of all pods within {KNOWN:?}: {trouble}");
         }
         Ok(())
+    }
+
+    /// Tells whose addresses are.
+    pub(super) fn whose(&self) -> Whose {
+        Whose::new(self.pods(), self.freshness(), self.timeout)
     }
 
     /// Asks its API for as long as the gateway runs. What is wrong with the settings is an error; that the API

@@ -10,28 +10,32 @@ use crate::config::Config;
 use crate::conn::{Gateway, Home, Reactors, RemoteListener, Terms, accept_until};
 use crate::drain::Drain;
 use crate::net::{Listener, Reserved};
-use crate::pods::Pods;
 use crate::settings;
+
+use super::cluster::Cluster;
 
 /// Addresses that are taken, and nobody listens on yet.
 pub(super) struct Listeners(Vec<(Reserved, Arc<RemoteListener>)>);
 
 impl Listeners {
-    /// Takes each one's address; `terms` are theirs, in their order.
+    /// Takes each one's address, which another gateway may have if it `take_over`s from one; `terms` are theirs, in
+    /// their order.
     pub(super) fn reserve(
         config: &Config,
         terms: Vec<Terms>,
-        pods: &Arc<Pods>,
+        cluster: Option<&Cluster>,
+        take_over: bool,
     ) -> anyhow::Result<Self> {
         let own_ports: Arc<[u16]> = settings::own_ports(config).into();
+        let whose = Arc::new(cluster.map(Cluster::whose).unwrap_or_default());
         let listeners = config.listeners.iter().zip(terms);
         let reserved = listeners.map(|(listener, terms)| {
-            let (pods, own_ports) = (Arc::clone(pods), Arc::clone(&own_ports));
-            let reserved = Reserved::new(listener.address).with_context(|| {
+            let (whose, own_ports) = (Arc::clone(&whose), Arc::clone(&own_ports));
+            let reserved = Reserved::new(listener.address, take_over).with_context(|| {
                 let (name, address) = (&listener.name, listener.address);
                 format!("taking {address} for the listener `{name}`")
             })?;
-            let listener = RemoteListener::new(listener, terms, pods, own_ports);
+            let listener = RemoteListener::new(listener, terms, whose, own_ports);
             Ok((reserved, Arc::new(listener)))
         });
         reserved.collect::<anyhow::Result<_>>().map(Self)

@@ -87,7 +87,7 @@ impl App {
         let cluster = Cluster::of(&config, &mut metrics);
         let pods = cluster.as_ref().map(Cluster::pods).unwrap_or_default();
         let identifier = cluster.as_ref().map(Cluster::identifier);
-        let listeners = Listeners::reserve(&config, terms, &pods)?;
+        let listeners = Listeners::reserve(&config, terms, cluster.as_ref(), take_over)?;
 
         let (kernel, taken) = Kernel::load(&settings::setup(&config, reach, take_over))?;
         let Parts {

@@ -9,6 +9,7 @@ use arc_swap::ArcSwapOption;
 use futures_util::task::AtomicWaker;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::remote::{still_allows, still_leads};
 use super::stop::Ending;
 use crate::account::{Counted, Counts, Told, Traffic};
 use crate::dial::Ends;
@@ -233,9 +234,25 @@ impl Connection {
         let caller = self.caller();
         let mut claims = iter::once(&self.claim).chain(latest.as_deref());
         claims.all(|claim| {
-            let verdict = policy.decide(&self.facts(&caller, claim));
-            matches!(verdict, Verdict::Permit(_))
-        })
+            match policy.decide(&self.facts(&caller, claim)) {
+                // It is led nowhere that one of another node would not be led now.
+                Verdict::Permit(permit) => caller.process().is_some() || still_allows(&permit),
+                Verdict::Deny(_) => false,
+            }
+        }) && self.still_leads(policy, &caller)
+    }
+
+    /// Whether one of another node might still ask for the name that its tunnel is for, whatever it says inside.
+    fn still_leads(&self, policy: &Policy, caller: &Arc<Caller>) -> bool {
+        if caller.process().is_some() {
+            return true;
+        }
+        let known = Known {
+            caller: Arc::clone(caller),
+            ..self.known.clone()
+        };
+        let mut names = known.learned.iter();
+        names.all(|name| still_leads(policy, &known, name))
     }
 
     /// Nobody else judges it until what is given is dropped. It is for the moment that a judgement takes.

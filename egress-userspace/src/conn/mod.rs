@@ -51,7 +51,7 @@ pub use self::connections::Connections;
 pub use self::limits::{Bounds, Limits};
 pub use self::live::{Live, SniffSettings};
 pub use self::reactors::{Home, Reactors};
-pub use self::remote::{RemoteListener, Terms};
+pub use self::remote::{RemoteListener, Terms, Whose};
 
 use self::connection::{Admitted, Known};
 use self::downstream::Downstream;

@@ -89,6 +89,7 @@ fn unreachable(error: &DialError) -> Words {
         DialError::Timeout { .. } => StatusCode::GATEWAY_TIMEOUT,
         DialError::Resolve { .. }
         | DialError::Refused { .. }
+        | DialError::Confined { .. }
         | DialError::Mismatch { .. }
         | DialError::Overflow
         | DialError::NoEndpoint

@@ -26,6 +26,14 @@ pub enum DialError {
         /// What it resolved to.
         answers: Vec<Refused>,
     },
+    /// Where the permit leads, this client is not to be led.
+    #[error("{addr} is not for a client of another node: {reason}")]
+    Confined {
+        /// The first of the addresses.
+        addr: SocketAddr,
+        /// Why.
+        reason: DenyReason,
+    },
     /// The client's own address is not one of the name's, and its service wants that.
     #[error("{ip} is not an address of {name}")]
     Mismatch {
@@ -124,6 +132,7 @@ impl DialError {
                 ..
             } => "resolve_server",
             Self::Refused { .. } => DenyReason::ResolvedAddressRefused.label(),
+            Self::Confined { reason, .. } => reason.label(),
             Self::Mismatch { .. } => DenyReason::SniIpMismatch.label(),
             Self::Overflow => DenyReason::LimitService.label(),
             Self::NoEndpoint => "no_endpoint",
@@ -138,7 +147,7 @@ impl DialError {
     pub fn flag(&self) -> ResponseFlag {
         match self {
             Self::Resolve { .. } => ResponseFlag::DnsResolutionFailed,
-            Self::Refused { .. } | Self::Mismatch { .. } => {
+            Self::Refused { .. } | Self::Confined { .. } | Self::Mismatch { .. } => {
                 ResponseFlag::UnauthorizedExternalService
             }
             Self::Overflow => ResponseFlag::UpstreamOverflow,
@@ -154,6 +163,7 @@ impl DialError {
     pub fn denial(&self) -> Option<DenyReason> {
         match self {
             Self::Refused { .. } => Some(DenyReason::ResolvedAddressRefused),
+            Self::Confined { reason, .. } => Some(*reason),
             Self::Mismatch { .. } => Some(DenyReason::SniIpMismatch),
             Self::Overflow => Some(DenyReason::LimitService),
             Self::Resolve { .. }

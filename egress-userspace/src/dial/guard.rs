@@ -10,7 +10,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::policy::Permit;
 use crate::types::Location;
@@ -160,6 +160,15 @@ pub fn check_answer(ip: IpAddr, location: Location) -> Result<(), Refused> {
     match (class, location) {
         (None, _) | (Some(Class::Private), Location::MeshInternal) => Ok(()),
         (Some(class), _) => Err(Refused { ip, class }),
+    }
+}
+
+/// Whether all of a network is of one kind that is not public: who lists it means that kind, and who lists a
+/// wider one need not.
+pub fn is_special(net: IpNet) -> bool {
+    match net {
+        IpNet::V4(net) => V4.iter().any(|(special, _)| special.contains(&net)),
+        IpNet::V6(net) => V6.iter().any(|(special, _)| special.contains(&net)),
     }
 }
 

@@ -4,6 +4,7 @@
 //! in [`Upstream::pool`] for whoever moves them.
 
 mod balance;
+mod confines;
 mod connect;
 mod error;
 mod guard;
@@ -46,8 +47,9 @@ use crate::types::{
     UpstreamAddr,
 };
 
+pub use self::confines::Confines;
 pub use self::error::{DialError, ResolveError};
-pub use self::guard::{Class, Refused, check_answer};
+pub use self::guard::{Class, Refused, check_answer, is_special};
 pub use self::lease::Lease;
 pub use self::memory::Memory;
 pub(crate) use self::memory::SPARE_ATTEMPTS;
@@ -144,6 +146,16 @@ impl Dialer {
 
     /// Connects to where `permit` leads.
     pub async fn dial(&self, permit: &Permit, ends: &Ends<'_>) -> Result<Upstream, DialError> {
+        self.dial_within(permit, ends, &Confines::NONE).await
+    }
+
+    /// Connects to where `permit` leads, as far as `confines` let it.
+    pub async fn dial_within(
+        &self,
+        permit: &Permit,
+        ends: &Ends<'_>,
+        confines: &Confines<'_>,
+    ) -> Result<Upstream, DialError> {
         let started = Instant::now();
         let TrafficPolicy {
             pool,
@@ -155,7 +167,9 @@ impl Dialer {
         let state = self.memory.services.state(permit);
         let mut lease =
             Lease::take(state.as_ref(), pool.max_connections).ok_or(DialError::Overflow)?;
-        let plan = plan::plan(permit, &self.names, self.settings.locality.as_ref()).await?;
+        let here = self.settings.locality.as_ref();
+        let mut plan = plan::plan(permit, &self.names, here, confines.pinned).await?;
+        confines.hold(&mut plan.candidates)?;
         let planned = Instant::now();
         let all: Vec<_> = plan.candidates.iter().map(|c| c.addr.addr()).collect();
         let mut balance = Balance {

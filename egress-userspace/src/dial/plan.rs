@@ -23,11 +23,13 @@ pub(super) struct Plan {
     pub(super) redialled: bool,
 }
 
-/// Plans one connection from a node that is at `here`.
+/// Plans one connection from a node that is at `here`. Unless it is `pinned`, the client's own address is
+/// no better than others of a name, but where something is required of it.
 pub(super) async fn plan(
     permit: &Permit,
     names: &Names,
     here: Option<&Locality>,
+    pinned: bool,
 ) -> Result<Plan, DialError> {
     let verified = match permit.required() {
         Some(required) => Some(verify(names, required).await?),
@@ -49,7 +51,8 @@ pub(super) async fn plan(
         }),
         Target::Name { name, port, prefer } => {
             let verified = verified.filter(|verified| verified.name == name);
-            named(permit, names, (name, *port), *prefer, verified).await
+            let prefer = prefer.filter(|_| pinned || permit.required().is_some());
+            named(permit, names, (name, *port), prefer, verified).await
         }
         Target::Endpoints(targets) => Ok(Plan {
             candidates: endpoints(permit, targets, names, here).await?,

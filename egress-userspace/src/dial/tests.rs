@@ -79,7 +79,7 @@ async fn planned(
     resolver: Arc<dyn Resolve>,
 ) -> Result<Vec<SocketAddr>, DialError> {
     let dialer = with(settings(), resolver);
-    let plan = plan::plan(permit, &dialer.names, None).await?;
+    let plan = plan::plan(permit, &dialer.names, None, true).await?;
     Ok(plan.candidates.iter().map(|c| c.addr.addr()).collect())
 }
 

@@ -1,112 +1,209 @@
 //! Dialling for callers of other nodes.
 //!
-//! What is local to the gateway is not so to them: its loopback addresses, its network and its cloud's
-//! metadata are none of theirs, whatever the mode, and neither are its own ports. The operator leads them
-//! there by a service that lists the address, or that says itself where it is.
+//! What is local to the gateway is not so to them: its loopback addresses, its network, its cloud's metadata,
+//! and all that listens on its own node are none of theirs, whatever the mode. The operator leads them there by
+//! a service that lists the address, or that says itself where it is; but never to the gateway's own ports.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use ipnet::IpNet;
 
 use super::super::stop::Stop;
 use super::super::{Live, step};
 use crate::account::Record;
-use crate::dial::{Ends, Upstream, check_answer};
-use crate::policy::{Permit, Target};
-use crate::types::{DenyReason, Location, OriginalDst};
+use crate::dial::{Confines, DialError, Ends, Upstream, check_answer, is_special};
+use crate::policy::{EndpointHost, Permit, Target, Terms};
+use crate::types::DenyReason;
 
-/// Connects to where `permit` leads, if a caller of another node may be led there.
+/// Connects to where `permit` leads, if a caller of another node may be led there. Unless it is `pinned`, the
+/// destination is not one that the client chose.
 pub(super) async fn dial(
     live: &Live,
     permit: Permit,
     ends: &Ends<'_>,
     own_ports: &[u16],
+    pinned: bool,
     record: &mut Record,
 ) -> Result<(Permit, Upstream), Stop> {
-    guard(&permit, own_ports)?;
-    let dialled = live.dialer.dial(&permit, ends).await;
+    let dialled = {
+        let allows = |addr| allows(&permit, addr, own_ports);
+        let confines = Confines {
+            allows: &allows,
+            pinned,
+        };
+        live.dialer.dial_within(&permit, ends, &confines).await
+    };
     if let Err(error) = &dialled
         && let Some(reason) = error.denial()
-        && !is_public(ends.dst)
     {
         // In audit mode it would go to where the client wanted to go.
-        return Err(reason.into());
+        let there = unlisted(&Terms::default(), ends.dst.socket_addr(), own_ports);
+        if there.is_err() || matches!(error, DialError::Confined { .. }) {
+            return Err(reason.into());
+        }
     }
-    let (permit, upstream) = step::connected(dialled, &live.dialer, permit, ends, record).await?;
-    if is_own(upstream.addr.socket_addr(), own_ports) {
-        return Err(DenyReason::OwnListener.into());
-    }
-    Ok((permit, upstream))
+    step::connected(dialled, &live.dialer, permit, ends, record).await
 }
 
-/// What a name resolves to is guarded where it is resolved, and what an operator lists is meant.
-fn guard(permit: &Permit, own_ports: &[u16]) -> Result<(), DenyReason> {
-    let addr = match permit.target() {
-        Target::Address(addr) => *addr,
-        Target::Answer { .. } | Target::Name { .. } | Target::Endpoints(_) => return Ok(()),
-    };
-    if !permit.lists(addr.ip()) {
-        check_answer(addr.ip(), permit.terms().location)
-            .map_err(|_| DenyReason::AddressNotPublic)?;
+/// Whether `permit` may lead a caller of another node to this address.
+pub(super) fn allows(
+    permit: &Permit,
+    addr: SocketAddr,
+    own_ports: &[u16],
+) -> Result<(), DenyReason> {
+    if is_endpoint(permit, addr) {
+        return if own_ports.contains(&addr.port()) && is_here(addr.ip()) {
+            Err(DenyReason::OwnListener)
+        } else {
+            Ok(())
+        };
     }
-    if is_own(addr, own_ports) {
+    unlisted(permit.terms(), addr, own_ports)
+}
+
+/// Whether a permit still leads to the address itself that it was for. Ports are not looked at: the gateway's own
+/// stay what they are.
+pub(in crate::conn) fn still_allows(permit: &Permit) -> bool {
+    match permit.target() {
+        Target::Address(addr) => allows(permit, *addr, &[]).is_ok(),
+        Target::Answer { .. } | Target::Name { .. } | Target::Endpoints(_) => true,
+    }
+}
+
+/// Whether the operator says in so many words that a service is there.
+fn is_endpoint(permit: &Permit, addr: SocketAddr) -> bool {
+    let Target::Endpoints(targets) = permit.target() else {
+        return false;
+    };
+    let is_it =
+        |host: &EndpointHost| matches!(host, EndpointHost::Address(listed) if *listed == addr);
+    targets.iter().any(|target| is_it(&target.host))
+}
+
+fn unlisted(terms: &Terms, addr: SocketAddr, own_ports: &[u16]) -> Result<(), DenyReason> {
+    let ip = addr.ip().to_canonical();
+    // To connect to it is to connect to the local host.
+    if ip.is_unspecified() {
+        return Err(DenyReason::AddressNotPublic);
+    }
+    if !lists(terms, ip) {
+        check_answer(ip, terms.location).map_err(|_| DenyReason::AddressNotPublic)?;
+    }
+    if !is_here(ip) {
+        return Ok(());
+    }
+    if own_ports.contains(&addr.port()) {
         return Err(DenyReason::OwnListener);
     }
-    Ok(())
+    if lists_alone(terms, ip) || ip.is_loopback() {
+        Ok(())
+    } else {
+        Err(DenyReason::AddressNotPublic)
+    }
 }
 
-fn is_public(dst: OriginalDst) -> bool {
-    check_answer(dst.ip(), Location::default()).is_ok()
+/// Whether an address that is not public is meant by what a service lists. A network that has public ones as
+/// well, such as `0.0.0.0/0`, does not mean it.
+fn lists(terms: &Terms, ip: IpAddr) -> bool {
+    let mut having = terms.listed.iter().filter(|net| net.contains(&ip));
+    having.any(|net| is_alone(*net) || is_special(*net))
 }
 
-/// Whether it is a port of the gateway's own on this node.
-fn is_own(addr: SocketAddr, own_ports: &[u16]) -> bool {
-    own_ports.contains(&addr.port()) && is_here(addr.ip())
+/// Whether a service lists this address by itself: no network that the gateway's node happens to be in means
+/// what listens on that.
+fn lists_alone(terms: &Terms, ip: IpAddr) -> bool {
+    let mut having = terms.listed.iter().filter(|net| net.contains(&ip));
+    having.any(|net| is_alone(*net))
 }
 
-/// An address that can be bound is one of this network namespace. Where every one can be, none is let
-/// through.
-fn is_here(ip: IpAddr) -> bool {
-    UdpSocket::bind((ip, 0)).is_ok()
+fn is_alone(net: IpNet) -> bool {
+    net.prefix_len() == net.max_prefix_len()
+}
+
+/// Whether it is an address of this network namespace: such can be bound. Where every one can be, or it cannot be
+/// known, it is.
+pub(super) fn is_here(ip: IpAddr) -> bool {
+    match UdpSocket::bind((ip, 0)) {
+        Ok(_) => true,
+        Err(error) => error.kind() != ErrorKind::AddrNotAvailable,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Terms;
+
+    fn listing(nets: &[&str]) -> Terms {
+        let nets = nets.iter().map(|net| net.parse().expect("a network"));
+        Terms {
+            listed: nets.collect(),
+            ..Terms::default()
+        }
+    }
+
+    fn to(addr: &str, terms: Terms) -> Result<(), DenyReason> {
+        let addr = addr.parse().expect("an address");
+        allows(
+            &Permit::for_test(Target::Address(addr), terms),
+            addr,
+            &[15080],
+        )
+    }
+
+    const NOT_PUBLIC: Result<(), DenyReason> = Err(DenyReason::AddressNotPublic);
 
     #[test]
     fn nobody_is_led_to_an_address_that_is_not_public_and_not_listed() {
-        let to = |addr: &str, terms| {
-            let target = Target::Address(addr.parse().expect("an address"));
-            guard(&Permit::for_test(target, terms), &[15080])
-        };
         for addr in [
             "127.0.0.1:15000",
             "169.254.169.254:80",
             "10.0.0.1:443",
             "0.0.0.0:443",
             "[::1]:443",
+            "[::ffff:127.0.0.1]:443",
         ] {
-            let refused = Err(DenyReason::AddressNotPublic);
-            assert_eq!(to(addr, Terms::default()), refused, "{addr}");
+            assert_eq!(to(addr, Terms::default()), NOT_PUBLIC, "{addr}");
+            // All that there is means none of these.
+            let all = listing(&["0.0.0.0/0", "::/0", "::ffff:0:0/96"]);
+            assert_eq!(to(addr, all), NOT_PUBLIC, "{addr}");
         }
         assert_eq!(to("203.0.113.10:443", Terms::default()), Ok(()));
-        let listing = Terms {
-            listed: Box::from(["10.0.0.0/8".parse().expect("a network")]),
-            ..Terms::default()
-        };
-        assert_eq!(to("10.0.0.1:443", listing), Ok(()));
-        let own = Terms {
-            listed: Box::from(["127.0.0.0/8".parse().expect("a network")]),
-            ..Terms::default()
-        };
-        assert_eq!(to("127.0.0.1:15080", own), Err(DenyReason::OwnListener));
+        assert_eq!(to("10.0.0.1:443", listing(&["10.0.0.0/8"])), Ok(()));
+        assert_eq!(
+            to("169.254.169.254:80", listing(&["169.254.169.254/32"])),
+            Ok(())
+        );
+        // It stands for no destination.
+        assert_eq!(to("0.0.0.0:443", listing(&["0.0.0.0/32"])), NOT_PUBLIC);
     }
 
     #[test]
-    fn only_the_gateways_own_ports_on_its_own_node_are_its_own() {
-        let own = |addr: &str| is_own(addr.parse().expect("an address"), &[15080]);
-        assert!(own("127.0.0.1:15080"));
-        assert!(!own("127.0.0.1:15081"));
-        assert!(!own("203.0.113.10:15080"));
+    fn the_gateways_own_ports_are_nobodys_whatever_is_listed() {
+        let own = Err(DenyReason::OwnListener);
+        assert_eq!(to("127.0.0.1:15080", listing(&["127.0.0.1/32"])), own);
+        assert_eq!(to("127.0.0.1:15081", listing(&["127.0.0.0/8"])), Ok(()));
+        assert_eq!(to("203.0.113.10:15080", Terms::default()), Ok(()));
+        let addr = "127.0.0.1:15080".parse().expect("an address");
+        let target = crate::policy::EndpointTarget {
+            host: EndpointHost::Address(addr),
+            weight: 1,
+            locality: None,
+        };
+        let target = Target::Endpoints([target].into());
+        let permit = Permit::for_test(target, Terms::default());
+        assert_eq!(allows(&permit, addr, &[15080]), own);
+        assert_eq!(allows(&permit, addr, &[]), Ok(()));
+        let other = "127.0.0.1:15081".parse().expect("an address");
+        assert_eq!(allows(&permit, other, &[]), NOT_PUBLIC);
+    }
+
+    #[test]
+    fn an_address_is_here_unless_it_is_known_not_to_be() {
+        let here = |ip: &str| is_here(ip.parse().expect("an address"));
+        assert!(here("127.0.0.1"));
+        assert!(!here("203.0.113.10"));
+        // Of which link, nobody says.
+        assert!(here("fe80::1"));
     }
 }

@@ -6,10 +6,21 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
 
+use super::super::limits::{Bounds, CallerSlot, Limits, Slot};
+use super::dial::is_here;
 use super::identity::Identity;
+use super::whose::Whose;
 use crate::dial::TlsError;
-use crate::pods::Pods;
-use crate::types::{Caller, Listener, ListenerProtocol, Peer, Pod, Remote};
+use crate::types::{Caller, CallerKey, DenyReason, Listener, ListenerProtocol, Peer, Pod, Remote};
+
+/// Connections at one listener of which it is not known yet who they are: TLS that is being agreed on, addresses
+/// that are waited for, and those that are told that nobody knows them. They have no room among all others, which
+/// is for callers that are known; each is done with in the time of a first message.
+const STRANGERS: usize = 1024;
+/// Of these, those of one address, or of one network of IPv6: whoever has one address there has all.
+const STRANGERS_OF_ONE: usize = STRANGERS / 4;
+/// What an end site has at least (RFC 6177), and a host by itself.
+const NETWORK_OF_ONE: u8 = 64;
 
 /// A listener for callers of other nodes.
 pub struct RemoteListener {
@@ -17,8 +28,15 @@ pub struct RemoteListener {
     address: SocketAddr,
     protocol: ListenerProtocol,
     terms: ArcSwap<Terms>,
-    pods: Arc<Pods>,
+    whose: Arc<Whose>,
+    strangers: Limits,
     own_ports: Arc<[u16]>,
+}
+
+/// Room for one of which it is not known yet who it is, given back when dropped.
+pub(super) struct StrangerRoom {
+    _slot: Slot,
+    _share: CallerSlot,
 }
 
 /// Who may come, and how that is known.
@@ -42,9 +60,10 @@ impl Terms {
         &self.identity
     }
 
-    /// Whether `peer` is believed about where a connection comes from.
+    /// Whether `peer` is believed about where a connection comes from. One of this node is not: any process here
+    /// has such an address.
     pub(super) fn trusts(&self, peer: IpAddr) -> bool {
-        self.trusted.iter().any(|net| net.contains(&peer))
+        self.trusted.iter().any(|net| net.contains(&peer)) && !is_here(peer)
     }
 
     /// Who has an address, by the operator's word: the narrowest that has it.
@@ -58,13 +77,24 @@ impl Terms {
 
 impl RemoteListener {
     /// As `listener` says, with `terms` loaded from it. It leads nobody to `own_ports` of this node.
-    pub fn new(listener: &Listener, terms: Terms, pods: Arc<Pods>, own_ports: Arc<[u16]>) -> Self {
+    pub fn new(
+        listener: &Listener,
+        terms: Terms,
+        whose: Arc<Whose>,
+        own_ports: Arc<[u16]>,
+    ) -> Self {
         Self {
             name: Arc::clone(&listener.name),
             address: listener.address,
             protocol: listener.protocol,
             terms: ArcSwap::from_pointee(terms),
-            pods,
+            whose,
+            strangers: Limits::new(Bounds {
+                connections: STRANGERS,
+                per_cgroup: STRANGERS_OF_ONE,
+                // They have sent nothing that is read.
+                sniff_memory: 0,
+            }),
             own_ports,
         }
     }
@@ -97,29 +127,39 @@ impl RemoteListener {
         &self.own_ports
     }
 
-    /// Who has an address and, perhaps, showed a certificate; `None`: nobody says.
-    ///
-    /// A pod of the cluster's API is described in full. One that has the address but not what the
-    /// certificate says is another.
-    pub(super) fn caller(
-        &self,
-        terms: &Terms,
-        address: IpAddr,
-        shown: Option<&Arc<Pod>>,
-    ) -> Option<Caller> {
-        let known = self.pods.by_ip(address);
-        let pod = match shown {
-            Some(shown) => known
-                .filter(|known| who(known) == who(shown))
-                .unwrap_or_else(|| Arc::clone(shown)),
-            None => known.or_else(|| terms.peer(address).cloned())?,
+    /// Room for one that comes from `peer`, until it is known who it is.
+    pub(super) fn stranger_room(&self, peer: IpAddr) -> Result<StrangerRoom, DenyReason> {
+        Ok(StrangerRoom {
+            _slot: self.strangers.connection()?,
+            _share: self.strangers.caller(CallerKey::Address(network(peer)))?,
+        })
+    }
+
+    /// Who has an address; `None`: nobody says.
+    pub(super) async fn by_address(&self, terms: &Terms, address: IpAddr) -> Option<Caller> {
+        let known = self.whose.pod(address).await;
+        let pod = known.or_else(|| terms.peer(address).cloned())?;
+        Some(self.stranger(address).in_pod(pod))
+    }
+
+    /// Who showed a certificate. What else the cluster's API tells of the pod with the address is not said of it:
+    /// the certificate says nothing of the address, nor of labels. What is done with a namespace's pods is the same
+    /// for all of them.
+    pub(super) fn by_certificate(&self, address: IpAddr, shown: &Arc<Pod>) -> Caller {
+        let known = self.whose.now(address);
+        let known = known.filter(|known| known.namespace == shown.namespace);
+        let pod = match known.and_then(|known| known.mode) {
+            None => Arc::clone(shown),
+            mode => Arc::new(Pod {
+                mode,
+                ..Pod::clone(shown)
+            }),
         };
-        let mut caller = self.stranger(address);
-        caller.pod = Some(pod);
+        let mut caller = self.stranger(address).in_pod(pod);
         if let Some(remote) = &mut caller.remote {
-            remote.is_certified = shown.is_some();
+            remote.is_certified = true;
         }
-        Some(caller)
+        caller
     }
 
     /// Somebody of whom nothing is known but the address.
@@ -133,14 +173,21 @@ impl RemoteListener {
     }
 }
 
-fn who(pod: &Pod) -> (&str, &str) {
-    (&pod.namespace, &pod.service_account)
+/// What one that has an address can come from.
+fn network(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => ip,
+        IpAddr::V6(_) => IpNet::new(ip, NETWORK_OF_ONE).map_or(ip, |net| net.network()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::types::PeerIdentity;
+    use crate::pods::{Freshness, Pods};
+    use crate::types::{PeerIdentity, PodMode};
 
     fn pod(namespace: &str, name: &str) -> Pod {
         Pod {
@@ -162,31 +209,38 @@ mod tests {
         text.parse().expect("an address")
     }
 
-    fn listener() -> (RemoteListener, Arc<Pods>) {
-        let described = Listener {
+    fn described_listener() -> Listener {
+        Listener {
             name: "nodes".into(),
             address: "192.0.2.1:15080".parse().expect("an address"),
             protocol: ListenerProtocol::Connect,
             identity: PeerIdentity::Address,
             peers: vec![peer("10.0.0.0/8", "wide"), peer("10.1.0.0/16", "narrow")],
             trusted: vec!["10.9.0.0/16".parse().expect("a network")],
-        };
+        }
+    }
+
+    fn listener() -> (RemoteListener, Arc<Pods>) {
+        let described = described_listener();
         let terms = Terms::load(&described).expect("no file");
         let pods = Arc::<Pods>::default();
         let own_ports = Arc::from([]);
-        let listener = RemoteListener::new(&described, terms, Arc::clone(&pods), own_ports);
+        let whose = Whose::new(
+            Arc::clone(&pods),
+            Arc::<Freshness>::default(),
+            Duration::ZERO,
+        );
+        let listener = RemoteListener::new(&described, terms, Arc::new(whose), own_ports);
         (listener, pods)
     }
 
-    fn namespace(listener: &RemoteListener, address: &str, shown: Option<&Pod>) -> Option<String> {
-        let shown = shown.cloned().map(Arc::new);
-        let caller = listener.caller(&listener.terms(), ip(address), shown.as_ref())?;
-        let pod = caller.pod.expect("a pod");
-        Some(format!("{}/{}", pod.namespace, pod.name))
+    fn described(caller: &Caller) -> String {
+        let pod = caller.pod.as_ref().expect("a pod");
+        format!("{}/{}", pod.namespace, pod.name)
     }
 
-    #[test]
-    fn an_address_is_a_known_pods_else_the_narrowest_peers_else_nobodys() {
+    #[tokio::test]
+    async fn an_address_is_a_known_pods_else_the_narrowest_peers_else_nobodys() {
         let (listener, pods) = listener();
         let uid = "0".repeat(32).parse().expect("a uid");
         pods.set(uid, pod("shop", "web-1"), vec![ip("10.1.2.3")]);
@@ -196,32 +250,58 @@ mod tests {
             ("10.2.0.1", Some("wide/")),
             ("11.0.0.1", None),
         ] {
-            assert_eq!(namespace(&listener, address, None).as_deref(), expected);
+            let found = listener.by_address(&listener.terms(), ip(address)).await;
+            assert_eq!(found.as_ref().map(described).as_deref(), expected);
         }
     }
 
     #[test]
-    fn a_certificate_counts_for_more_than_an_address() {
+    fn a_certificate_says_all_that_is_known_but_what_is_done_with_its_namespace() {
         let (listener, pods) = listener();
         let uid = "0".repeat(32).parse().expect("a uid");
-        pods.set(uid, pod("shop", "web-1"), vec![ip("10.1.2.3")]);
-        let shop = pod("shop", "");
-        let other = pod("other", "");
-        for (address, shown, expected) in [
-            ("10.1.2.3", &shop, "shop/web-1"),
-            ("10.1.2.3", &other, "other/"),
-            ("11.0.0.1", &shop, "shop/"),
+        let mut labelled = pod("shop", "web-1");
+        labelled.labels = [("tier".into(), "front".into())].into();
+        labelled.mode = Some(PodMode::Audit);
+        pods.set(uid, labelled, vec![ip("10.1.2.3")]);
+        for (address, namespace, mode) in [
+            ("10.1.2.3", "shop", Some(PodMode::Audit)),
+            ("10.1.2.3", "other", None),
+            ("11.0.0.1", "shop", None),
         ] {
-            let found = namespace(&listener, address, Some(shown));
-            assert_eq!(found.as_deref(), Some(expected));
+            let shown = Arc::new(pod(namespace, ""));
+            let found = listener.by_certificate(ip(address), &shown);
+            let expected = Pod {
+                mode,
+                ..Pod::clone(&shown)
+            };
+            assert_eq!(found.pod.as_deref(), Some(&expected), "{address}");
+            assert!(found.remote.is_some_and(|remote| remote.is_certified));
         }
+    }
+
+    #[test]
+    fn strangers_of_one_network_leave_room_for_others() {
+        let (listener, _) = listener();
+        let come = |ip: String| listener.stranger_room(ip.parse().expect("an address"));
+        let flood = (0..STRANGERS_OF_ONE).map(|host| come(format!("2001:db8::{host:x}")));
+        let rooms = flood.collect::<Result<Vec<_>, _>>();
+        let rooms = rooms.unwrap_or_else(|reason| panic!("{reason}"));
+        assert!(come("2001:db8::ffff".into()).is_err());
+        assert!(come("2001:db8:0:1::1".into()).is_ok());
+        drop(rooms);
+        assert!(come("2001:db8::ffff".into()).is_ok());
     }
 
     #[test]
     fn only_who_is_listed_is_believed() {
-        let (listener, _) = listener();
-        let terms = listener.terms();
+        let mut described = described_listener();
+        described
+            .trusted
+            .push("127.0.0.0/8".parse().expect("a network"));
+        let terms = Terms::load(&described).expect("no file");
         assert!(terms.trusts(ip("10.9.0.1")));
+        // Whatever is listed, this node's own processes are not believed.
+        assert!(!terms.trusts(ip("127.0.0.1")));
         assert!(!terms.trusts(ip("10.1.0.1")));
     }
 }

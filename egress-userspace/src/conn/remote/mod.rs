@@ -11,8 +11,8 @@ mod listener;
 mod spiffe;
 mod tls;
 mod tunnel;
+mod whose;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,13 +21,17 @@ use tracing::warn;
 
 use crate::account::Record;
 use crate::dial::{Bound, in_the_clear};
-use crate::policy::SniffPlan;
+use crate::dns;
+use crate::policy::{Permit, SniffPlan, Target, Verdict};
 use crate::sniff;
 use crate::types::{
-    Caller, CallerKey, Claim, ClientAddr, DenyReason, ListenerProtocol, OriginalDst, Pod,
+    Caller, CallerKey, Claim, ClientAddr, DenyReason, ListenerProtocol, OriginalDst,
 };
 
+pub(super) use self::dial::still_allows;
 pub use self::listener::{RemoteListener, Terms};
+pub(super) use self::tunnel::still_leads;
+pub use self::whose::Whose;
 
 use self::identity::Identity;
 use super::connection::Known;
@@ -45,8 +49,23 @@ struct Visit<'a> {
     at: &'a RemoteListener,
     terms: &'a Terms,
     peer: ClientAddr,
-    /// Who its certificate says that it is.
-    shown: Option<Arc<Pod>>,
+    /// Who it is; `None`: one that is believed about who it speaks for.
+    caller: Option<Arc<Caller>>,
+}
+
+/// Why one that arrived does not go on, and its socket if it is to be told.
+struct Parted(Stop, Option<Downstream>);
+
+impl From<Stop> for Parted {
+    fn from(stop: Stop) -> Self {
+        Self(stop, None)
+    }
+}
+
+impl From<DenyReason> for Parted {
+    fn from(reason: DenyReason) -> Self {
+        Stop::from(reason).into()
+    }
 }
 
 impl Gateway {
@@ -70,27 +89,42 @@ impl Gateway {
     ) -> Option<Joining> {
         let mut record = self.account.open(self.next_id(), peer);
         record.comes_from(Arc::new(at.stranger(peer.ip())));
+        // Held to the end of a refusal too.
+        let stranger = match at.stranger_room(peer.ip()) {
+            Ok(room) => room,
+            Err(reason) => {
+                record.finish(&Stop::from(reason).outcome());
+                return None;
+            }
+        };
         let mut room = Room::default();
         // What a reload replaces is let go of with this function.
         let terms = at.terms();
         let arrived = tokio::select! {
             biased;
-            arrived = self.arrive(stream, peer, &terms, &mut room) => arrived,
-            () = self.cut.cancelled() => Err(Stop::Cut),
+            arrived = self.arrive(stream, peer, at, &terms, &mut room) => arrived,
+            () = self.cut.cancelled() => Err(Stop::Cut.into()),
         };
-        let (mut client, shown) = match arrived {
+        let (mut client, caller) = match arrived {
             Ok(arrived) => arrived,
-            Err(stop) => {
+            Err(Parted(stop, Some(client))) => {
+                return self.settle(client, room, Err(stop), record).await;
+            }
+            Err(Parted(stop, None)) => {
                 record.finish(&stop.outcome());
                 return None;
             }
         };
+        drop(stranger);
+        if let Some(caller) = &caller {
+            record.comes_from(Arc::clone(caller));
+        }
         let visit = Visit {
             gateway: &self,
             at,
             terms: &terms,
             peer,
-            shown,
+            caller,
         };
         let opened = tokio::select! {
             biased;
@@ -100,36 +134,70 @@ impl Gateway {
         self.settle(client, room, opened, record).await
     }
 
-    /// From the accepted socket to one that speaks in the clear, and who its certificate says that it is.
+    /// From the accepted socket to one that speaks in the clear and has its room, and who it is; `None`: one that is
+    /// believed about that.
     async fn arrive(
         &self,
         stream: TcpStream,
         peer: ClientAddr,
+        at: &RemoteListener,
         terms: &Terms,
         room: &mut Room,
-    ) -> Result<(Downstream, Option<Arc<Pod>>), Stop> {
-        room.connection = Some(self.limits.connection()?);
-        // One that is believed has the connections of many, and each of them has a share of its own.
-        if !terms.trusts(peer.ip()) {
-            room.caller = Some(self.limits.caller(CallerKey::Address(peer.ip()))?);
+    ) -> Result<(Downstream, Option<Arc<Caller>>), Parted> {
+        let believed = terms.trusts(peer.ip());
+        let secured = match terms.identity() {
+            Identity::Address => Err(stream),
+            Identity::MutualTls(server) => {
+                let patience = self.live.load().sniff.named.deadline;
+                Ok(server.accept(stream, patience).await?)
+            }
+        };
+        let caller = match &secured {
+            _ if believed => Ok(None),
+            Err(_) => {
+                let caller = at.by_address(terms, peer.ip()).await;
+                caller.map(Some).ok_or(DenyReason::UnknownPeer)
+            }
+            Ok((_, shown)) => Ok(Some(at.by_certificate(peer.ip(), shown))),
+        };
+        let taken = caller.and_then(|caller| {
+            room.connection = Some(self.limits.connection()?);
+            // One that is believed has the connections of many, and each of them has a share of its own.
+            if let Some(caller) = &caller {
+                room.caller = Some(self.limits.caller(caller.key())?);
+            }
+            Ok(caller.map(Arc::new))
+        });
+        let client = match secured {
+            Err(stream) => stream,
+            Ok((secured, _)) => {
+                let bound = Bound {
+                    given_up: room.bridged(),
+                    linger: LINGER,
+                };
+                let near = in_the_clear(secured.into(), &self.bridges, bound).await;
+                let near = near.map_err(|error| {
+                    warn!(%error, "cannot end TLS");
+                    DenyReason::LimitConnections
+                })?;
+                // Until it has come to its end it closes with a reset, as accepted sockets do.
+                let _ = near.set_zero_linger();
+                near
+            }
+        };
+        let claim = match at.protocol() {
+            // It is told in HTTP until it has its tunnel.
+            ListenerProtocol::Connect => Claim::Http1 { host: None },
+            ListenerProtocol::Proxy => Claim::Opaque,
+        };
+        let client = Downstream {
+            claim,
+            ..Downstream::new(client)
+        };
+        match taken {
+            Ok(caller) => Ok((client, caller)),
+            Err(reason) => Err(Parted(reason.into(), Some(client))),
         }
-        let Identity::MutualTls(server) = terms.identity() else {
-            return Ok((Downstream::new(stream), None));
-        };
-        let patience = self.live.load().sniff.named.deadline;
-        let (secured, pod) = server.accept(stream, patience).await?;
-        let bound = Bound {
-            given_up: room.bridged(),
-            linger: LINGER,
-        };
-        let near = in_the_clear(secured.into(), &self.bridges, bound).await;
-        let near = near.map_err(|error| {
-            warn!(%error, "cannot end TLS");
-            DenyReason::LimitConnections
-        })?;
-        // Until it has come to its end it closes with a reset, as accepted sockets do.
-        let _ = near.set_zero_linger();
-        Ok((Downstream::new(near), Some(pod)))
     }
 }
 
@@ -154,45 +222,39 @@ impl Visit<'_> {
         room: &mut Room,
         record: &mut Record,
     ) -> Result<Opened, Stop> {
-        let believed = self.terms.trusts(self.peer.ip());
-        // Nobody is listened to of whom nothing is known.
-        let known = if believed {
-            None
-        } else {
-            Some(self.known(record)?)
-        };
         let header = self.head(client, sniff::MAX_PROXY_HEADER, |bytes, _| {
             sniff::proxy_header(bytes).map(|header| (header.length, header))
         });
         let header = header.await?;
-        let caller = if let Some(caller) = known {
-            caller
+        let caller = if let Some(caller) = &self.caller {
+            Arc::clone(caller)
         } else {
             let source = header.source.ip().to_canonical();
             room.of_caller(self.gateway.limits.caller(CallerKey::Address(source))?);
-            self.caller(source, None)?
+            let caller = self.at.by_address(self.terms, source).await;
+            caller.map(Arc::new).ok_or(DenyReason::UnknownPeer)?
         };
         let dst = OriginalDst::new(header.destination);
         record.origin(dst, Arc::clone(&caller));
+        self.asks_no_resolver(dst.port())?;
         let known = self.wants(dst, caller);
         let live = self.gateway.live.load_full();
         let plan = live.policy.sniff_plan(&known.facts(&Claim::Opaque));
         step::sniff(&live, plan, &self.gateway.limits, client, record).await?;
         let speaks = !client.sent.is_empty();
-        self.admit(&live, known, &client.claim, speaks, record)
+        let wanted = Wanted::alone(known);
+        self.admit(&live, wanted, &client.claim, speaks, record)
             .await
     }
 
-    /// Who the peer itself is.
-    fn known(&self, record: &mut Record) -> Result<Arc<Caller>, DenyReason> {
-        let caller = self.caller(self.peer.ip(), self.shown.as_ref())?;
-        record.comes_from(Arc::clone(&caller));
-        Ok(caller)
-    }
-
-    fn caller(&self, address: IpAddr, shown: Option<&Arc<Pod>>) -> Result<Arc<Caller>, DenyReason> {
-        let caller = self.at.caller(self.terms, address, shown);
-        caller.map(Arc::new).ok_or(DenyReason::UnknownPeer)
+    /// While the gateway judges what is asked of DNS servers, nothing goes to them unjudged; and it answers those of
+    /// its own node alone.
+    fn asks_no_resolver(&self, port: u16) -> Result<(), DenyReason> {
+        if port == dns::PORT && self.gateway.dns.is_on() {
+            Err(DenyReason::ResolverNotApproved)
+        } else {
+            Ok(())
+        }
     }
 
     /// What is known of a caller that wants to go there.
@@ -210,22 +272,80 @@ impl Visit<'_> {
     async fn admit(
         &self,
         live: &Live,
-        known: Known,
+        wanted: Wanted,
         claim: &Claim,
         speaks: bool,
         record: &mut Record,
     ) -> Result<Opened, Stop> {
-        let permit = step::decide(live, &known.facts(claim), record)?;
-        let ends = known.ends(claim, speaks);
-        let own_ports = self.at.own_ports();
-        let (permit, upstream) = dial::dial(live, permit, &ends, own_ports, record).await?;
-        Ok(Opened {
-            known,
-            admitted: live.admitted(permit),
-            options: live.relay.bounded_by(&upstream.pool),
-            upstream,
-        })
+        let Wanted {
+            mut known,
+            pinned,
+            others,
+        } = wanted;
+        let mut others = others.into_iter();
+        let mut permit = step::decide(live, &known.facts(claim), record)?;
+        loop {
+            let ends = known.ends(claim, speaks);
+            let own_ports = self.at.own_ports();
+            let service = permit.service().cloned();
+            let at_it = is_of_destination(&permit);
+            let dialled = dial::dial(live, permit, &ends, own_ports, pinned, record).await;
+            let stop = match dialled {
+                Ok((permit, upstream)) => {
+                    return Ok(Opened {
+                        known,
+                        admitted: live.admitted(permit),
+                        options: live.relay.bounded_by(&upstream.pool),
+                        upstream,
+                    });
+                }
+                Err(stop) => stop,
+            };
+            if !at_it || !matches!(stop, Stop::Unreachable(_)) {
+                return Err(stop);
+            }
+            // Another address of the name, if the same lets it through there.
+            let next = others.find_map(|other| match live.policy.decide(&other.facts(claim)) {
+                Verdict::Permit(permit)
+                    if permit.service() == service.as_ref()
+                        && is_of_destination(&permit)
+                        && permit.would_deny().is_none() =>
+                {
+                    Some((other, permit))
+                }
+                Verdict::Permit(_) | Verdict::Deny(_) => None,
+            });
+            let Some((other, next)) = next else {
+                return Err(stop);
+            };
+            record.origin(other.dst, Arc::clone(&other.caller));
+            (known, permit) = (other, next);
+        }
     }
+}
+
+/// Where a caller wants to go.
+struct Wanted {
+    known: Known,
+    /// It chose the address itself.
+    pinned: bool,
+    /// The same with other addresses of the name that it asked for, tried where the one before does not answer.
+    others: Vec<Known>,
+}
+
+impl Wanted {
+    fn alone(known: Known) -> Self {
+        Self {
+            known,
+            pinned: true,
+            others: Vec::new(),
+        }
+    }
+}
+
+/// Whether the destination itself is dialled, and nothing else.
+fn is_of_destination(permit: &Permit) -> bool {
+    matches!(permit.target(), Target::Address(_) | Target::Answer { .. })
 }
 
 /// Whether what a client sends decides; where the server may speak first, the client is waited for all the

@@ -8,7 +8,7 @@
 //!
 //! A name is looked up only for who might be let through to it: lookups carry data out, too.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,9 +18,11 @@ use super::super::connection::Known;
 use super::super::downstream::Downstream;
 use super::super::stop::Stop;
 use super::super::{Live, Opened, step};
-use super::{Visit, decides};
+use super::dial::allows;
+use super::{Visit, Wanted, decides};
 use crate::account::Record;
-use crate::policy::{Target, Verdict};
+use crate::dns;
+use crate::policy::{Policy, Target, Verdict};
 use crate::sniff::{self, TunnelHost};
 use crate::types::{Caller, Claim, DenyReason, HostName, OriginalDst, Tls};
 
@@ -29,6 +31,9 @@ const ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
 
 /// Addresses of a name that are tried against the registry: a name has seldom more than a few.
 const MAX_ADDRESSES: usize = 16;
+/// Of those that will do, how many are tried after the first does not answer: each may take as long as connecting
+/// may.
+const MORE_TRIES: usize = 2;
 
 impl Visit<'_> {
     /// From the request to two sockets that may be joined.
@@ -37,34 +42,34 @@ impl Visit<'_> {
         client: &mut Downstream,
         record: &mut Record,
     ) -> Result<Opened, Stop> {
-        // It is told in HTTP until it has its tunnel.
-        client.claim = Claim::Http1 { host: None };
-        let caller = self.known(record)?;
+        // Nobody is believed here: no header says who somebody is.
+        let caller = self.caller.clone().ok_or(DenyReason::UnknownPeer)?;
         let begun = Instant::now();
-        let live = self.gateway.live.load_full();
-        let cap = live.sniff.named.cap;
+        let cap = self.gateway.live.load().sniff.named.cap;
         let asked = self.head(client, cap, |bytes, cap| {
             sniff::tunnel(bytes, cap).map(|tunnel| (tunnel.length, tunnel))
         });
         let asked = asked.await?;
-        let (known, name) = match asked.host {
+        let live = self.gateway.live.load_full();
+        self.asks_no_resolver(asked.port)?;
+        let (wanted, name) = match asked.host {
             TunnelHost::Address(ip) => {
                 let dst = OriginalDst::new(SocketAddr::new(ip, asked.port));
-                (self.wants(dst, Arc::clone(&caller)), None)
+                (Wanted::alone(self.wants(dst, Arc::clone(&caller))), None)
             }
             TunnelHost::Name(name) => {
                 record.asked_for(&name, begun.elapsed());
-                let known = self
+                let wanted = self
                     .by_name(&live, &caller, &name, asked.port, record)
                     .await?;
-                (known, Some(name))
+                (wanted, Some(name))
             }
         };
-        record.origin(known.dst, caller);
-        let plan = live.policy.sniff_plan(&known.facts(&Claim::Opaque));
+        record.origin(wanted.known.dst, caller);
+        let plan = live.policy.sniff_plan(&wanted.known.facts(&Claim::Opaque));
         if !decides(plan) {
             let opened = self
-                .admit(&live, known, &Claim::Opaque, false, record)
+                .admit(&live, wanted, &Claim::Opaque, false, record)
                 .await?;
             established(client).await?;
             return Ok(opened);
@@ -72,15 +77,15 @@ impl Visit<'_> {
         established(client).await?;
         step::sniff(&live, plan, &self.gateway.limits, client, record).await?;
         if let Some(name) = &name {
-            agree(&live, &known, name, &mut client.claim)?;
+            agree(&live, &wanted.known, name, &mut client.claim)?;
         }
         let speaks = !client.sent.is_empty();
-        self.admit(&live, known, &client.claim, speaks, record)
+        self.admit(&live, wanted, &client.claim, speaks, record)
             .await
     }
 
-    /// What is known of a caller that asks for a name: its destination is the first address of the name with
-    /// which something that it could say would be let through.
+    /// What is known of a caller that asks for a name: its destination is an address of the name with which something
+    /// that it could say would be let through.
     async fn by_name(
         &self,
         live: &Live,
@@ -88,7 +93,7 @@ impl Visit<'_> {
         name: &HostName,
         port: u16,
         record: &mut Record,
-    ) -> Result<Known, Stop> {
+    ) -> Result<Wanted, Stop> {
         record.judged_by(live.policy.generation());
         if let Err(denial) = live.policy.resolves(name, caller) {
             return Err(Stop::Denied(denial));
@@ -106,25 +111,92 @@ impl Visit<'_> {
                 // A service that says itself where it is needs no address of the name.
                 let nowhere = at(IpAddr::from(Ipv4Addr::UNSPECIFIED));
                 return if leads_elsewhere(live, &nowhere, name) {
-                    Ok(nowhere)
+                    Ok(by_itself(nowhere, Vec::new()))
                 } else {
                     Err(Stop::Unreachable(error))
                 };
             }
         };
         let mut first = None;
-        for ip in addresses.into_iter().take(MAX_ADDRESSES) {
+        let mut let_through = Vec::new();
+        let mut guarded = None;
+        for ip in in_turn(addresses) {
             let known = at(ip);
-            match refused(live, &known, name) {
-                None => return Ok(known),
+            match refused(&live.policy, &known, name) {
+                None if self.may_be_dialled(live, &known, name) => let_through.push(known),
+                // Dialling says why not.
+                None => guarded = guarded.or(Some(known)),
                 Some(claim) => first = first.or(Some((known, claim))),
             }
+        }
+        let mut let_through = let_through.into_iter();
+        if let Some(known) = let_through.next() {
+            return Ok(by_itself(known, let_through.take(MORE_TRIES).collect()));
+        }
+        if let Some(known) = guarded {
+            return Ok(by_itself(known, Vec::new()));
         }
         let (known, claim) = first.ok_or(DenyReason::HostNotInRegistry)?;
         record.origin(known.dst, Arc::clone(caller));
         step::decide(live, &known.facts(&claim), record)?;
-        Ok(known)
+        Ok(by_itself(known, Vec::new()))
     }
+
+    /// Whether something that it could say leads it where it may be led.
+    fn may_be_dialled(&self, live: &Live, known: &Known, name: &HostName) -> bool {
+        claims(name).iter().any(|claim| {
+            let Verdict::Permit(permit) = live.policy.decide(&known.facts(claim)) else {
+                return false;
+            };
+            match permit.target() {
+                Target::Address(addr) | Target::Answer { addr, .. } => {
+                    allows(&permit, *addr, self.at.own_ports()).is_ok()
+                }
+                Target::Name { .. } | Target::Endpoints(_) => true,
+            }
+        })
+    }
+}
+
+/// A name was asked for, and any of its addresses will do.
+fn by_itself(known: Known, others: Vec<Known>) -> Wanted {
+    Wanted {
+        known,
+        pinned: false,
+        others,
+    }
+}
+
+/// The addresses of a name in the order in which they are tried: the families by turns, and last those that this
+/// node has no way to (RFC 6724 section 6, rule 1; RFC 8305 section 4).
+fn in_turn(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+    let (v6, v4): (Vec<_>, Vec<_>) = addresses.into_iter().partition(IpAddr::is_ipv6);
+    let (mut v6, mut v4) = (v6.into_iter(), v4.into_iter());
+    let mut turns = Vec::new();
+    while turns.len() < MAX_ADDRESSES {
+        let pair = [v6.next(), v4.next()];
+        if pair.iter().all(Option::is_none) {
+            break;
+        }
+        turns.extend(pair.into_iter().flatten());
+    }
+    turns.sort_by_cached_key(|ip| !has_way(*ip));
+    turns
+}
+
+/// Whether this node has a route there. Nothing is sent.
+fn has_way(ip: IpAddr) -> bool {
+    let any: IpAddr = match ip {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((any, 0));
+    socket.is_ok_and(|socket| socket.connect((ip, dns::PORT)).is_ok())
+}
+
+/// Whether a policy lets a caller still have a tunnel that it asked for by `name`.
+pub(in crate::conn) fn still_leads(policy: &Policy, known: &Known, name: &HostName) -> bool {
+    policy.resolves(name, &known.caller).is_ok() && refused(policy, known, name).is_none()
 }
 
 /// Tells the client that its tunnel is there.
@@ -149,10 +221,10 @@ fn claims(name: &HostName) -> [Claim; 4] {
 }
 
 /// Of what it could say, what is denied for the reason that tells the most; `None`: something is let through.
-fn refused(live: &Live, known: &Known, name: &HostName) -> Option<Claim> {
+fn refused(policy: &Policy, known: &Known, name: &HostName) -> Option<Claim> {
     let mut told = None;
     for claim in claims(name) {
-        match live.policy.decide(&known.facts(&claim)) {
+        match policy.decide(&known.facts(&claim)) {
             Verdict::Permit(_) => return None,
             Verdict::Deny(denial) => {
                 let is_of_claim = matches!(

@@ -339,7 +339,7 @@ async fn spread(spread: Spread) -> Vec<String> {
         ..Terms::default()
     };
     let permit = Permit::for_test(to_name("a.example", 443, None), terms);
-    let plan = plan::plan(&permit, &dialer.names, None)
+    let plan = plan::plan(&permit, &dialer.names, None, true)
         .await
         .expect("a plan");
     let ip = |candidate: &order::Candidate| candidate.addr.addr().ip().to_string();

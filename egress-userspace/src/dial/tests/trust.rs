@@ -59,7 +59,7 @@ impl Scene {
             name: host(NAME),
             ip: wanted.parse().expect("an address"),
         });
-        let plan = plan::plan(&permit, &self.dialer.names, None).await?;
+        let plan = plan::plan(&permit, &self.dialer.names, None, true).await?;
         let ip = |candidate: &order::Candidate| candidate.addr.addr().ip().to_string();
         Ok((plan.candidates.iter().map(ip).collect(), plan.redialled))
     }
@@ -155,7 +155,7 @@ async fn a_route_elsewhere_is_only_for_addresses_of_the_name() {
             name: host(NAME),
             ip: wanted.parse().expect("an address"),
         });
-        plan::plan(&permit, &scene.dialer.names, None).await
+        plan::plan(&permit, &scene.dialer.names, None, true).await
     };
     let plan = lead("192.0.2.1").await.expect("a plan");
     assert_eq!(plan.candidates.len(), 1);
@@ -172,7 +172,7 @@ async fn what_the_dns_forwarder_answered_is_dialled_if_an_answer_may_be_it() {
             name: host(NAME),
             addr: addr.parse().expect("an address"),
         };
-        plan::plan(&permit(target, &[]), &dialer.names, None).await
+        plan::plan(&permit(target, &[]), &dialer.names, None, true).await
     };
     let plan = lead("192.0.2.1:5432").await.expect("a plan");
     assert_eq!(plan.candidates.len(), 1);
