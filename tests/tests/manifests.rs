@@ -233,9 +233,9 @@ fn the_chart_refuses_values_that_cannot_be() -> Result<()> {
         ("image: { repository: a, digest: sha256:1 }", "digest"),
         ("updateStrategy: { maxSurge: 0 }", "maxSurge"),
         ("drain: -1", "drain"),
-        ("gateway: { mode: enforce }", "/gateway"),
+        ("gateway: { mode: enforce }", "/gateway/mode"),
         ("dns: { 'x\n[gateway]': 1 }", "/dns"),
-        ("kubernetes: { watch: { a: b } }", "/kubernetes"),
+        ("kubernetes: { watch: { a: b } }", "/kubernetes/watch"),
         ("metrics: { podMonitor: { enabled: true } }", "address"),
     ] {
         let values = scratch.put("values.yaml", &format!("{good}\n{more}\n"))?;
