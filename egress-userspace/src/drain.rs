@@ -18,6 +18,8 @@ pub struct Drain {
     pub listeners: TaskTracker,
     /// Counts connections.
     pub connections: TaskTracker,
+    /// Counts who speaks TLS for connections, and may have something left to pass on when those have ended.
+    pub bridges: TaskTracker,
 }
 
 impl Drain {
@@ -48,12 +50,14 @@ impl Drain {
         self.accepting.cancel();
         self.listeners.close();
         self.connections.close();
+        self.bridges.close();
     }
 
     /// Until all have ended that there will be.
     async fn wait(&self) {
         self.listeners.wait().await;
         self.connections.wait().await;
+        self.bridges.wait().await;
     }
 }
 
@@ -86,17 +90,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_a_listener_takes_last_is_waited_for() {
+    async fn what_a_listener_takes_last_is_waited_for_and_what_that_leaves_to_be_passed_on() {
         let drain = Drain::default();
-        let (stop, connections) = (drain.accepting.clone(), drain.connections.clone());
-        let served = drain.listeners.spawn(async move {
-            stop.cancelled().await;
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            connections.spawn(tokio::time::sleep(Duration::from_secs(1)))
+        let all = drain.clone();
+        let a_second = || tokio::time::sleep(Duration::from_secs(1));
+        drain.listeners.spawn(async move {
+            all.accepting.cancelled().await;
+            a_second().await;
+            let bridges = all.bridges.clone();
+            all.connections.spawn(async move {
+                a_second().await;
+                bridges.spawn(a_second());
+            });
         });
+        let begun = tokio::time::Instant::now();
         drain.run(Duration::from_secs(5)).await;
-        let served = served.await.expect("the listener ends");
-        assert!(served.is_finished());
+        assert_eq!(begun.elapsed(), Duration::from_secs(3));
     }
 
     #[tokio::test(start_paused = true)]

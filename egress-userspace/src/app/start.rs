@@ -122,7 +122,7 @@ impl App {
         let dialer = build::dialer(&config, Arc::clone(&memory))?;
         let drain = Drain::default();
         let bridges = Bridges {
-            tasks: drain.connections.clone(),
+            tasks: drain.bridges.clone(),
             cut: drain.cutting.clone(),
         };
         let dialer = dialer.speaking(contexts, bridges.clone());
