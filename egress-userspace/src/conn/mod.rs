@@ -288,7 +288,7 @@ mod tests {
 
     /// What a connection may take for as long as it lasts: the least that they are now, so that what makes
     /// them larger is seen.
-    const JOINED: usize = 904;
+    const JOINED: usize = 928;
     const CONNECTION: usize = 464;
 
     /// How large a future is that a function gives.
@@ -299,8 +299,8 @@ mod tests {
     #[test]
     fn a_connection_that_lasts_is_small() {
         let joined = size(Gateway::join);
-        assert!(joined <= JOINED, "{joined} bytes");
         let connection = size_of::<Connection>();
-        assert!(connection <= CONNECTION, "{connection} bytes");
+        let sizes = format!("{joined} bytes, and {connection}");
+        assert!(joined <= JOINED && connection <= CONNECTION, "{sizes}");
     }
 }
