@@ -1,5 +1,6 @@
 //! The running gateway: puts the parts together, follows the configuration, and ends in order.
 
+mod acceptor;
 mod build;
 mod cluster;
 mod desk;

@@ -157,6 +157,7 @@ mod tests {
             pods,
             freshness: Arc::default(),
             identifier: Arc::new(identifier),
+            timeout: Duration::ZERO,
         }
     }
 

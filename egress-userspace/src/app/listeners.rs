@@ -54,7 +54,7 @@ impl Listeners {
             let socket = socket.with_context(|| format!("listening at `{}`", at.name()))?;
             for home in reactors.homes() {
                 let socket = socket.try_clone().context("sharing a listener")?;
-                accept(socket, &at, gateway, home, drain)?;
+                accept(socket, &at, gateway, &home, drain)?;
             }
             info!(listener = at.name(), "listening for callers of other nodes");
             Ok(at)
@@ -68,7 +68,7 @@ fn accept(
     socket: TcpListener,
     at: &Arc<RemoteListener>,
     gateway: &Arc<Gateway>,
-    home: Home,
+    home: &Home,
     drain: &Drain,
 ) -> anyhow::Result<()> {
     let listener = {

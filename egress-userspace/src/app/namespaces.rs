@@ -24,8 +24,8 @@ use crate::kernel::{EarlyQueries, EarlyQuery, Namespaces, PodScopes, Requests, W
 use crate::net::{Served, Sockets, listen_in};
 use crate::types::CgroupId;
 
+use super::acceptor::Acceptor;
 use super::guard::Guard;
-use super::start::Acceptor;
 
 /// How often namespaces that nobody is in any more are looked for, and those that somebody is in now.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -145,7 +145,7 @@ impl Keeper {
     ) {
         let mut sweep = interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let stop = self.acceptor.stop.clone();
+        let stop = self.acceptor.stop();
         let mut quick = 0;
         loop {
             tokio::select! {
@@ -211,7 +211,7 @@ impl Keeper {
             local.is_ok_and(|local| local.is_ipv4() == peer.is_ipv4())
         };
         if let Some(socket) = kept.datagrams.iter().find(of_its_family) {
-            let datagrams = &self.acceptor.datagrams;
+            let datagrams = self.acceptor.datagrams();
             datagrams.answer(Arc::clone(socket), origin, peer, payload);
         }
     }

@@ -1,7 +1,6 @@
 //! From a configuration to a gateway at work.
 
 use std::io;
-use std::net::TcpListener;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,24 +12,22 @@ use arc_swap::ArcSwap;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::account::Metrics;
 use crate::admin::Readiness;
 use crate::config::Config;
-use crate::conn::{Connections, Gateway, Reactors, accept};
+use crate::conn::{Connections, Gateway, Reactors};
 use crate::dial::{Bridges, Memory};
-use crate::dns::{Datagrams, Forwarder};
+use crate::dns::Forwarder;
 use crate::drain::Drain;
-use crate::kernel::{Askers, Events, Kernel, Loaded, Parts};
-use crate::net::{self, Listener, Served};
+use crate::kernel::{Events, Kernel, Loaded, Parts};
+use crate::net::{self, Served};
 use crate::settings;
 
+use super::acceptor::Acceptor;
 use super::build::Built;
 use super::cluster::Cluster;
 use super::desk::{Desk, Operator};
@@ -56,6 +53,10 @@ impl App {
     /// and the first accept waits in their backlog. Where the programs of a gateway with another layout of
     /// the maps still refuse them, they are made right after those are replaced, and what comes meanwhile waits
     /// as in any namespace without a listener.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "a list of what is made, in the order in which one needs the other"
+    )]
     pub(super) async fn start(
         path: PathBuf,
         built: Built,
@@ -130,7 +131,6 @@ impl App {
         let rules = build::rules(&config, Arc::clone(&live.policy), resolvers.clone());
         let dns = Forwarder::new(rules, account.clone(), observed.learned, memory);
         let dns = Arc::new(dns.knowing(identifier.clone()));
-        let datagrams = datagrams(&dns, askers, &drain);
         let gateway = Arc::new(Gateway {
             origins,
             account,
@@ -147,23 +147,13 @@ impl App {
         let desk = Desk::new(&gateway, shown, ready, seen, cluster.clone(), operator);
         let (admin, socket) = desk.open(&config, &metrics, take_over)?;
         let reactors = Reactors::on_each_core().context("starting the threads of connections")?;
-        let acceptor = Acceptor {
-            gateway: Arc::clone(&gateway),
-            reactors: reactors.clone(),
-            datagrams,
-            connections: drain.connections.clone(),
-            stop: drain.accepting.clone(),
-        };
+        let acceptor = Acceptor::new(&gateway, &reactors, askers, &drain);
         let (strict, peers) = strict.unzip();
         let guard = Guard::new(strict)?;
         let mut keeper = Keeper::new(acceptor, namespaces, scopes.clone(), guard, ports.clone());
         let governed = kernel.governed();
         if let Some(cluster) = cluster.as_ref().filter(|_| before.is_some()) {
-            // The other goes on meanwhile, and ever after if they do not come to be known.
-            tokio::select! {
-                known = cluster.known() => known.context("taking another gateway's place")?,
-                _ = stop.told() => bail!("told to end before another gateway's place was taken"),
-            }
+            known(cluster, stop).await?;
         }
         let kernel = attach(kernel, &mut keeper, own, &ports).await?;
         if let Some(cluster) = cluster {
@@ -236,6 +226,15 @@ impl App {
     }
 }
 
+/// Waits until all pods are known, before another gateway's place is taken: it goes on meanwhile, and ever after if
+/// they do not come to be known.
+async fn known(cluster: &Cluster, stop: &mut Stop) -> anyhow::Result<()> {
+    tokio::select! {
+        known = cluster.known() => known.context("taking another gateway's place"),
+        _ = stop.told() => bail!("told to end before another gateway's place was taken"),
+    }
+}
+
 /// Listens in the gateway's own namespace.
 fn listen(ports: &Range<u16>) -> anyhow::Result<Served> {
     net::listen_here(ports.clone()).with_context(|| format!("listening on a port of {ports:?}"))
@@ -274,62 +273,6 @@ async fn attach(
 fn is_refused(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<io::Error>();
     error.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
-}
-
-/// What answers datagrams, for as long as connections are served.
-fn datagrams(forwarder: &Arc<Forwarder>, askers: Askers, drain: &Drain) -> Datagrams {
-    Datagrams {
-        forwarder: Arc::clone(forwarder),
-        askers: Arc::new(askers),
-        queries: drain.connections.clone(),
-        stop: drain.accepting.clone(),
-        cut: drain.cutting.clone(),
-    }
-}
-
-/// Takes connections off listeners.
-pub(super) struct Acceptor {
-    pub(super) gateway: Arc<Gateway>,
-    pub(super) reactors: Reactors,
-    pub(super) datagrams: Datagrams,
-    pub(super) connections: TaskTracker,
-    /// Ends all serving; the listeners stay, and turn away who comes.
-    pub(super) stop: CancellationToken,
-}
-
-impl Acceptor {
-    /// Serves what arrives at `listener`, and closes it when `gone`: nothing is turned to it any more.
-    pub(super) fn accept(
-        &self,
-        listener: &TcpListener,
-        gone: &CancellationToken,
-    ) -> io::Result<()> {
-        for home in self.reactors.homes() {
-            let listener = {
-                let _here = home.enter();
-                Listener::new(listener.try_clone()?)?
-            };
-            let gateway = Arc::clone(&self.gateway);
-            let connections = self.connections.clone();
-            let serve =
-                move |accepted| connections.track_future(Arc::clone(&gateway).serve(accepted));
-            let gateway = Arc::clone(&self.gateway);
-            let turn_away = move |accepted| gateway.turn_away(accepted);
-            let accepting = accept(listener, home.clone(), self.stop.clone(), serve, turn_away);
-            let gone = gone.clone();
-            home.spawn(async move {
-                gone.run_until_cancelled(accepting).await;
-            });
-        }
-        Ok(())
-    }
-
-    /// Answers the DNS queries that arrive at `socket`, in the namespace of this cookie, until it is
-    /// `gone`.
-    pub(super) fn answer(&self, socket: Arc<UdpSocket>, netns: u64, gone: CancellationToken) {
-        let answering = self.datagrams.clone().serve(socket, netns);
-        tokio::spawn(async move { gone.run_until_cancelled(answering).await });
-    }
 }
 
 /// Tells the gateway before this one that its programs and all new connections are taken.

@@ -100,9 +100,9 @@ impl Census {
         self.pods.end(uid);
     }
 
-    /// What the label of a namespace says; `None`: it has not been told of.
-    pub(super) fn mode(&self, namespace: &str) -> Option<Option<PodMode>> {
-        self.told().namespaces.get(namespace).copied()
+    /// Whether this is what the label of a namespace was last told to say.
+    pub(super) fn is_told(&self, namespace: &str, mode: Option<PodMode>) -> bool {
+        self.told().namespaces.get(namespace) == Some(&mode)
     }
 
     /// These are all namespaces.

@@ -212,7 +212,7 @@ impl ApiNamespace {
     /// Its name and mode. That its label is wrong is said when that changes the mode, not at each event.
     fn named(self, census: &Census) -> (Box<str>, Option<PodMode>) {
         let mode = self.mode();
-        let is_news = census.mode(&self.metadata.name) != Some(mode);
+        let is_news = !census.is_told(&self.metadata.name, mode);
         let wrong = self.label().filter(|label| !MODES.contains(label));
         if let Some(value) = wrong.filter(|_| is_news) {
             warn!(

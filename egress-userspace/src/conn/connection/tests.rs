@@ -34,14 +34,14 @@ const LONG: Duration = Duration::from_mins(1);
 
 #[tokio::test(start_paused = true)]
 async fn one_that_is_forbidden_ends_at_once_or_when_its_time_is_over() {
-    let begun = Instant::now();
+    let seen = Instant::now();
     let closed = connection(1, OnRevoke::Close);
     assert_eq!(
         closed.judging().judged(Generation(2), false),
         Some(Action::Close)
     );
     assert_eq!(closed.told_to_end().await, Ending::Revoked(Generation(2)));
-    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert_eq!(seen.elapsed(), Duration::ZERO);
 
     let drained = connection(2, OnRevoke::Drain(LONG));
     assert_eq!(
@@ -52,7 +52,7 @@ async fn one_that_is_forbidden_ends_at_once_or_when_its_time_is_over() {
     tokio::time::advance(LONG / 2).await;
     assert_eq!(drained.judging().judged(Generation(3), false), None);
     assert_eq!(drained.told_to_end().await, Ending::Revoked(Generation(2)));
-    assert_eq!(begun.elapsed(), LONG);
+    assert_eq!(seen.elapsed(), LONG);
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,14 +106,14 @@ async fn one_that_is_kept_goes_on_and_is_told_of_once() {
 #[test]
 fn who_judges_waits_for_who_does_so_already_and_sees_what_that_one_saw() {
     let connection = connection(1, OnRevoke::Keep);
-    let (began, begun) = mpsc::channel();
+    let (began, seen) = mpsc::channel();
     thread::scope(|scope| {
         let mut first = connection.judging();
         let second = scope.spawn(|| {
             began.send(()).expect("it is waited for");
             connection.judging().last()
         });
-        begun.recv().expect("it has begun");
+        seen.recv().expect("it has seen");
         first.judged(Generation(3), true);
         drop(first);
         assert_eq!(second.join().expect("it ends"), Generation(3));

@@ -189,7 +189,7 @@ async fn a_bridge_is_waited_for_and_keeps_what_it_was_given_until_it_ends() {
     );
     let (mut client, server) = (client.expect("agreed"), server.expect("agreed"));
     let (bridges, room) = (Bridges::default(), Arc::new(()));
-    let (give_up, given_up) = oneshot::channel();
+    let (end, given_up) = oneshot::channel();
     let bound = Bound {
         given_up,
         linger: LINGER,
@@ -198,7 +198,7 @@ async fn a_bridge_is_waited_for_and_keeps_what_it_was_given_until_it_ends() {
     let mut near = near.expect("a socket");
     near.write_all(b"an answer").await.expect("written");
     drop(near);
-    give_up.send(Arc::clone(&room)).expect("it is held");
+    end.send(Arc::clone(&room)).expect("it is held");
     let mut answer = Vec::new();
     client.read_to_end(&mut answer).await.expect("a clean end");
     assert_eq!(answer, b"an answer");
