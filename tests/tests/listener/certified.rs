@@ -1,6 +1,7 @@
 //! Callers that show a certificate.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use egress_tests::Scene;
@@ -81,6 +82,48 @@ fn what_passes_in_tls_is_whole() -> Result<()> {
     Ok(())
 }
 
+/// How `openssl ca` signs.
+const SIGNING: &str = "
+[ca]
+default_ca = testbed
+[testbed]
+database = signed.db
+new_certs_dir = .
+rand_serial = yes
+default_md = sha256
+policy = names
+copy_extensions = copy
+unique_subject = no
+[names]
+commonName = supplied
+";
+
+/// A certificate of the right authority, for the right service account, until `end`.
+fn sign(dir: &Path, name: &str, usage: &str, end: &str) -> Result<()> {
+    fs::write(dir.join("signing.cnf"), SIGNING)?;
+    fs::write(dir.join("signed.db"), "")?;
+    let account = "subjectAltName=URI:spiffe://cluster.local/ns/shop/sa/web";
+    let asks = format!(
+        "req -new -config openssl.cnf -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -subj /CN={name} \
+         -keyout {name}.key -out {name}.csr -addext {account} -addext extendedKeyUsage={usage}"
+    );
+    let signs = format!(
+        "ca -batch -notext -config signing.cnf -cert ca.pem -keyfile ca.key -in {name}.csr -out {name}.pem \
+         -startdate 20200101000000Z -enddate {end}"
+    );
+    for args in [asks, signs] {
+        let mut openssl = std::process::Command::new("openssl");
+        let made = openssl
+            .current_dir(dir)
+            .args(args.split_whitespace())
+            .output()
+            .context("cannot run openssl")?;
+        let said = String::from_utf8_lossy(&made.stderr);
+        ensure!(made.status.success(), "{name}: {said}");
+    }
+    Ok(())
+}
+
 #[test]
 fn no_other_certificate_will_do() -> Result<()> {
     let scene = scene("")?;
@@ -105,7 +148,16 @@ fn no_other_certificate_will_do() -> Result<()> {
         String::from_utf8_lossy(&made.stderr)
     );
     ensure!(fs::exists(dir.join("self.pem"))?);
-    for certificate in [None, Some("self"), Some("foreign"), Some("client")] {
+    let late = "20400101000000Z";
+    sign(dir, "expired", "clientAuth", "20200102000000Z")?;
+    sign(dir, "server", "serverAuth", late)?;
+    // What is wrong with these is that alone.
+    sign(dir, "right", "clientAuth", late)?;
+    let (status, said) = curl(&scene, Some("right"), &["https://api.example.com/"])?;
+    assert_eq!(status, Some(0), "{said}");
+    scene.line()?;
+    let others = ["self", "foreign", "client", "expired", "server"].map(Some);
+    for certificate in [None].into_iter().chain(others) {
         let (status, said) = curl(&scene, certificate, &["https://api.example.com/"])?;
         assert_ne!(status, Some(0), "{certificate:?}: {said}");
         assert_eq!(

@@ -2,6 +2,8 @@
 
 mod certified;
 mod forwarded;
+#[cfg(feature = "k8s")]
+mod known;
 mod lasting;
 mod tunnels;
 

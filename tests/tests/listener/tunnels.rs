@@ -207,6 +207,9 @@ fn nobody_is_led_into_the_gateways_own_network_whatever_the_mode() -> Result<()>
             ("10.20.0.7:9443", "address_not_public"),
             ("192.0.2.2:15080", "own_listener"),
             ("192.0.2.2:15020", "own_listener"),
+            // Whatever else listens on the node's own address, which is a public one.
+            ("192.0.2.2:22", "address_not_public"),
+            ("192.0.2.2:10250", "address_not_public"),
         ] {
             let said = caller.ask(&format!("asked('{target}')"))?;
             assert!(
@@ -217,6 +220,83 @@ fn nobody_is_led_into_the_gateways_own_network_whatever_the_mode() -> Result<()>
         let said = caller.ask("asked('203.0.113.66:443')")?;
         assert_eq!(said, "HTTP/1.1 200 Connection established", "{mode}");
     }
+    Ok(())
+}
+
+#[test]
+fn nobody_is_led_to_what_listens_on_the_node_by_a_wide_network() -> Result<()> {
+    let wide = "
+[[service]]
+name = \"anywhere\"
+addresses = [\"0.0.0.0/0\"]
+ports = [{ number = 22, protocol = \"TCP\" }]
+resolution = \"NONE\"
+";
+    let scene = scene(wide)?;
+    let mut caller = caller(&scene)?;
+    for target in [
+        "192.0.2.2:22",
+        "127.0.0.1:22",
+        "169.254.169.254:22",
+        "0.0.0.0:22",
+    ] {
+        let said = caller.ask(&format!("asked('{target}')"))?;
+        assert!(
+            said.contains(" egress: address_not_public: "),
+            "{target}: {said}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn dns_servers_are_asked_by_way_of_no_listener() -> Result<()> {
+    let scene = scene("[gateway]\noutbound_traffic_policy = \"ALLOW_ANY\"")?;
+    let mut caller = caller(&scene)?;
+    for target in ["203.0.113.66:53", "api.example.com:53"] {
+        let said = caller.ask(&format!("asked('{target}')"))?;
+        assert!(
+            said.contains(" egress: resolver_not_approved: "),
+            "{target}: {said}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn one_without_room_hears_so_in_http() -> Result<()> {
+    let scene = scene("[limits]\nconnections_per_cgroup = 1")?;
+    let mut caller = caller(&scene)?;
+    caller.run("s, head = tunnel('198.51.100.20:5432')")?;
+    assert!(caller.ask("head")?.contains(" 200 "));
+    let said = caller.ask("asked('198.51.100.20:5432')")?;
+    assert!(
+        said.starts_with("HTTP/1.1 503 Service Unavailable egress: limit_caller: "),
+        "{said}"
+    );
+    // Room is not for who is not known, and taken from nobody by them.
+    let said = caller.ask("asked('198.51.100.20:5432', '203.0.113.200')")?;
+    assert!(said.contains(" egress: unknown_peer: "), "{said}");
+    Ok(())
+}
+
+#[test]
+fn one_that_says_nothing_is_not_waited_for_long() -> Result<()> {
+    let scene = scene("[sniff]\ntimeout = \"1s\"")?;
+    let mut caller = caller(&scene)?;
+    let said = caller.ask("everything(come(15080)).decode()")?;
+    assert!(said.starts_with("HTTP/1.1 408 "), "{said}");
+    assert_eq!(scene.line()?.pick("reason"), "sniff_timeout");
+    caller.ask("everything(come(15082))")?;
+    assert_eq!(
+        scene.line()?.pick("listener reason"),
+        "certified sniff_timeout"
+    );
+    // One that has its tunnel, and whose name decides.
+    caller.run("s, head = tunnel('api.example.com:443')")?;
+    assert!(caller.ask("head")?.contains(" 200 "));
+    caller.ask("everything(s)")?;
+    assert_eq!(scene.line()?.pick("reason"), "sniff_timeout");
     Ok(())
 }
 
