@@ -11,9 +11,9 @@ use tokio::time::{interval, timeout};
 use crate::account::Metrics;
 #[cfg(feature = "k8s")]
 use crate::cluster::{self, ClusterSettings};
-use crate::config::Config;
+use crate::config::{Config, WatchWord};
 #[cfg(feature = "k8s")]
-use crate::config::{Kubernetes, NodeName, WatchWord};
+use crate::config::{Kubernetes, NodeName};
 use crate::conn::Whose;
 use crate::pods::{Freshness, Identifier, Pods, State};
 
@@ -36,6 +36,7 @@ pub(super) struct Cluster {
     pods: Arc<Pods>,
     freshness: Arc<Freshness>,
     identifier: Arc<Identifier>,
+    /// How long the pod with an address is waited for.
     timeout: Duration,
 }
 
@@ -50,7 +51,11 @@ impl Cluster {
             pods,
             freshness: Arc::default(),
             identifier: Arc::new(identifier),
-            timeout: kubernetes.identity_timeout,
+            timeout: match kubernetes.watch {
+                WatchWord::Cluster => kubernetes.identity_timeout,
+                // Of pods of other nodes nothing is told.
+                WatchWord::Off | WatchWord::Node => Duration::ZERO,
+            },
         };
         observe::cluster(metrics, &cluster);
         Some(cluster)
