@@ -12,7 +12,7 @@ use super::{LISTENERS, caller, scene};
 
 const DRAIN: &str = "[gateway]\ndrain = \"5m\"";
 /// A gateway starts in a second or two; a loaded machine takes longer.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 /// A caller with a tunnel that both sides keep open.
 fn joined(scene: &Scene) -> Result<Python> {

@@ -1,12 +1,12 @@
 //! Callers that are pods: who they are is what a cluster's API says of their cgroups.
 
+mod labels;
+
 use std::net::TcpListener;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use egress_tests::{
-    ApiServer, Client, Gateway, Metrics, Python, Scene, Testbed, binary, wait_until,
-};
+use egress_tests::{ApiServer, Client, Gateway, Metrics, Scene, Testbed, binary, wait_until};
 use serde_json::{Value, json};
 
 const NODE: &str = "worker-1";
@@ -18,7 +18,7 @@ const LONG: &str = "30s";
 /// Over at once.
 const SHORT: &str = "100ms";
 /// What is told has happened within a second or two; a loaded machine takes longer.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 /// Of a pod that the API never tells of.
 const UNKNOWN: &str = "7d1b0c5e-5b0e-4c7a-9f43-0a1b2c3d4e5f";
@@ -104,20 +104,22 @@ impl Cluster {
         let args = ["--unix-socket", &socket, "http://localhost/v1/status"];
         let said = self.scene.bed.outside().curl(&args)?;
         let status: Value = serde_json::from_str(&said.stdout).with_context(|| said.text())?;
-        Ok(status["cluster"].clone())
+        Ok(status.get("cluster").cloned().unwrap_or_default())
     }
 
     fn says(&self, state: &str) -> Result<Value> {
         wait_until(&format!("the cluster is {state}"), SOON, || {
-            self.told().ok().filter(|told| told["state"] == *state)
+            self.told()
+                .ok()
+                .filter(|told| told.get("state") == Some(&state.into()))
         })
     }
 }
 
 fn put(api: &ApiServer, namespace: &str, uid: &str, labels: &Value) {
     let owner = json!([{"kind": "ReplicaSet", "name": "checkout-6d4cf56db6", "controller": true}]);
-    let mut labels = labels.clone();
-    labels["pod-template-hash"] = "6d4cf56db6".into();
+    let mut labels = labels.as_object().cloned().unwrap_or_default();
+    labels.insert("pod-template-hash".into(), "6d4cf56db6".into());
     api.put_pod(json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {
@@ -251,7 +253,7 @@ fn what_was_known_last_stays_in_force_while_the_api_is_not_there() -> Result<()>
         api.set_up(false);
     })?;
     let told = cluster.says("unsynced")?;
-    assert_eq!(told["pods"], 0, "{told}");
+    assert_eq!(told.get("pods"), Some(&0.into()), "{told}");
     assert!(call(&cluster.pod(SHOP, "")?)?.contains("access denied"));
     cluster.api.set_up(true);
     cluster.says("synced")?;
@@ -260,10 +262,10 @@ fn what_was_known_last_stays_in_force_while_the_api_is_not_there() -> Result<()>
 
     cluster.api.set_up(false);
     let told = cluster.says("stale")?;
-    assert_eq!(told["pods"], 2, "{told}");
+    assert_eq!(told.get("pods"), Some(&2.into()), "{told}");
     assert!(
-        told["error"]
-            .as_str()
+        told.get("error")
+            .and_then(Value::as_str)
             .is_some_and(|error| !error.is_empty()),
         "{told}"
     );
@@ -300,7 +302,7 @@ fn what_was_known_last_stays_in_force_while_the_api_is_not_there() -> Result<()>
 #[test]
 fn a_live_connection_ends_when_its_pod_is_one_that_may_not_have_it() -> Result<()> {
     let cluster = Cluster::new(LONG, |api| {
-        put(api, "shop", SHOP, &json!({"app": "orders"}))
+        put(api, "shop", SHOP, &json!({"app": "orders"}));
     })?;
     cluster.known(1)?;
     let mut client = cluster.pod(SHOP, "")?.session()?;
@@ -320,113 +322,6 @@ fn a_live_connection_ends_when_its_pod_is_one_that_may_not_have_it() -> Result<(
     assert_eq!(client.ask("s.recv(1)")?, "ConnectionResetError");
     let line = cluster.scene.line()?;
     assert_eq!(line.pick("close_reason service"), "revoked orders-db");
-    Ok(())
-}
-
-/// Where no service is for anybody.
-const NOWHERE: &str = "203.0.113.66:443";
-
-/// The namespace with a label that says how its pods are governed.
-fn label(api: &ApiServer, namespace: &str, mode: &str) {
-    api.namespace(namespace, &json!({ "egress-gateway/mode": mode }));
-}
-
-/// Whether a datagram goes out that no service is for: the kernel judges it, whatever the gateway knows.
-fn goes(client: &mut Python) -> Result<bool> {
-    let send =
-        "str(socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('203.0.113.66', 9)))";
-    Ok(client.ask(send)? != "PermissionError")
-}
-
-fn wait_for(client: &mut Python, passes: bool) -> Result<()> {
-    wait_until(&format!("its datagrams pass: {passes}"), SOON, || {
-        (goes(client).ok()? == passes).then_some(())
-    })
-}
-
-#[test]
-fn pods_are_governed_as_the_labels_of_their_namespaces_say() -> Result<()> {
-    let cluster = Cluster::new(LONG, both)?;
-    cluster.known(2)?;
-    let mut shop = cluster.pod(SHOP, "")?.session()?;
-    // What it calls its cgroups does not matter.
-    let inner = format!("/kubepods/burstable/pod{SHOP}/{CONTAINER}");
-    let mut bank = cluster.pod(BANK, &inner)?.session()?;
-    let connections = || {
-        let lines = cluster.scene.gateway.access_log().lines().into_iter();
-        let own = lines.filter(|line| line.get("dst.addr") == NOWHERE);
-        own.map(|line| line.get("verdict")).collect::<Vec<_>>()
-    };
-    let mut expected = Vec::new();
-    for (mode, passes, verdict) in [
-        ("audit", true, Some("audit")),
-        ("enforce", false, Some("deny")),
-        ("off", true, None),
-        ("enforce", false, Some("deny")),
-    ] {
-        label(&cluster.api, "shop", mode);
-        wait_for(&mut shop, passes)?;
-        let said = shop.ask("get('evil.example.net', '203.0.113.66')")?;
-        assert_eq!(said.starts_with("served by evil"), passes, "{mode}: {said}");
-        expected.extend(verdict.map(ToOwned::to_owned));
-        wait_until("the log has its connection", SOON, || {
-            (connections().len() == expected.len()).then_some(())
-        })?;
-        assert_eq!(connections(), expected, "{mode}");
-        assert!(!goes(&mut bank)?, "beside {mode}");
-    }
-    Ok(())
-}
-
-#[test]
-fn what_is_not_governed_stays_so_while_the_api_is_not_there_and_no_longer() -> Result<()> {
-    let mut cluster = Cluster::new(SHORT, |api| {
-        both(api);
-        label(api, "shop", "off");
-    })?;
-    let mut shop = cluster.pod(SHOP, "")?.session()?;
-    let mut bank = cluster.pod(BANK, "")?.session()?;
-    wait_for(&mut shop, true)?;
-    cluster.api.set_up(false);
-    let Scene { gateway, bed, .. } = &mut cluster.scene;
-    gateway.revive_elsewhere(bed, &[])?;
-    cluster.says("unsynced")?;
-    assert!(goes(&mut shop)?);
-    assert!(!goes(&mut bank)?);
-    cluster.api.namespace("shop", &json!({}));
-    cluster.api.set_up(true);
-    wait_for(&mut shop, false)
-}
-
-/// Whether a connection goes out that no service is for, and that the gateway judges.
-fn is_served(client: &mut Python) -> Result<bool> {
-    let said = client.ask("get('evil.example.net', '203.0.113.66')")?;
-    Ok(said.starts_with("served by evil"))
-}
-
-#[test]
-fn what_may_be_of_a_namespace_that_enforces_is_enforced_although_the_policy_audits() -> Result<()> {
-    let mut cluster = Cluster::with(AUDIT, SHORT, |api| {
-        both(api);
-        label(api, "shop", "enforce");
-    })?;
-    let mut shop = cluster.pod(SHOP, "")?.session()?;
-    let mut bank = cluster.pod(BANK, "")?.session()?;
-    let mut unknown = cluster.pod(UNKNOWN, "")?.session()?;
-    for client in [&mut shop, &mut unknown] {
-        wait_for(client, false)?;
-        assert!(!is_served(client)?);
-    }
-    assert!(goes(&mut bank)? && is_served(&mut bank)?);
-    cluster.api.set_up(false);
-    let Scene { gateway, bed, .. } = &mut cluster.scene;
-    gateway.revive_elsewhere(bed, &[])?;
-    cluster.says("unsynced")?;
-    for client in [&mut shop, &mut unknown] {
-        assert!(!goes(client)?);
-        assert!(!is_served(client)?);
-    }
-    assert!(goes(&mut bank)? && is_served(&mut bank)?);
     Ok(())
 }
 
