@@ -234,7 +234,7 @@ fn the_chart_refuses_values_that_cannot_be() -> Result<()> {
         ("updateStrategy: { maxSurge: 0 }", "maxSurge"),
         ("drain: -1", "drain"),
         ("gateway: { mode: enforce }", "/gateway/mode"),
-        ("dns: { 'x\n[gateway]': 1 }", "/dns"),
+        (r#"dns: { "x\n[gateway]": 1 }"#, "/dns"),
         ("kubernetes: { watch: { a: b } }", "/kubernetes/watch"),
         ("metrics: { podMonitor: { enabled: true } }", "address"),
     ] {
