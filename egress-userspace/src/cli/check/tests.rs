@@ -158,7 +158,8 @@ fn programs_get_each_warning_with_its_code_and_place() {
 /// A ceiling for one namespace, and two services of its own of which one is beyond it.
 fn with_namespaces(options: &[&str]) -> (String, String) {
     let ceiling = "[namespaces]\nfiles = \"namespaces\"\n[[namespaces.ceiling]]\nnamespaces = [\"shop\"]\n\
-                   hosts = [\"*.example.org\"]\nports = [{ number = 443, protocol = \"TLS\" }]\n";
+                   hosts = [\"*.example.org\"]\nports = [{ number = 443, protocol = \"TLS\" }]\n\
+                   [kubernetes]\nwatch = \"off\"\n";
     let service = |name: &str| {
         format!(
             "[[service]]\nname = \"{name}\"\nhosts = [\"a.example.{name}\"]\n\
