@@ -117,10 +117,6 @@ impl Cluster {
     /// Nobody is asked: the configuration has no cluster in such a build.
     #[cfg(not(feature = "k8s"))]
     #[expect(clippy::unused_async, reason = "a build with Kubernetes waits here")]
-    #[expect(
-        clippy::unused_self,
-        reason = "a build with Kubernetes has what to fill"
-    )]
     pub(super) async fn follow(&self, _config: &Config, _vital: &mut Vital) -> anyhow::Result<()> {
         Ok(())
     }
