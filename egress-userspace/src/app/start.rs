@@ -90,7 +90,17 @@ impl App {
         let identifier = cluster.as_ref().map(Cluster::identifier);
         let listeners = Listeners::reserve(&config, terms, cluster.as_ref(), take_over)?;
 
-        let (kernel, taken) = Kernel::load(&settings::setup(&config, reach, take_over))?;
+        let setup = settings::setup(&config, reach, take_over);
+        let claimed = Kernel::claim(&setup)?;
+        // The settings have been written: no program that is attached takes this gateway for a governed process.
+        let mut vital = Vital::default();
+        if let Some(cluster) = &cluster {
+            cluster.follow(&config, &mut vital).await?;
+            if claimed.before().is_some() {
+                known(cluster, stop).await?;
+            }
+        }
+        let (kernel, taken) = claimed.fill(&setup)?;
         let Parts {
             origins,
             askers,
@@ -103,10 +113,7 @@ impl App {
             strict,
             before,
         } = taken;
-        // The settings have been written: no program that is attached takes this gateway for a governed process.
-        let mut vital = Vital::default();
         if let Some(cluster) = &cluster {
-            cluster.follow(&config, &mut vital).await?;
             let entries = scopes.clone();
             let identifier = cluster.identifier();
             identifier.holding(move |path| entries.at(path));
@@ -152,9 +159,6 @@ impl App {
         let guard = Guard::new(strict)?;
         let mut keeper = Keeper::new(acceptor, namespaces, scopes.clone(), guard, ports.clone());
         let governed = kernel.governed();
-        if let Some(cluster) = cluster.as_ref().filter(|_| before.is_some()) {
-            known(cluster, stop).await?;
-        }
         let kernel = attach(kernel, &mut keeper, own, &ports).await?;
         if let Some(cluster) = cluster {
             let scopes = Scopes::new(scopes, pods, cluster.freshness());
@@ -226,8 +230,8 @@ impl App {
     }
 }
 
-/// Waits until all pods are known, before another gateway's place is taken: it goes on meanwhile, and ever after if
-/// they do not come to be known.
+/// Waits until all pods are known, before anything of another gateway's is taken: it goes on meanwhile, and ever after
+/// if they do not come to be known.
 async fn known(cluster: &Cluster, stop: &mut Stop) -> anyhow::Result<()> {
     tokio::select! {
         known = cluster.known() => known.context("taking another gateway's place"),

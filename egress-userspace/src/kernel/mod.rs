@@ -7,6 +7,7 @@ mod askers;
 mod attachments;
 mod caller;
 mod cgroup;
+mod claimed;
 mod counters;
 mod destinations;
 mod early;
@@ -34,7 +35,7 @@ mod wake;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use aya::maps::{Array, MapData};
 use aya::programs::links::FdLink;
@@ -49,6 +50,7 @@ use crate::types::{AddressRule, DenyErrno, Established, OnExit};
 
 pub use self::askers::Askers;
 pub use self::attachments::Attachments;
+pub use self::claimed::Claimed;
 pub use self::counters::Counters;
 pub use self::early::{EarlyQueries, EarlyQuery};
 pub use self::error::KernelError;
@@ -66,7 +68,6 @@ use self::about::About;
 use self::cgroup::Hierarchy;
 use self::object::EmbeddedObject;
 use self::pins::Pins;
-use self::scope::Governed;
 use self::tables::Tables;
 use self::visible::Visible;
 
@@ -173,10 +174,10 @@ pub struct Shown {
 }
 
 impl Kernel {
-    /// Loads the programs, which hold the maps from then on, and writes their settings and tables.
+    /// Loads the programs, which hold the maps from then on, and writes their settings.
     ///
     /// Maps that a gateway before this one left are gone on with: what it governed stays governed.
-    pub fn load(setup: &Setup) -> Result<(Loaded, Parts), KernelError> {
+    pub fn claim(setup: &Setup) -> Result<Claimed, KernelError> {
         let hierarchy = Arc::new(Hierarchy::find()?);
         let object = EmbeddedObject::get()?;
         let pins = Pins::new(&setup.bpffs)?;
@@ -210,51 +211,16 @@ impl Kernel {
             level(setup),
         );
         write_settings(&mut ebpf, settings, &pins)?;
-        let attach = visible.attach().to_owned();
-        let known = Arc::<fill::Known>::default();
-        let attachments = Attachments::default();
-        let scope = take(&mut ebpf, "SCOPE")?;
-        let governed = Governed::new(scope, visible, &hierarchy, setup.pods.as_ref())?;
-        let governed = Arc::new(Mutex::new(governed));
-        let mut tables = Tables::new(&mut ebpf, Arc::clone(&governed), Arc::clone(&known))?;
-        tables.set(&hierarchy, &setup.reach)?;
-        let directories = watch::Sender::new(hierarchy.directories(&setup.reach.cgroups));
-        let pods = PodScopes::new(
-            Arc::clone(&hierarchy),
-            governed,
-            directories.clone(),
-            setup.pods.clone(),
-        );
-        let parts = Parts {
-            origins: Origins::new(take(&mut ebpf, "ACC")?, Arc::clone(&hierarchy)),
-            askers: Askers::new(take(&mut ebpf, "ASKERS")?, Arc::clone(&hierarchy)),
-            early: EarlyQueries::start(take(&mut ebpf, "EARLY")?, Arc::clone(&hierarchy))
-                .map_err(KernelError::Thread)?,
-            requests: Requests::start(take(&mut ebpf, "REQUESTS")?).map_err(KernelError::Thread)?,
-            namespaces: Namespaces::new(take(&mut ebpf, "NETNS")?),
-            events: Events::new(take(&mut ebpf, "EVENTS")?, Arc::clone(&hierarchy)),
-            strict: strict(&mut ebpf, setup, &pins, is_strict, &known, &pods)?,
-            pods,
-            shown: Shown {
-                counters: Counters::new(take(&mut ebpf, "COUNTERS")?),
-                fill: Fill::new(&mut ebpf, &pins, known)?,
-                attachments: attachments.clone(),
-            },
-            before,
-        };
-        let on_exit = setup.on_exit;
-        let kernel = Self {
+        Ok(Claimed {
             hierarchy,
-            tables,
-            governed: directories,
             programs: ebpf,
-            links: exec.into_iter().collect(),
-            attachments,
+            exec,
             pins,
-            on_exit,
+            is_strict,
+            visible,
             own,
-        };
-        Ok((Loaded { kernel, attach }, parts))
+            before,
+        })
     }
 
     /// Changes which connections concern the gateway; on an error as little as possible has changed,
