@@ -73,8 +73,8 @@ async fn join(engine: Engine, mut client: TcpStream, upstream: SocketAddr) -> io
             client.set_zero_linger()?;
             let (options, counters) = (options(mode), Counters::default());
             relay(
-                client,
-                upstream,
+                client.try_into()?,
+                upstream.try_into()?,
                 Bytes::new(),
                 &options,
                 &counters,

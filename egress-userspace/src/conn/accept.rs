@@ -6,13 +6,12 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio::net::TcpStream;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::net::Listener;
+use crate::net::{Listener, TcpStream};
 use crate::types::ClientAddr;
 
 use super::reactors::Home;

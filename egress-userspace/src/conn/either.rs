@@ -8,11 +8,11 @@
 use std::future::pending;
 use std::pin::Pin;
 
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::account::Record;
 use crate::dial::Upstream;
+use crate::net::TcpStream;
 use crate::policy::{Permit, SniffPlan, Verdict};
 use crate::types::Claim;
 
@@ -147,7 +147,9 @@ mod tests {
             .expect("a listener");
         let address = listener.local_addr().expect("its address");
         let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
-        (near.expect("connected"), far.expect("accepted").0)
+        let (far, _) = far.expect("accepted");
+        let far = far.try_into().expect("with the runtime");
+        (near.expect("connected"), far)
     }
 
     impl Server for TcpStream {

@@ -31,7 +31,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
-use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -40,6 +39,7 @@ use crate::dial::{Bridges, Upstream};
 use crate::dns::{self, Forwarder};
 use crate::http::{Ended, Joined};
 use crate::kernel::{Origin, Origins};
+use crate::net::TcpStream;
 use crate::pods::Identifier;
 use crate::policy::SniffPlan;
 use crate::relay;

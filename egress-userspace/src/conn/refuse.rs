@@ -9,9 +9,9 @@ use bytes::Bytes;
 use h2::server::{Builder, SendResponse};
 use http::{HeaderValue, Response, header};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::net::TcpStream;
 use crate::types::Claim;
 
 use super::downstream::Downstream;
@@ -146,7 +146,7 @@ mod tests {
         let downstream = Downstream {
             claim: Claim::Http2 { authority: None },
             sent: Bytes::from_static(PREFACE_AND_SETTINGS),
-            ..Downstream::new(stream)
+            ..Downstream::new(stream.try_into().expect("with the runtime"))
         };
         tokio::spawn(refuse(downstream, DenyReason::NoName.into()));
 

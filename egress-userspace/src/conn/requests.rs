@@ -6,10 +6,10 @@ use std::sync::OnceLock;
 use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
 use futures_util::future::Either;
-use tokio::net::TcpStream;
 
 use crate::account::{Outcome, Record};
 use crate::http::{self, Ended, Joined, Refused, Settings, Telling, Version};
+use crate::net::TcpStream;
 use crate::policy::{Denial, Verdict};
 use crate::relay::{Options, relay};
 use crate::types::{Claim, DenyReason, Generation, Tls};

@@ -1,10 +1,10 @@
 //! Why a connection does not go on, for the record and for the client.
 
 use http::StatusCode;
-use tokio::net::TcpStream;
 
 use crate::account::Outcome;
 use crate::dial::DialError;
+use crate::net::TcpStream;
 use crate::policy::Denial;
 use crate::relay::{CloseReason, Cut, Side};
 use crate::types::{DenyReason, Generation, ResponseFlag};

@@ -4,7 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::TcpStream;
+
+use crate::net::TcpStream;
 
 /// Why one attempt failed.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ fn begin(socket: &Socket, addr: SocketAddr) -> io::Result<bool> {
 
 /// Waits for what has been begun.
 async fn finish(stream: &TcpStream) -> io::Result<()> {
-    stream.writable().await?;
+    stream.writable().await;
     stream.take_error()?.map_or(Ok(()), Err)
 }
 

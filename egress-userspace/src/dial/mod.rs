@@ -29,7 +29,6 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -40,7 +39,7 @@ use self::names::Names;
 use self::order::order;
 use self::race::{Lost, Pace, race};
 use self::service::State;
-use crate::net;
+use crate::net::{self, TcpStream};
 use crate::policy::Permit;
 use crate::types::{
     Claim, ClientAddr, ConnectionPool, HostName, OriginalDst, ProxyProtocol, TrafficPolicy,

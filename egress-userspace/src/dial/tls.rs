@@ -14,10 +14,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, TlsStream};
 use tokio_util::sync::CancellationToken;
 
+use crate::net::TcpStream;
 use crate::types::{ClientTls, HostName};
 
 pub use self::bridge::{Bound, Bridges};

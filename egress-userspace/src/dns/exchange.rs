@@ -5,8 +5,8 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use hickory_proto::op::Message;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpSocket, TcpStream, UdpSocket};
+use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, UdpSocket};
 
 use super::answer::Answer;
 
@@ -47,7 +47,10 @@ pub(super) async fn by_stream(server: SocketAddr, asked: &Message) -> io::Result
 }
 
 /// Writes a message with its length before it (RFC 1035 section 4.2.2), in one segment if it fits.
-pub(super) async fn write_message(stream: &mut TcpStream, message: &[u8]) -> io::Result<()> {
+pub(super) async fn write_message(
+    stream: &mut (impl AsyncWrite + Unpin),
+    message: &[u8],
+) -> io::Result<()> {
     let length = u16::try_from(message.len()).map_err(io::Error::other)?;
     let mut framed = length.to_be_bytes().to_vec();
     framed.extend_from_slice(message);

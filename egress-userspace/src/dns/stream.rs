@@ -4,13 +4,13 @@ use std::io;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::Forwarder;
 use super::askers::Asker;
 use super::exchange::write_message;
 use super::query::MAX_QUERY;
+use crate::net::TcpStream;
 use crate::types::{Caller, ClientAddr, OriginalDst, Transport};
 
 /// How long a client may take for its next query, or to take an answer: of the order of seconds, as

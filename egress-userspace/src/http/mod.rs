@@ -19,8 +19,8 @@ mod two;
 use std::future::Future;
 
 use bytes::{Bytes, BytesMut};
-use tokio::net::TcpStream;
 
+use crate::net::TcpStream;
 use crate::relay::{CloseReason, Counters, Cut, Joint, Options, Side, both};
 use crate::sniff;
 use crate::types::{Claim, DenyReason, HostName};

@@ -3,10 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
-use tokio::net::TcpStream;
-
+use super::TcpStream;
 use crate::types::Keepalive;
+use socket2::{SockRef, TcpKeepalive};
 
 /// Idle time before the first keepalive probe: under the 240 s after which Azure's NAT, the most
 /// impatient of the large clouds', forgets a flow.

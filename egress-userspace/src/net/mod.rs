@@ -1,4 +1,4 @@
-//! Listeners and socket options.
+//! Listeners, sockets and their options.
 
 mod descriptors;
 mod keepalive;
@@ -6,7 +6,10 @@ mod links;
 mod listen;
 mod namespace;
 mod netlink;
+mod poller;
+mod readiness;
 mod shared;
+mod stream;
 mod sys;
 
 pub use descriptors::raise_limit;
@@ -15,5 +18,6 @@ pub use links::{Change, Changes, NetnsId, Veth, netns_id, veths};
 pub use listen::{Bound, Listener, Sockets, listen_shared};
 pub use namespace::{Served, listen_here, listen_in};
 pub use shared::Reserved;
+pub use stream::TcpStream;
 pub use sys::bpf::{detach_link, open_pin, update_link};
 pub use sys::open_by_id;

@@ -8,12 +8,11 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use nix::libc::{MSG_MORE, MSG_NOSIGNAL};
 use nix::sys::socket::{MsgFlags, recv};
 use socket2::SockRef;
-use tokio::io::Interest;
-use tokio::net::TcpStream;
 
 use super::direction::Direction;
 use super::end::Cut;
 use super::flow::{Batch, Flow, Held};
+use crate::net::TcpStream;
 
 /// Half the CPU time of tokio's own 8 KiB; and it still fits a core's second-level cache.
 pub(crate) const SCRATCH: usize = 64 * 1024;
@@ -60,7 +59,7 @@ impl Flow<'_> {
         let Some(mut bytes) = from.attempt(self.receive_all(from.stream, window))? else {
             return Ok(None);
         };
-        // Tokio knows already if more has come since, or an end: that costs nothing to ask.
+        // Its poller knows already if more has come since, or an end: that costs nothing to ask.
         while bytes > 0 && bytes < window.len() {
             let (_, room) = window.split_at_mut(bytes);
             match from.attempt(self.receive_all(from.stream, room)) {
@@ -80,12 +79,12 @@ impl Flow<'_> {
         Ok(Some(bytes))
     }
 
-    /// Reads, if tokio believes that there is something. If that brings less than there is room for,
-    /// nothing is left, and tokio is told so, as by an attempt to read more. What comes in between is
-    /// not missed: it counts as news to tokio.
+    /// Reads, if there may be something. If that brings less than there is room for, nothing is left, and
+    /// the socket's poller is told so, as by an attempt to read more. What comes in between is not
+    /// missed: it counts as news.
     fn receive_all(&mut self, from: &TcpStream, window: &mut [u8]) -> io::Result<usize> {
         let mut short = None;
-        let result = from.try_io(Interest::READABLE, || {
+        let result = from.try_reading(|| {
             self.unsure = false;
             match receive(from, window)? {
                 bytes if (1..window.len()).contains(&bytes) => {
@@ -105,7 +104,7 @@ impl Direction<'_> {
     /// false at the end of the stream.
     pub(crate) async fn read(&self, buffer: &mut BytesMut) -> Result<bool, Cut> {
         loop {
-            self.from().readable().await?;
+            self.from().stream.readable().await;
             let read = BUFFER.with_borrow_mut(|scratch| self.read_by(scratch, buffer))?;
             if let Some(bytes) = read {
                 return Ok(bytes > 0);
@@ -126,8 +125,8 @@ impl Direction<'_> {
         self.written(self.to().stream.try_write(bytes))
     }
 
-    /// Writes what there is room for, whatever tokio knows: of a socket that has just been connected it
-    /// knows nothing until it has looked, and there is room.
+    /// Writes what there is room for, whatever is known: of a socket that has just been connected nothing is
+    /// until its poller has looked, and there is room.
     fn write_first(&self, bytes: &[u8]) -> Result<Option<usize>, Cut> {
         self.written(SockRef::from(self.to().stream).send_with_flags(bytes, MSG_NOSIGNAL))
     }
@@ -145,9 +144,11 @@ impl Direction<'_> {
     /// back until then.
     fn write_before_eof(&self, bytes: &[u8]) -> Result<Option<usize>, Cut> {
         let stream = self.to().stream;
-        self.written(stream.try_io(Interest::WRITABLE, || {
-            SockRef::from(stream).send_with_flags(bytes, MSG_MORE | MSG_NOSIGNAL)
-        }))
+        self.written(
+            stream.try_writing(|| {
+                SockRef::from(stream).send_with_flags(bytes, MSG_MORE | MSG_NOSIGNAL)
+            }),
+        )
     }
 }
 

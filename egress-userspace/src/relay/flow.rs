@@ -29,7 +29,7 @@ pub(super) struct Flow<'a> {
     trusting: bool,
     /// The last read was taken for the last one.
     pub(super) unsure: bool,
-    /// The next read is not to ask tokio, which believes that there is nothing.
+    /// The next read is not to ask the socket's poller, which believes that there is nothing.
     pub(super) probe: bool,
 }
 
@@ -136,11 +136,11 @@ impl<'a> Flow<'a> {
                 }
                 Batch::Dry => {
                     self.probe = false;
-                    let readable = direction.from().poll_readable(cx);
+                    let readable = direction.from().stream.poll_readable(cx);
                     if readable.is_pending() {
                         self.turn = Turn::default();
                     }
-                    ready!(readable)?;
+                    ready!(readable);
                 }
                 Batch::Eof => return Poll::Ready(Ok(self.left)),
             }
@@ -231,9 +231,9 @@ impl<'a> Held<'a> {
         direction: Direction<'a>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Cut>> {
-        if let Poll::Ready(ready) = direction.to().poll_writable(cx) {
+        if direction.to().stream.poll_writable(cx).is_ready() {
             self.watch = None;
-            return Poll::Ready(ready);
+            return Poll::Ready(Ok(()));
         }
         let watch = self
             .watch

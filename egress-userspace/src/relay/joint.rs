@@ -5,7 +5,6 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::select;
 use tokio::time::{Instant, sleep_until};
 
@@ -14,6 +13,7 @@ use super::direction::Direction;
 use super::end::{Cut, End, Side};
 use super::pair::Pair;
 use super::{Counters, Options};
+use crate::net::TcpStream;
 
 /// A relay that is older than this lasts: most end before a first probe would be sent, and are spared the
 /// calls that ask for it.

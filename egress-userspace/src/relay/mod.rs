@@ -30,7 +30,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::net::TcpStream;
 use tokio::select;
 use tokio::time::timeout;
 
@@ -39,6 +38,7 @@ pub use end::{CloseReason, Cut, End, Ended, Side};
 pub use gear::Mode;
 pub use pool::{Stats, stats};
 
+use crate::net::TcpStream;
 use crate::types::{ConnectionPool, Keepalive};
 
 pub(crate) use copy::SCRATCH;

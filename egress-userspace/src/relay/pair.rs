@@ -2,15 +2,12 @@
 
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::io::Interest;
-use tokio::net::TcpStream;
 
 use super::end::{Cut, Side};
-use crate::net;
+use crate::net::{self, TcpStream};
 use crate::types::Keepalive;
 
 /// Both sockets. Dropped before [`close`](Self::close), they are reset: a stream that was cut short,
@@ -71,29 +68,10 @@ pub(super) struct Peer<'a> {
 }
 
 impl Peer<'_> {
-    pub(super) async fn readable(&self) -> Result<(), Cut> {
-        self.stream
-            .readable()
-            .await
-            .map_err(|error| self.cut(&error))
-    }
-
-    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<Result<(), Cut>> {
-        let ready = self.stream.poll_read_ready(cx);
-        ready.map_err(|error| self.cut(&error))
-    }
-
-    pub(super) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<Result<(), Cut>> {
-        let ready = self.stream.poll_write_ready(cx);
-        ready.map_err(|error| self.cut(&error))
-    }
-
     /// Waits until the socket fails. Neither data nor an end of stream is a failure.
     pub(super) async fn failure(&self) -> Cut {
-        match self.stream.ready(Interest::ERROR).await {
-            Ok(_) => self.cause(),
-            Err(error) => self.cut(&error),
-        }
+        self.stream.failed().await;
+        self.cause()
     }
 
     /// Sends the end of stream.

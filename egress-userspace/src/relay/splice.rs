@@ -4,14 +4,13 @@ use std::io;
 use std::os::fd::AsRawFd;
 
 use nix::sys::socket::{MsgFlags, recv};
-use tokio::io::Interest;
-use tokio::net::TcpStream;
 
 use super::copy::SCRATCH;
 use super::direction::Direction;
 use super::end::Cut;
 use super::flow::{Batch, Flow, Held};
 use super::pool::Lease;
+use crate::net::TcpStream;
 
 /// What an attempt to fill a pipe found.
 enum Fill {
@@ -33,7 +32,7 @@ impl Flow<'_> {
         let from = direction.from();
         // Where bytes came just before, their end is no surprise.
         let trusted = self.is_trusting() && self.is_moving();
-        let filled = from.stream.try_io(Interest::READABLE, || {
+        let filled = from.stream.try_reading(|| {
             let filled = fill(&mut pipe, from.stream, most, trusted);
             self.unsure = trusted && filled.is_err();
             filled
@@ -63,7 +62,7 @@ impl Lease {
     /// Writes what the pipe holds, which is something: so `EAGAIN` is the socket's.
     pub(super) fn give(&mut self, direction: Direction<'_>) -> Result<Option<usize>, Cut> {
         let stream = direction.to().stream;
-        direction.written(stream.try_io(Interest::WRITABLE, || self.drain(stream)))
+        direction.written(stream.try_writing(|| self.drain(stream)))
     }
 }
 

@@ -1,10 +1,10 @@
 //! Reads what a client says to the gateway itself, and not a byte more: what follows is for the upstream.
 
 use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{Downstream, Stop, Visit};
+use crate::net::TcpStream;
 use crate::sniff::{self, FIRST_READ, Parsed, Wait};
 use crate::types::DenyReason;
 
@@ -92,7 +92,7 @@ mod tests {
         let address = listener.local_addr().expect("its address");
         let client = TcpStream::connect(address).await.expect("a client");
         let (accepted, _) = listener.accept().await.expect("accepted");
-        (client, accepted)
+        (client, accepted.try_into().expect("with the runtime"))
     }
 
     async fn port(stream: &mut TcpStream) -> Result<u16, Stop> {

@@ -16,12 +16,12 @@ mod whose;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tracing::warn;
 
 use crate::account::Record;
 use crate::dial::{Bound, in_the_clear};
 use crate::dns;
+use crate::net::TcpStream;
 use crate::policy::{Permit, SniffPlan, Target, Verdict};
 use crate::sniff;
 use crate::types::{

@@ -15,7 +15,6 @@ use rustls::{
     SignatureScheme,
 };
 use socket2::SockRef;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -25,6 +24,7 @@ use super::super::refuse::say;
 use super::super::stop::Stop;
 use super::spiffe;
 use crate::dial::{TlsError, authorities_in, certificates, key};
+use crate::net::TcpStream;
 use crate::types::{DenyReason, HostName, Pod, ServerTls};
 
 /// A listener's end of TLS.

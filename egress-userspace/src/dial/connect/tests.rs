@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
@@ -14,7 +15,8 @@ async fn a_socket_has_its_options() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
     let addr = listener.local_addr().expect("its address");
     let stream = open(addr, PLAIN).await.expect("a connection");
-    assert!(stream.nodelay().expect("the option"));
+    let socket = SockRef::from(&stream);
+    assert!(socket.tcp_nodelay().expect("the option"));
 }
 
 #[test]

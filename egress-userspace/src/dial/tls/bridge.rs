@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::io::copy_bidirectional_with_sizes;
-use tokio::net::TcpStream;
 use tokio::time::sleep;
 use tokio_rustls::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::net::TcpStream;
 
 /// One TLS record's plaintext at most (RFC 8446 section 5.1), in each direction.
 const BUFFER: usize = 16 * 1024;

@@ -3,13 +3,15 @@
 use std::io;
 use std::net::Ipv4Addr;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+
+use crate::net::TcpStream;
 
 /// A pair over loopback. Not `socketpair()`: of Unix sockets none can be reset, and a stream that was
 /// cut short would look complete.
 pub(super) async fn pair() -> io::Result<(TcpStream, TcpStream)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let near = TcpStream::connect(listener.local_addr()?).await?;
+    let near = tokio::net::TcpStream::connect(listener.local_addr()?).await?;
     let own = near.local_addr()?;
     loop {
         let (far, peer) = listener.accept().await?;
@@ -17,7 +19,7 @@ pub(super) async fn pair() -> io::Result<(TcpStream, TcpStream)> {
         if peer == own {
             near.set_nodelay(true)?;
             far.set_nodelay(true)?;
-            return Ok((near, far));
+            return Ok((near.try_into()?, far.try_into()?));
         }
     }
 }

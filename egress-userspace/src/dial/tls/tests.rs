@@ -13,7 +13,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use socket2::SockRef;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -113,6 +113,7 @@ async fn meet_until(
     let address = listener.local_addr().expect("its address");
     let upstream = TcpStream::connect(address).await.expect("connected");
     let (accepted, _) = listener.accept().await.expect("accepted");
+    let accepted = TcpStream::try_from(accepted).expect("with the runtime");
     let name = dialled.parse().expect("a name");
     let bridges = Bridges::default();
     let wanted = Wanted {
@@ -165,8 +166,8 @@ async fn an_upstream_that_does_not_end_is_not_waited_for_when_nobody_holds_it() 
     drop(held.drop_guard());
     tokio::time::pause();
     let (stream, _) = server.get_ref();
-    let reset = timeout(Duration::from_mins(5), stream.ready(Interest::ERROR));
-    reset.await.expect("in time").expect("a socket");
+    let reset = timeout(Duration::from_mins(5), stream.failed());
+    reset.await.expect("in time");
 }
 
 #[tokio::test]
@@ -182,6 +183,7 @@ async fn a_bridge_is_waited_for_and_keeps_what_it_was_given_until_it_ends() {
     let address = listener.local_addr().expect("its address");
     let client = TcpStream::connect(address).await.expect("connected");
     let (accepted, _) = listener.accept().await.expect("accepted");
+    let accepted = TcpStream::try_from(accepted).expect("with the runtime");
     let name = ServerName::try_from("gateway.example").expect("a name");
     let (client, server) = tokio::join!(
         TlsConnector::from(config).connect(name, client),

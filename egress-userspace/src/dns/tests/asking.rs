@@ -94,7 +94,8 @@ async fn queries_over_a_connection_are_asked_over_one_and_answered_in_their_orde
     let mut client = TcpStream::connect(listener.local_addr().expect("an address"))
         .await
         .expect("connected");
-    let (mut accepted, peer) = listener.accept().await.expect("accepted");
+    let (accepted, peer) = listener.accept().await.expect("accepted");
+    let mut accepted = accepted.try_into().expect("with the runtime");
     let server = OriginalDst::new(STUB.parse().expect("an address"));
     let caller = Caller::unknown(CALLER);
     let peer = crate::types::ClientAddr::new(peer);

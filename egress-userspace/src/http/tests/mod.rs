@@ -71,9 +71,9 @@ impl Rig {
         let (dialled, server) = connected().await;
         let counters = Arc::new(Counters::default());
         let joined = Joined {
-            client: accepted,
+            client: accepted.try_into().expect("with the runtime"),
             first: Bytes::copy_from_slice(first),
-            upstream: dialled,
+            upstream: dialled.try_into().expect("with the runtime"),
         };
         let ended = tokio::spawn({
             let counters = Arc::clone(&counters);

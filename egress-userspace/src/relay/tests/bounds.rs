@@ -79,7 +79,14 @@ async fn a_relay_is_small() {
     let (near, far) = (connected(None).await.1, connected(None).await.1);
     let (options, counters) = (options(Mode::Auto), Counters::default());
     let never = std::future::pending();
-    let relay = relay(near, far, Bytes::new(), &options, &counters, never);
+    let relay = relay(
+        ours(near),
+        ours(far),
+        Bytes::new(),
+        &options,
+        &counters,
+        never,
+    );
     let size = size_of_val(&relay);
     assert!(size <= SMALL, "{size} bytes");
 }
@@ -91,8 +98,9 @@ async fn a_clients_first_bytes_wait_for_nothing() {
     let (options, counters) = (options(Mode::Auto), Counters::default());
     let first = Bytes::from_static(b"first");
     let never = std::future::pending();
-    let relay = relay(accepted, dialled, first, &options, &counters, never);
-    // The relay has not been polled, and tokio has not been asked.
+    let (near, far) = (ours(accepted), ours(dialled));
+    let relay = relay(near, far, first, &options, &counters, never);
+    // The relay has not been polled, and its poller has not looked.
     assert_eq!(counters.sent(), 5);
     let mut got = [0; 5];
     upstream.read_exact(&mut got).await.expect("bytes");

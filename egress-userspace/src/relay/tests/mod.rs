@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::net;
 
 const MODES: [Mode; 3] = [Mode::Auto, Mode::Splice, Mode::Copy];
 
@@ -71,7 +72,8 @@ impl Rig {
             let (counters, cancel) = (Arc::clone(&counters), cancel.clone());
             async move {
                 let cancelled = pin!(cancel.cancelled());
-                let relay = relay(accepted, dialled, prefix, &options, &counters, cancelled);
+                let (client, upstream) = (ours(accepted), ours(dialled));
+                let relay = relay(client, upstream, prefix, &options, &counters, cancelled);
                 timeout(DEADLINE, relay)
                     .await
                     .expect("a relay that does not hang")
@@ -89,6 +91,11 @@ impl Rig {
     fn counted(&self) -> (u64, u64) {
         (self.counters.sent(), self.counters.received())
     }
+}
+
+/// A socket as relays have it.
+fn ours(stream: TcpStream) -> net::TcpStream {
+    stream.try_into().expect("with the runtime")
 }
 
 /// Both ends of a connection over loopback; `buffers` sets the size of all four socket buffers.

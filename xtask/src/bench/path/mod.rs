@@ -54,6 +54,9 @@ pub(crate) struct Options {
     /// What paces what it sends, as BBR does, is slow over loopback
     #[arg(long)]
     congestion_control: Option<String>,
+    /// Measure this build of the gateway, and build none: so two versions can be compared
+    #[arg(long)]
+    gateway: Option<PathBuf>,
     /// Draw the table to this file, as SVG
     #[arg(long)]
     chart: Option<PathBuf>,
@@ -61,7 +64,7 @@ pub(crate) struct Options {
 
 pub(super) fn main(args: &Options) -> Result<()> {
     prepare("")?;
-    let tools = Tools::ready(&args.relays)?;
+    let tools = Tools::ready(&args.relays, args.gateway.as_deref())?;
     let machine = Machine::now()?;
     let stage = Stage::new(&tools, args.seconds)?;
     if let Some(name) = &args.congestion_control {

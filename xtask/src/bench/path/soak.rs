@@ -48,7 +48,7 @@ pub(crate) struct Args {
 
 pub(crate) fn main(args: &Args) -> Result<()> {
     super::prepare("soak")?;
-    let tools = Tools::ready(&[Relay::Egress])?;
+    let tools = Tools::ready(&[Relay::Egress], None)?;
     let stage = Stage::new(&tools, SEGMENT)?;
     let running = stage.start(Relay::Egress)?;
     let loads: &[_] = match args.connections {

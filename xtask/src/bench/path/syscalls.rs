@@ -40,7 +40,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     if command::find("perf").is_none() {
         install::packages_for("system calls are counted by perf", &["linux-perf"])?;
     }
-    let tools = Tools::ready(&args.relays)?;
+    let tools = Tools::ready(&args.relays, None)?;
     let stage = Stage::new(&tools, SECONDS)?;
     let mut counted = Vec::new();
     for relay in &args.relays {

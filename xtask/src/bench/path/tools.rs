@@ -33,8 +33,8 @@ pub(super) struct Tools {
 }
 
 impl Tools {
-    /// Makes sure that whatever these relays take is there.
-    pub(super) fn ready(relays: &[Relay]) -> Result<Self> {
+    /// Makes sure that whatever these relays take is there. A gateway is built unless one is given.
+    pub(super) fn ready(relays: &[Relay], gateway: Option<&Path>) -> Result<Self> {
         install::testbed()?;
         let mut packages: Vec<_> = DEBIAN
             .iter()
@@ -52,11 +52,16 @@ impl Tools {
         }
         say("building the load");
         release::binary("egress-load", "egress-load")?;
-        let gateway = relays
-            .iter()
-            .any(|relay| relay.is_gateway())
-            .then(gateway::build_release)
-            .transpose()?;
+        let gateway = match gateway {
+            Some(given) => {
+                let absolute = given.canonicalize();
+                Some(absolute.with_context(|| format!("no gateway at {}", given.display()))?)
+            }
+            None if relays.iter().any(|relay| relay.is_gateway()) => {
+                Some(gateway::build_release()?)
+            }
+            None => None,
+        };
         let bare_relay = relays
             .contains(&Relay::TokioSplice)
             .then(|| release::example("relay"))

@@ -1,0 +1,138 @@
+//! What is known of a socket that is told of changes only, and not of how it is (`EPOLLET`).
+
+use nix::sys::epoll::EpollFlags;
+
+/// What a socket is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// That there is something to read, an end or an error included.
+    Read,
+    /// That there is room to write, or no more use in waiting for it.
+    Write,
+    /// That it has failed.
+    Failure,
+}
+
+/// What a socket is ready for, as far as it is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Readiness {
+    told: EpollFlags,
+    /// How often something was told, as far as it matters: see [`clear`](Self::clear).
+    news: u16,
+}
+
+/// Until when something was known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen(u16);
+
+impl Wait {
+    pub(super) const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Failure];
+
+    /// What tells that there is no need to wait any more, until an attempt says otherwise.
+    fn event(self) -> EpollFlags {
+        match self {
+            Self::Read => EpollFlags::EPOLLIN,
+            Self::Write => EpollFlags::EPOLLOUT,
+            Self::Failure => EpollFlags::EPOLLERR,
+        }
+    }
+}
+
+impl Readiness {
+    /// Takes in what the kernel tells.
+    pub(super) fn tell(&mut self, events: EpollFlags) {
+        self.told |= events;
+        if events.contains(EpollFlags::EPOLLERR) {
+            // Whatever is attempted meets it.
+            self.told |= EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT;
+        }
+        self.news = self.news.wrapping_add(1);
+    }
+
+    /// Whether there is no need to wait. That a side has ended does not change any more.
+    pub(super) fn is_ready(self, wait: Wait) -> bool {
+        let ended = match wait {
+            Wait::Read => EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP,
+            Wait::Write => EpollFlags::EPOLLHUP,
+            Wait::Failure => EpollFlags::empty(),
+        };
+        self.told.intersects(wait.event() | ended)
+    }
+
+    /// Until now.
+    pub(super) fn seen(self) -> Seen {
+        Seen(self.news)
+    }
+
+    /// An attempt that began when so much was known would have blocked. What was told since is news that it may not
+    /// have met.
+    pub(super) fn clear(&mut self, wait: Wait, seen: Seen) {
+        if self.news != seen.0 {
+            return;
+        }
+        self.told -= wait.event();
+    }
+}
+
+impl Default for Readiness {
+    fn default() -> Self {
+        Self {
+            told: EpollFlags::empty(),
+            news: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(events: EpollFlags) -> Readiness {
+        let mut readiness = Readiness::default();
+        readiness.tell(events);
+        readiness
+    }
+
+    fn ready(readiness: Readiness) -> [bool; 3] {
+        Wait::ALL.map(|wait| readiness.is_ready(wait))
+    }
+
+    #[test]
+    fn of_a_new_socket_nothing_is_known() {
+        assert_eq!(ready(Readiness::default()), [false; 3]);
+    }
+
+    #[test]
+    fn an_attempt_that_would_have_blocked_is_waited_after() {
+        let mut readiness = told(EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT);
+        assert_eq!(ready(readiness), [true, true, false]);
+        readiness.clear(Wait::Read, readiness.seen());
+        assert_eq!(ready(readiness), [false, true, false]);
+        readiness.clear(Wait::Write, readiness.seen());
+        assert_eq!(ready(readiness), [false; 3]);
+    }
+
+    #[test]
+    fn what_comes_during_an_attempt_is_not_missed() {
+        let mut readiness = told(EpollFlags::EPOLLIN);
+        let seen = readiness.seen();
+        readiness.tell(EpollFlags::EPOLLIN);
+        readiness.clear(Wait::Read, seen);
+        assert!(readiness.is_ready(Wait::Read));
+    }
+
+    #[test]
+    fn an_end_stays() {
+        let mut readiness = told(EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP);
+        readiness.clear(Wait::Read, readiness.seen());
+        assert_eq!(ready(readiness), [true, false, false]);
+        readiness.tell(EpollFlags::EPOLLHUP);
+        readiness.clear(Wait::Write, readiness.seen());
+        assert_eq!(ready(readiness), [true, true, false]);
+    }
+
+    #[test]
+    fn who_waits_for_anything_hears_of_a_failure() {
+        assert_eq!(ready(told(EpollFlags::EPOLLERR)), [true; 3]);
+    }
+}

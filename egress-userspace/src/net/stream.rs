@@ -1,0 +1,186 @@
+//! A TCP connection's socket.
+
+use std::future::poll_fn;
+use std::io::{self, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop::poll_proceed;
+
+use super::poller::{Place, Poller};
+use super::readiness::Wait;
+
+/// A TCP connection's socket, which belongs to the thread that it was made on.
+///
+/// It is as tokio's own, and takes less: see `poller`. Of several tasks that wait for the same, the last is woken.
+#[derive(Debug)]
+pub struct TcpStream {
+    // First, and so left first: what is told of the descriptor from then on is nobody's.
+    place: Place,
+    socket: std::net::TcpStream,
+}
+
+impl TcpStream {
+    /// Waits for the socket on the current thread. It must not block. Fails outside of a runtime.
+    pub fn from_std(socket: std::net::TcpStream) -> io::Result<Self> {
+        let place = Poller::current()?.take_in(&socket)?;
+        Ok(Self { place, socket })
+    }
+
+    /// Waits until there is something to read, an end or an error included.
+    pub async fn readable(&self) {
+        poll_fn(|cx| self.poll_readable(cx)).await;
+    }
+
+    /// Waits until there is room to write, or the connection is over.
+    pub async fn writable(&self) {
+        poll_fn(|cx| self.poll_writable(cx)).await;
+    }
+
+    /// Waits until the socket has failed. Neither data nor an end of stream is a failure.
+    pub async fn failed(&self) {
+        poll_fn(|cx| self.place.poll_ready(Wait::Failure, cx)).await;
+    }
+
+    /// As [`readable`](Self::readable).
+    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.place.poll_ready(Wait::Read, cx)
+    }
+
+    /// As [`writable`](Self::writable).
+    pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.place.poll_ready(Wait::Write, cx)
+    }
+
+    /// Makes an attempt to read if there may be something; otherwise, and if the attempt says so, it would block.
+    pub fn try_reading<T>(&self, attempt: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        self.place.attempt(Wait::Read, attempt)
+    }
+
+    /// The same, to write.
+    pub fn try_writing<T>(&self, attempt: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        self.place.attempt(Wait::Write, attempt)
+    }
+
+    /// Reads what is there.
+    pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.try_reading(|| (&self.socket).read(buffer))
+    }
+
+    /// Writes what there is room for.
+    pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.try_writing(|| (&self.socket).write(bytes))
+    }
+
+    /// Waits until there is something to read, and leaves it there.
+    pub async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            self.readable().await;
+            match self.try_reading(|| self.socket.peek(buffer)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                peeked => return peeked,
+            }
+        }
+    }
+
+    /// The socket's error, which is told once.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.socket.take_error()
+    }
+
+    /// Has it close with a reset.
+    pub fn set_zero_linger(&self) -> io::Result<()> {
+        SockRef::from(self).set_linger(Some(Duration::ZERO))
+    }
+
+    /// Has it send at once what is written (`TCP_NODELAY`).
+    pub fn set_nodelay(&self, at_once: bool) -> io::Result<()> {
+        self.socket.set_nodelay(at_once)
+    }
+
+    /// Its own end's address.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+}
+
+impl TryFrom<tokio::net::TcpStream> for TcpStream {
+    type Error = io::Error;
+
+    /// Takes it from the runtime. Fails where [`from_std`](Self::from_std) does.
+    fn try_from(stream: tokio::net::TcpStream) -> io::Result<Self> {
+        Self::from_std(stream.into_std()?)
+    }
+}
+
+#[cfg(test)]
+impl TcpStream {
+    pub(crate) async fn connect(address: SocketAddr) -> io::Result<Self> {
+        tokio::net::TcpStream::connect(address).await?.try_into()
+    }
+}
+
+impl AsFd for TcpStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl AsRawFd for TcpStream {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+impl AsyncRead for TcpStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let turn = ready!(poll_proceed(cx));
+        loop {
+            ready!(self.poll_readable(cx));
+            match self.try_read(buf.initialize_unfilled()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => {
+                    turn.made_progress();
+                    return Poll::Ready(read.map(|bytes| buf.advance(bytes)));
+                }
+            }
+        }
+    }
+}
+
+impl AsyncWrite for TcpStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let turn = ready!(poll_proceed(cx));
+        loop {
+            ready!(self.poll_writable(cx));
+            match self.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => {
+                    turn.made_progress();
+                    return Poll::Ready(written);
+                }
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.socket.shutdown(Shutdown::Write))
+    }
+}
