@@ -1,5 +1,6 @@
 //! Which pod a connection is of.
 
+use std::cell::RefCell;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,26 @@ use super::connection::Connection;
 /// Between two looks at all live connections because something is known of pods that was not: pods come and go
 /// all the time in a large cluster, and a look at each connection takes well below a microsecond.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// Callers that a thread remembers: more than there are processes on a node that connect all the time.
+const REMEMBERED: usize = 64;
+
+thread_local! {
+    static CALLERS: RefCell<[Option<Arc<Caller>>; REMEMBERED]> =
+        const { RefCell::new([const { None }; REMEMBERED]) };
+}
+
+/// The caller, in one place with those before it that are the same: thousands of connections of one process share
+/// what is known of it.
+pub(super) fn shared(caller: Caller) -> Arc<Caller> {
+    CALLERS.with_borrow_mut(|callers| {
+        match callers.get_mut(caller.pid as usize % REMEMBERED) {
+            Some(Some(seen)) if **seen == caller => Arc::clone(seen),
+            Some(place) => Arc::clone(place.insert(Arc::new(caller))),
+            None => Arc::new(caller),
+        }
+    })
+}
 
 impl Gateway {
     /// Says of the caller which pod it is in, if that is known; gives what is worth waiting for.
@@ -65,6 +86,36 @@ impl Gateway {
                 true
             }
             _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::CgroupId;
+
+    #[test]
+    fn connections_of_one_caller_share_what_is_known_of_it_and_no_other_is_given_for_it() {
+        let caller = Caller {
+            pid: 7,
+            ..Caller::unknown(CgroupId(1))
+        };
+        let first = shared(caller.clone());
+        assert!(Arc::ptr_eq(&first, &shared(caller.clone())));
+        // One that has its place, and one that is the same process after it has moved.
+        for other in [
+            Caller {
+                pid: caller.pid + 64,
+                ..caller.clone()
+            },
+            Caller {
+                cgroup: CgroupId(2),
+                ..caller.clone()
+            },
+        ] {
+            assert_eq!(*shared(other.clone()), other);
+            assert_eq!(*shared(caller.clone()), caller);
         }
     }
 }

@@ -159,7 +159,7 @@ impl Gateway {
     ) -> Result<Opened, Stop> {
         let Origin { dst, mut caller } = step::origin(&self.origins, client)?;
         let unknown = self.look_up(&mut caller);
-        let mut caller = Arc::new(caller);
+        let mut caller = identity::shared(caller);
         record.origin(dst, Arc::clone(&caller));
         room.connection = Some(self.limits.connection()?);
         room.caller = Some(self.limits.caller(caller.key())?);

@@ -13,7 +13,7 @@ use super::{CgroupId, Mode};
 ///
 /// The cgroup is the identity. The rest are hints: a process may have changed its name since, or be
 /// gone, and then what could not be read is `None`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// Process id in the gateway's PID namespace.
     pub pid: u32,
