@@ -29,13 +29,13 @@ thread_local! {
 /// The caller, in one place with those before it that are the same: thousands of connections of one process share
 /// what is known of it.
 pub(super) fn shared(caller: Caller) -> Arc<Caller> {
-    CALLERS.with_borrow_mut(|callers| {
-        match callers.get_mut(caller.pid as usize % REMEMBERED) {
+    CALLERS.with_borrow_mut(
+        |callers| match callers.get_mut(caller.pid as usize % REMEMBERED) {
             Some(Some(seen)) if **seen == caller => Arc::clone(seen),
             Some(place) => Arc::clone(place.insert(Arc::new(caller))),
             None => Arc::new(caller),
-        }
-    })
+        },
+    )
 }
 
 impl Gateway {

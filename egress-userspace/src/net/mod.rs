@@ -1,5 +1,6 @@
 //! Listeners, sockets and their options.
 
+mod alarm;
 mod descriptors;
 mod keepalive;
 mod links;

@@ -19,12 +19,18 @@ use slab::Slab;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
+use tokio::task::yield_now;
+use tokio::time::Instant;
 use tracing::error;
 
+use super::alarm::{Alarm, Clock};
 use super::readiness::{Readiness, Wait};
 
 /// Events that are taken with one call: more than are ready at once but in a flood.
 const EVENTS: usize = 128;
+
+/// Places that are looked at in one go for alarms that are due: some ten microseconds.
+const RUNG_AT_ONCE: usize = 4096;
 
 /// Calls in one go. Then other tasks of the thread have their turn.
 const CALLS: usize = 4;
@@ -38,6 +44,7 @@ thread_local! {
 pub(super) struct Poller {
     epoll: Epoll,
     places: Mutex<Places>,
+    clock: Clock,
     /// There is somebody who passes on what the `epoll` tells.
     driven: AtomicBool,
 }
@@ -47,6 +54,8 @@ struct Places {
     sockets: Slab<Socket>,
     /// Given out so far: what tells a socket from the one that had its place before.
     given: u32,
+    /// Sockets that have an alarm set.
+    alarms: usize,
 }
 
 /// What is known of a socket, and who waits for it.
@@ -54,6 +63,7 @@ struct Places {
 struct Socket {
     number: u32,
     readiness: Readiness,
+    alarm: Option<Alarm>,
     /// For each [`Wait`], who came last.
     waiting: [Option<Waker>; Wait::ALL.len()],
 }
@@ -88,12 +98,14 @@ impl Poller {
         let poller = Arc::new(Self {
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             places: Mutex::default(),
+            clock: Clock::new(),
             driven: AtomicBool::new(true),
         });
         // As a stream it is waited for in the same way, and calls of its own can be made on it.
         let news = std::net::TcpStream::from(poller.epoll.0.as_fd().try_clone_to_owned()?);
         news.set_nonblocking(true)?;
         let news = TcpStream::from_std(news)?;
+        runtime.spawn(Arc::clone(&poller).ring());
         let driver = Driver(Arc::clone(&poller));
         runtime.spawn(async move {
             if let Err(error) = driver.run(&news).await {
@@ -124,6 +136,7 @@ impl Poller {
         places.sockets.insert(Socket {
             number,
             readiness: Readiness::default(),
+            alarm: None,
             waiting: [const { None }; _],
         });
         Ok(Place {
@@ -168,6 +181,39 @@ impl Poller {
         // Whoever is woken may want the table.
         drop(places);
         woken.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// Has those look again whose alarms are due, for ever. Without an alarm it sleeps.
+    async fn ring(self: Arc<Self>) {
+        loop {
+            self.clock.wanted().await;
+            while self.places().alarms > 0 {
+                let now = self.clock.tick().await;
+                let mut next = Some(0);
+                while let Some(first) = next {
+                    next = self.ring_from(first, now);
+                    yield_now().await;
+                }
+            }
+        }
+    }
+
+    /// The same, for as many places as may be looked at in one go; gives the first of those that are left.
+    fn ring_from(&self, first: usize, now: Alarm) -> Option<usize> {
+        let mut places = self.places();
+        let (end, places_end) = (first + RUNG_AT_ONCE, places.sockets.capacity());
+        let mut woken = Vec::new();
+        for index in first..end.min(places_end) {
+            if let Some(socket) = places.sockets.get_mut(index)
+                && socket.alarm.take_if(|alarm| *alarm <= now).is_some()
+            {
+                woken.extend(socket.waiting.iter_mut().filter_map(Option::take));
+                places.alarms -= 1;
+            }
+        }
+        drop(places);
+        woken.into_iter().for_each(Waker::wake);
+        (end < places_end).then_some(end)
     }
 
     fn places(&self) -> MutexGuard<'_, Places> {
@@ -229,6 +275,25 @@ impl Place {
         result
     }
 
+    /// Has whoever waits for the socket then look again at `when`, or a tick of [`Clock`] later. It replaces what
+    /// was set before.
+    pub(super) fn set_alarm(&self, when: Instant) {
+        let alarm = self.poller.clock.at(when);
+        let mut places = self.poller.places();
+        let Some(socket) = places.of(self.index, self.number) else {
+            return;
+        };
+        if socket.alarm.replace(alarm).is_none() {
+            places.alarms += 1;
+            self.poller.clock.want();
+        }
+    }
+
+    /// Whether an alarm is set that has not rung.
+    pub(super) fn has_alarm(&self) -> bool {
+        self.with(|socket| socket.alarm.is_some()).unwrap_or(false)
+    }
+
     fn with<T>(&self, look: impl FnOnce(&mut Socket) -> T) -> Option<T> {
         self.poller.places().of(self.index, self.number).map(look)
     }
@@ -251,6 +316,7 @@ impl Drop for Place {
         let mut places = self.poller.places();
         if places.of(self.index, self.number).is_some() {
             let socket = places.sockets.remove(self.index as usize);
+            places.alarms -= usize::from(socket.alarm.is_some());
             drop(places);
             drop(socket);
         }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::coop::poll_proceed;
+use tokio::time::Instant;
 
 use super::poller::{Place, Poller};
 use super::readiness::Wait;
@@ -86,6 +87,17 @@ impl TcpStream {
                 peeked => return peeked,
             }
         }
+    }
+
+    /// Has whoever waits for the socket then look again at `when`, or up to a quarter of a second later. It replaces what
+    /// was set before.
+    pub fn set_alarm(&self, when: Instant) {
+        self.place.set_alarm(when);
+    }
+
+    /// Whether an alarm is set that has not rung.
+    pub fn has_alarm(&self) -> bool {
+        self.place.has_alarm()
     }
 
     /// The socket's error, which is told once.

@@ -5,6 +5,7 @@ use std::net::Shutdown;
 use std::time::Duration;
 
 use socket2::SockRef;
+use tokio::time::Instant;
 
 use super::end::{Cut, Side};
 use crate::net::{self, TcpStream};
@@ -30,6 +31,17 @@ impl Pair {
             Side::Upstream => &self.upstream,
         };
         Peer { side, stream }
+    }
+
+    /// Has the relay look again at `when`, or a little later. Each time it waits for one of the two sockets at least.
+    pub(super) fn set_alarm(&self, when: Instant) {
+        self.client.set_alarm(when);
+        self.upstream.set_alarm(when);
+    }
+
+    /// Whether what was set has not rung yet.
+    pub(super) fn has_alarm(&self) -> bool {
+        self.client.has_alarm() && self.upstream.has_alarm()
     }
 
     /// Has the kernel look whether the upstream is still there.

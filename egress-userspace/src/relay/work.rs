@@ -1,11 +1,11 @@
-//! Both directions of a relay at work, with one timer for all that may end them.
+//! Both directions of a relay at work, with one alarm for all that may end them.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
 use super::end::{Cut, End, Side};
 use super::flow::{Flow, Held};
@@ -16,7 +16,7 @@ use super::lost;
 /// makes it wait so: no protocol in use sends any on a connection where a second matters.
 const DOUBT: Duration = Duration::from_secs(1);
 
-/// A timer that is not needed is set to so long from now: more than any relay lasts.
+/// An alarm that is not needed is set to so long from now: more than any relay lasts.
 const NEVER: Duration = Duration::from_hours(24 * 365);
 
 /// Both directions.
@@ -28,8 +28,18 @@ pub(super) struct Work<'a> {
     first: Option<Side>,
     /// Watches for what ends the direction that is left.
     lost: Option<Pin<Box<dyn Future<Output = Cut> + Send + 'a>>>,
-    /// The timer is set for what is doubted.
+    /// The alarm is set for what is doubted.
     doubting: bool,
+}
+
+/// What time asks for.
+enum Time {
+    /// Nothing.
+    Wait,
+    /// A direction has to look whether there is more.
+    LookAgain,
+    /// It has run out.
+    Over(Cut),
 }
 
 impl<'a> Work<'a> {
@@ -51,16 +61,15 @@ impl<'a> Work<'a> {
         &mut self,
         mut cancel: impl Future<Output = ()> + Unpin,
     ) -> Result<Side, Cut> {
-        let mut timer = pin!(sleep_until(self.due(Instant::now())));
         poll_fn(|cx| {
             loop {
                 if let Poll::Ready(closed) = self.poll(cx) {
                     return Poll::Ready(closed);
                 }
-                match self.poll_timer(timer.as_mut(), cx) {
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(cut)) => return Poll::Ready(Err(cut)),
-                    Poll::Pending => break,
+                match self.watch_time() {
+                    Time::Wait => break,
+                    Time::LookAgain => {}
+                    Time::Over(cut) => return Poll::Ready(Err(cut)),
                 }
             }
             Pin::new(&mut cancel).poll(cx).map(|()| Err(Cut::Cancelled))
@@ -97,32 +106,30 @@ impl<'a> Work<'a> {
         lost.as_mut().poll(cx).map(Err)
     }
 
-    /// Ready when a direction has to look again, or with what time has run out for.
-    fn poll_timer(
-        &mut self,
-        mut timer: Pin<&mut Sleep>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Cut>> {
+    /// Looks what is due if the alarm has rung, and sets the next one.
+    fn watch_time(&mut self) -> Time {
+        let pair = &self.joint.pair;
         let doubted = self.up.doubts() || self.down.doubts();
         if doubted && !self.doubting {
             self.doubting = true;
             let now = Instant::now();
-            timer.as_mut().reset(self.due(now).min(now + DOUBT));
+            pair.set_alarm(self.due(now).min(now + DOUBT));
         }
-        while timer.as_mut().poll(cx).is_ready() {
-            let now = Instant::now();
-            if let Some(cut) = self.joint.overdue(now) {
-                return Poll::Ready(Err(cut));
-            }
-            timer.as_mut().reset(self.due(now));
-            self.doubting = false;
-            if doubted {
-                self.up.look_again();
-                self.down.look_again();
-                return Poll::Ready(Ok(()));
-            }
+        if pair.has_alarm() {
+            return Time::Wait;
         }
-        Poll::Pending
+        let now = Instant::now();
+        if let Some(cut) = self.joint.overdue(now) {
+            return Time::Over(cut);
+        }
+        pair.set_alarm(self.due(now));
+        self.doubting = false;
+        if !doubted {
+            return Time::Wait;
+        }
+        self.up.look_again();
+        self.down.look_again();
+        Time::LookAgain
     }
 
     fn due(&self, now: Instant) -> Instant {

@@ -72,9 +72,8 @@ async fn a_slow_reader_holds_the_writer_back() {
 
 #[tokio::test]
 async fn a_relay_is_small() {
-    /// What it takes of the memory of a connection: both sockets, what both directions know, and a
-    /// timer.
-    const SMALL: usize = 480;
+    /// What it takes of the memory of a connection: both sockets, and what both directions know.
+    const SMALL: usize = 304;
 
     let (near, far) = (connected(None).await.1, connected(None).await.1);
     let (options, counters) = (options(Mode::Auto), Counters::default());
