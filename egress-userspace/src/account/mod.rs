@@ -89,7 +89,7 @@ impl Account {
         let labels = TcpLabels {
             source: caller.pod.clone().map(Source),
             destination: service.map_or(Destination::Passthrough, Destination::Service),
-            protocol: claim.label(),
+            protocol: claim.language().label(),
             flag: ResponseFlag::None,
         };
         self.metrics().moved(&labels, traffic);

@@ -19,8 +19,8 @@ use super::Account;
 use super::metrics::{Destination, Source, TcpLabels};
 use super::sampling::Draw;
 use crate::types::{
-    Caller, Claim, ClientAddr, ConnId, DenyReason, Generation, HostName, OriginalDst, Place,
-    ResponseFlag, ServiceName, UpstreamAddr,
+    Caller, Claim, ClientAddr, ConnId, DenyReason, Generation, HostName, Language, OriginalDst,
+    Place, ResponseFlag, ServiceName, UpstreamAddr,
 };
 
 pub use admission::Admission;
@@ -54,10 +54,10 @@ pub struct Record {
 }
 
 /// The protocol of a connection whose first bytes were not read.
-const UNREAD: &str = "tcp";
+const UNREAD: Language = Language::Tcp;
 
 struct Sniffed {
-    protocol: &'static str,
+    language: Language,
     name: Option<HostName>,
     took: Micros,
 }
@@ -127,7 +127,7 @@ impl Record {
     /// The client asked the gateway for a connection to this name; what it sends on it may say nothing.
     pub fn asked_for(&mut self, name: &HostName, took: Duration) {
         self.sniffed = Some(Sniffed {
-            protocol: UNREAD,
+            language: UNREAD,
             name: Some(name.clone()),
             took: took.into(),
         });
@@ -135,13 +135,13 @@ impl Record {
 
     /// What the client's first bytes said, and how long it took to know.
     pub fn sniffed(&mut self, claim: &Claim, took: Duration) {
-        let protocol = claim.label();
+        let language = claim.language();
         self.account
             .metrics()
-            .sniffed(protocol, sniff_outcome(claim), took);
+            .sniffed(language.label(), sniff_outcome(claim), took);
         let asked_for = self.sniffed.take().and_then(|sniffed| sniffed.name);
         self.sniffed = Some(Sniffed {
-            protocol,
+            language,
             name: claim.name().cloned().or(asked_for),
             took: took.into(),
         });
@@ -297,7 +297,7 @@ impl Record {
         TcpLabels {
             source: caller.and_then(|caller| caller.pod.clone()).map(Source),
             destination,
-            protocol: self.sniffed.as_ref().map_or(UNREAD, |s| s.protocol),
+            protocol: self.sniffed.as_ref().map_or(UNREAD, |s| s.language).label(),
             flag,
         }
     }

@@ -23,6 +23,31 @@ pub enum Claim {
     Malformed(DenyReason),
 }
 
+/// What a connection speaks, as far as its first bytes say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// TLS.
+    Tls,
+    /// HTTP/1.
+    Http1,
+    /// HTTP/2 without TLS.
+    Http2,
+    /// None of these, or it was not looked at.
+    Tcp,
+}
+
+impl Language {
+    /// As the access log and the metrics call it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Tls => "tls",
+            Self::Http1 => "http",
+            Self::Http2 => "http2",
+            Self::Tcp => "tcp",
+        }
+    }
+}
+
 /// What matters of a TLS `ClientHello`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tls {
@@ -54,13 +79,13 @@ impl Claim {
         }
     }
 
-    /// The protocol, as the access log and the metrics call it.
-    pub fn label(&self) -> &'static str {
+    /// The protocol that it is made in.
+    pub fn language(&self) -> Language {
         match self {
-            Self::Tls(_) => "tls",
-            Self::Http1 { .. } => "http",
-            Self::Http2 { .. } => "http2",
-            Self::Opaque | Self::Malformed(_) => "tcp",
+            Self::Tls(_) => Language::Tls,
+            Self::Http1 { .. } => Language::Http1,
+            Self::Http2 { .. } => Language::Http2,
+            Self::Opaque | Self::Malformed(_) => Language::Tcp,
         }
     }
 }

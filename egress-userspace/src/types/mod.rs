@@ -25,7 +25,7 @@ pub use addr::{ClientAddr, OriginalDst, UpstreamAddr};
 pub use address_rule::{AddressAction, AddressRule, Transport};
 pub use caller::{Caller, CallerKey, Pod, PodMode, Remote, Workload};
 pub use ceiling::Ceiling;
-pub use claim::{Claim, Tls};
+pub use claim::{Claim, Language, Tls};
 pub use flag::ResponseFlag;
 pub use host::{HostName, HostNameError, HostPattern, HostPatternError};
 pub use ids::{CgroupId, ConnId, Generation};

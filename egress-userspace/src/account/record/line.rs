@@ -51,7 +51,7 @@ impl Record {
             requested_server_name: sniffed.and_then(|s| s.name.as_ref()).map(HostName::as_str),
             protocol: match outcome {
                 Outcome::Answered => Some(DNS),
-                _ => sniffed.map(|sniffed| sniffed.protocol),
+                _ => sniffed.map(|sniffed| sniffed.language.label()),
             },
             dns_name: said.learned.map(HostName::as_str),
             service: said.service.map(ServiceName::as_str),

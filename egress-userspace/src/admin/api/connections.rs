@@ -40,7 +40,7 @@ fn told(connection: &conn::Connection) -> Connection {
         dst: connection.dst().to_string(),
         upstream: Some(connection.upstream().to_string()),
         name: connection.name().map(ToString::to_string),
-        protocol: Some(connection.claim().label().into()),
+        protocol: Some(connection.claim().language().label().into()),
         service: connection.service().map(ToString::to_string),
         rule: permit.rule().map(ToString::to_string),
         verdict: Some(
