@@ -42,6 +42,9 @@ pub(super) fn distance(node: Option<&Locality>, endpoint: Option<&Locality>) -> 
 /// Nearest first. Ejected ones are passed over, unless all are: then they are tried anyway, for the
 /// gateway may be what is wrong.
 pub(super) fn order(mut candidates: Vec<Candidate>, balance: &mut Balance<'_>) -> Vec<Cleared> {
+    if let [only] = candidates.as_slice() {
+        return vec![only.addr];
+    }
     pass_over_ejected(&mut candidates, balance);
     let mut tiers = BTreeMap::<_, Vec<_>>::new();
     for candidate in candidates {

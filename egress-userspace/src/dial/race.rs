@@ -63,16 +63,22 @@ where
         0 => deadline,
         _ => deadline.min(Instant::now() + pace.delay),
     };
-    let mut running = Running::default();
     let mut earliest = Earliest(None);
     let (rank, addr) = waiting.next().ok_or(Lost::Nowhere)?;
     // Nearly always the first accepts before another is due: only then it takes a task of its own.
     let mut first = Box::pin(attempt(addr));
-    match timeout_at(due(waiting.len()), &mut first).await {
+    let mut running = match timeout_at(due(waiting.len()), &mut first).await {
         Ok(Ok(stream)) => return Ok((addr, stream)),
-        Ok(Err(error)) => earliest.meet(rank, addr, error, &failed),
-        Err(_elapsed) => running.begin(rank, addr, began, None, first),
-    }
+        Ok(Err(error)) => {
+            earliest.meet(rank, addr, error, &failed);
+            Running::default()
+        }
+        Err(_elapsed) => {
+            let mut running = Running::default();
+            running.begin(rank, addr, began, None, first);
+            running
+        }
+    };
     loop {
         if Instant::now() < deadline
             && let Some(slot) = running.slot(&pace.spare)

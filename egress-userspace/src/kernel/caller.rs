@@ -1,7 +1,6 @@
 //! From a task's record to a caller that can be named.
 
 use std::cell::RefCell;
-use std::fs;
 use std::hash::BuildHasher;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +10,7 @@ use foldhash::fast::RandomState;
 
 use crate::types::{Caller, CgroupId};
 
-use super::Hierarchy;
+use super::{Hierarchy, executable};
 
 /// Executables whose paths a thread remembers: more than those on a node that connect all the time.
 const REMEMBERED: usize = 64;
@@ -23,8 +22,7 @@ thread_local! {
 /// Names the task. What has gone meanwhile is left out.
 pub(super) fn describe(task: &Task, hierarchy: &Hierarchy) -> Caller {
     let cgroup = CgroupId(task.cgroup());
-    // Read each time: a process may run another program by now.
-    let exe = fs::read_link(format!("/proc/{}/exe", task.pid())).ok();
+    let exe = executable::of(task.pid());
     Caller {
         pid: task.pid(),
         uid: task.uid(),

@@ -14,6 +14,7 @@ mod early;
 mod errno;
 mod error;
 mod events;
+mod executable;
 mod fill;
 mod inspect;
 mod namespaces;
