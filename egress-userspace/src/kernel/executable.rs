@@ -1,20 +1,17 @@
 //! Which program a process runs.
 
-use std::cell::RefCell;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 use nix::fcntl::{OFlag, open, readlinkat};
 use nix::sys::stat::Mode;
 
-/// Processes that a thread remembers: more than those on a node that connect all the time.
+/// Processes that are remembered, each by a descriptor: more than those on a node that connect all the time.
 const REMEMBERED: usize = 64;
 
-thread_local! {
-    static LINKS: RefCell<[Option<Seen>; REMEMBERED]> =
-        const { RefCell::new([const { None }; REMEMBERED]) };
-}
+static LINKS: [Mutex<Option<Seen>>; REMEMBERED] = [const { Mutex::new(None) }; REMEMBERED];
 
 /// A process that was asked about lately.
 struct Seen {
@@ -29,22 +26,25 @@ struct Seen {
 /// It is read each time, for a process may run another program by now. What is remembered is the way there, which leads
 /// to this process and to no later one that has its number.
 pub(super) fn of(pid: u32) -> Option<PathBuf> {
-    LINKS.with_borrow_mut(|links| {
-        let place = links.get_mut(pid as usize % REMEMBERED)?;
-        match place {
-            Some(seen) if seen.pid == pid => {
-                if let Some(path) = seen.link.as_ref().and_then(read) {
-                    return Some(path);
-                }
-                seen.link = open_link(pid);
-                seen.link.as_ref().and_then(read)
-            }
-            _ => {
-                *place = Some(Seen { pid, link: None });
-                fs::read_link(link(pid)).ok()
-            }
+    // Where another thread asks about the same process just now, nobody waits.
+    let place = LINKS.get(pid as usize % REMEMBERED)?.try_lock();
+    if let Ok(mut place) = place {
+        match &mut *place {
+            Some(seen) if seen.pid == pid => return seen.program(),
+            other => *other = Some(Seen { pid, link: None }),
         }
-    })
+    }
+    fs::read_link(link(pid)).ok()
+}
+
+impl Seen {
+    fn program(&mut self) -> Option<PathBuf> {
+        if let Some(path) = self.link.as_ref().and_then(read) {
+            return Some(path);
+        }
+        self.link = open_link(self.pid);
+        self.link.as_ref().and_then(read)
+    }
 }
 
 fn link(pid: u32) -> String {

@@ -79,6 +79,16 @@ pub(super) struct Place {
 /// Passes on what the `epoll` tells until it is dropped, with its runtime at the latest.
 struct Driver(Arc<Poller>);
 
+/// Wakes who waits for what has happened to the sockets of this thread by now: for a task that gives way to them,
+/// and would else be polled again before they are.
+pub fn look_around() {
+    let here = CURRENT.with_borrow(Option::clone);
+    if let Some(poller) = here {
+        // That nothing is left is no error, and another the driver meets too.
+        let _ = poller.turn();
+    }
+}
+
 impl Poller {
     /// That of this thread, made where there is none. Fails outside of a runtime, and where there are no
     /// descriptors.

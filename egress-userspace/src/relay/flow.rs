@@ -14,6 +14,7 @@ use super::end::Cut;
 use super::gear::Gear;
 use super::pool::Lease;
 use super::turn::Turn;
+use crate::net::look_around;
 
 /// One direction at work.
 pub(super) struct Flow<'a> {
@@ -55,6 +56,7 @@ pub(super) enum Batch {
 /// Has the task polled again after the others, and after a look at what sockets have become ready: who
 /// only wakes itself comes before that, and bulk would hold up new connections for tens of milliseconds.
 fn give_way(cx: &mut Context<'_>) {
+    look_around();
     let _ = pin!(yield_now()).poll(cx);
 }
 
