@@ -34,7 +34,7 @@ pub struct Accepted {
 impl Accepted {
     /// Gives it to the reactor of this thread.
     pub fn here(self) -> io::Result<(TcpStream, ClientAddr)> {
-        let stream = TcpStream::from_std(self.socket.into())?;
+        let stream = TcpStream::connected(self.socket.into())?;
         Ok((stream, self.peer))
     }
 }

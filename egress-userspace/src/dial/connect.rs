@@ -28,10 +28,11 @@ pub(super) async fn open(addr: SocketAddr, wanted: Wanted) -> Result<TcpStream, 
     let socket = prepare(addr, wanted).map_err(AttemptError::Socket)?;
     let answered = begin(&socket, addr).map_err(of_connecting)?;
     // To the runtime only now: a socket that nobody has connected yet would look as if it had failed.
-    let stream = TcpStream::from_std(socket.into()).map_err(AttemptError::Socket)?;
-    if !answered {
-        finish(&stream).await.map_err(of_connecting)?;
+    if answered {
+        return TcpStream::connected(socket.into()).map_err(AttemptError::Socket);
     }
+    let stream = TcpStream::from_std(socket.into()).map_err(AttemptError::Socket)?;
+    finish(&stream).await.map_err(of_connecting)?;
     Ok(stream)
 }
 

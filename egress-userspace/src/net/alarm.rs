@@ -13,6 +13,9 @@ use tokio::time::{Instant, sleep};
 /// tens of microseconds.
 pub(super) const TICK: Duration = Duration::from_millis(250);
 
+const TICKS_A_SECOND: u64 = 4;
+const _: () = assert!(TICK.as_nanos() * TICKS_A_SECOND as u128 == 1_000_000_000);
+
 /// A time, in ticks since the clock's start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Alarm(NonZero<u32>);
@@ -35,7 +38,7 @@ impl Clock {
     /// The first tick that is not before `when`.
     pub(super) fn at(&self, when: Instant) -> Alarm {
         let after = when.saturating_duration_since(self.start);
-        Alarm::new(after.as_nanos().div_ceil(TICK.as_nanos()))
+        Alarm::new(ticks(after, u32::div_ceil))
     }
 
     /// There is an alarm.
@@ -51,13 +54,18 @@ impl Clock {
     /// Waits a tick; gives the alarms that are due, which are those up to this one.
     pub(super) async fn tick(&self) -> Alarm {
         sleep(TICK).await;
-        Alarm::new(self.start.elapsed().as_nanos() / TICK.as_nanos())
+        Alarm::new(ticks(self.start.elapsed(), |part, tick| part / tick))
     }
+}
+
+/// In ticks, what is less than one as `divide` has it.
+fn ticks(time: Duration, divide: fn(u32, u32) -> u32) -> u64 {
+    time.as_secs() * TICKS_A_SECOND + u64::from(divide(time.subsec_nanos(), TICK.subsec_nanos()))
 }
 
 impl Alarm {
     /// The last one is 34 years after the clock's start.
-    fn new(ticks: u128) -> Self {
+    fn new(ticks: u64) -> Self {
         let ticks = u32::try_from(ticks).unwrap_or(u32::MAX);
         Self(NonZero::new(ticks).unwrap_or(NonZero::<u32>::MIN))
     }

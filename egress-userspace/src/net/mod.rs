@@ -7,6 +7,7 @@ mod links;
 mod listen;
 mod namespace;
 mod netlink;
+mod places;
 mod poller;
 mod readiness;
 mod shared;

@@ -5,17 +5,15 @@
 //! question 6). The runtime waits for this `epoll` as for one socket more, and a task of its own passes on
 //! what it tells.
 
-use std::array;
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use slab::Slab;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
@@ -23,7 +21,8 @@ use tokio::task::yield_now;
 use tokio::time::Instant;
 use tracing::error;
 
-use super::alarm::{Alarm, Clock};
+use super::alarm::Clock;
+use super::places::{Name, Places, Socket};
 use super::readiness::{Readiness, Wait};
 
 /// Events that are taken with one call: more than are ready at once but in a flood.
@@ -49,31 +48,11 @@ pub(super) struct Poller {
     driven: AtomicBool,
 }
 
-#[derive(Debug, Default)]
-struct Places {
-    sockets: Slab<Socket>,
-    /// Given out so far: what tells a socket from the one that had its place before.
-    given: u32,
-    /// Sockets that have an alarm set.
-    alarms: usize,
-}
-
-/// What is known of a socket, and who waits for it.
-#[derive(Debug)]
-struct Socket {
-    number: u32,
-    readiness: Readiness,
-    alarm: Option<Alarm>,
-    /// For each [`Wait`], who came last.
-    waiting: [Option<Waker>; Wait::ALL.len()],
-}
-
 /// A socket's place, which it leaves when this is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     poller: Arc<Poller>,
-    index: u32,
-    number: u32,
+    name: Name,
 }
 
 /// Passes on what the `epoll` tells until it is dropped, with its runtime at the latest.
@@ -125,35 +104,27 @@ impl Poller {
         Ok(poller)
     }
 
-    /// Takes a socket in, of which nothing is known yet. Nobody else may have its descriptor.
-    pub(super) fn take_in(self: &Arc<Self>, socket: &impl AsFd) -> io::Result<Place> {
-        let place = self.place()?;
-        let events = EpollFlags::EPOLLIN
-            | EpollFlags::EPOLLOUT
-            | EpollFlags::EPOLLRDHUP
-            | EpollFlags::EPOLLET;
-        self.epoll
-            .add(socket, EpollEvent::new(events, place.name()))?;
-        Ok(place)
-    }
-
-    fn place(self: &Arc<Self>) -> io::Result<Place> {
-        let mut places = self.places();
-        let number = places.given;
-        places.given = number.wrapping_add(1);
-        let index = places.sockets.vacant_key();
-        let index = u32::try_from(index).map_err(io::Error::other)?;
-        places.sockets.insert(Socket {
-            number,
-            readiness: Readiness::default(),
-            alarm: None,
-            waiting: [const { None }; _],
-        });
-        Ok(Place {
+    /// Takes a socket in. Nobody else may have its descriptor.
+    ///
+    /// Of one that has just been `connected` it is known that there is room to write, and the kernel is asked to tell
+    /// of more only where that was not enough: a word less for most.
+    pub(super) fn take_in(
+        self: &Arc<Self>,
+        socket: &impl AsFd,
+        connected: bool,
+    ) -> io::Result<Place> {
+        let readiness = if connected {
+            Readiness::CONNECTED
+        } else {
+            Readiness::UNKNOWN
+        };
+        let name = self.places().give(readiness, !connected);
+        let place = Place {
             poller: Arc::clone(self),
-            index,
-            number,
-        })
+            name: name.ok_or(ErrorKind::OutOfMemory)?,
+        };
+        self.epoll.add(socket, place.event(!connected))?;
+        Ok(place)
     }
 
     /// Passes on what has happened, without waiting for it. `WouldBlock`: that was all.
@@ -175,55 +146,30 @@ impl Poller {
     }
 
     fn tell(&self, event: &EpollEvent) {
-        let (index, number) = named(event.data());
-        let mut places = self.places();
         // What is told of a socket that is gone by now is nothing to the one in its place.
-        let Some(socket) = places.of(index, number) else {
-            return;
-        };
-        socket.readiness.tell(event.events());
-        let readiness = socket.readiness;
-        let mut waiting = Wait::ALL.into_iter().zip(&mut socket.waiting);
-        let woken: [_; Wait::ALL.len()] = array::from_fn(|_| {
-            let (wait, waker) = waiting.next()?;
-            waker.take_if(|_| readiness.is_ready(wait))
-        });
+        let mut places = self.places();
+        let socket = places.of(event.data().into());
+        let woken = socket.map(|socket| socket.tell(event.events()));
         // Whoever is woken may want the table.
         drop(places);
-        woken.into_iter().flatten().for_each(Waker::wake);
+        woken.into_iter().flatten().flatten().for_each(Waker::wake);
     }
 
     /// Has those look again whose alarms are due, for ever. Without an alarm it sleeps.
     async fn ring(self: Arc<Self>) {
         loop {
             self.clock.wanted().await;
-            while self.places().alarms > 0 {
+            while self.places().has_alarms() {
                 let now = self.clock.tick().await;
                 let mut next = Some(0);
                 while let Some(first) = next {
-                    next = self.ring_from(first, now);
+                    let (woken, left) = self.places().ring(first, RUNG_AT_ONCE, now);
+                    woken.into_iter().for_each(Waker::wake);
+                    next = left;
                     yield_now().await;
                 }
             }
         }
-    }
-
-    /// The same, for as many places as may be looked at in one go; gives the first of those that are left.
-    fn ring_from(&self, first: usize, now: Alarm) -> Option<usize> {
-        let mut places = self.places();
-        let (end, places_end) = (first + RUNG_AT_ONCE, places.sockets.capacity());
-        let mut woken = Vec::new();
-        for index in first..end.min(places_end) {
-            if let Some(socket) = places.sockets.get_mut(index)
-                && socket.alarm.take_if(|alarm| *alarm <= now).is_some()
-            {
-                woken.extend(socket.waiting.iter_mut().filter_map(Option::take));
-                places.alarms -= 1;
-            }
-        }
-        drop(places);
-        woken.into_iter().for_each(Waker::wake);
-        (end < places_end).then_some(end)
     }
 
     fn places(&self) -> MutexGuard<'_, Places> {
@@ -231,45 +177,30 @@ impl Poller {
     }
 }
 
-impl Places {
-    /// The socket with this number, if it is still there.
-    fn of(&mut self, index: u32, number: u32) -> Option<&mut Socket> {
-        let socket = self.sockets.get_mut(index as usize)?;
-        (socket.number == number).then_some(socket)
-    }
-}
-
 impl Place {
-    /// Ready when the socket is, as far as it is known. Of those who wait for the same, the last is woken.
+    /// Ready when the socket is, as far as it is known. Of those who wait for the same, the last is woken; who waits
+    /// for a failure does not wait to read.
     pub(super) fn poll_ready(&self, wait: Wait, cx: &mut Context<'_>) -> Poll<()> {
         let mut places = self.poller.places();
-        let Some(socket) = places.of(self.index, self.number) else {
+        let Some(socket) = places
+            .of(self.name)
+            .filter(|socket| !socket.readiness.is_ready(wait))
+        else {
             return Poll::Ready(());
         };
-        if socket.readiness.is_ready(wait) {
-            return Poll::Ready(());
-        }
-        let [read, write, failure] = &mut socket.waiting;
-        let waiting = match wait {
-            Wait::Read => read,
-            Wait::Write => write,
-            Wait::Failure => failure,
-        };
-        let before = match waiting {
-            Some(waker) if waker.will_wake(cx.waker()) => None,
-            _ => waiting.replace(cx.waker().clone()),
-        };
+        let before = socket.wait(wait, cx.waker());
         // What drops with it may want the table.
         drop(places);
         drop(before);
         Poll::Pending
     }
 
-    /// Makes an attempt if the socket is ready for it, as far as it is known. Where it would have blocked, the socket
-    /// is not ready until more is heard of it.
+    /// Makes an attempt if `socket`, whose place it is, is ready for it, as far as it is known. Where it would have
+    /// blocked, the socket is not ready until more is heard of it.
     pub(super) fn attempt<T>(
         &self,
         wait: Wait,
+        socket: BorrowedFd<'_>,
         attempt: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<T> {
         let known = self.with(|socket| socket.readiness);
@@ -280,7 +211,14 @@ impl Place {
         if let Err(error) = &result
             && error.kind() == ErrorKind::WouldBlock
         {
-            self.with(|socket| socket.readiness.clear(wait, known.seen()));
+            let is_deaf = self.with(|socket| {
+                socket.readiness.clear(wait, known.seen());
+                wait == Wait::Write && !std::mem::replace(&mut socket.hears_of_room, true)
+            });
+            if is_deaf == Some(true) {
+                // It is looked at anew: room that has come in between is told of.
+                self.poller.epoll.modify(socket, &mut self.event(true))?;
+            }
         }
         result
     }
@@ -289,47 +227,33 @@ impl Place {
     /// was set before.
     pub(super) fn set_alarm(&self, when: Instant) {
         let alarm = self.poller.clock.at(when);
-        let mut places = self.poller.places();
-        let Some(socket) = places.of(self.index, self.number) else {
-            return;
-        };
-        if socket.alarm.replace(alarm).is_none() {
-            places.alarms += 1;
+        if self.poller.places().set_alarm(self.name, alarm) {
             self.poller.clock.want();
         }
     }
 
     /// Whether an alarm is set that has not rung.
     pub(super) fn has_alarm(&self) -> bool {
-        self.with(|socket| socket.alarm.is_some()).unwrap_or(false)
+        self.with(|socket| socket.has_alarm()).unwrap_or(false)
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Socket) -> T) -> Option<T> {
-        self.poller.places().of(self.index, self.number).map(look)
+        self.poller.places().of(self.name).map(look)
     }
 
-    /// As the kernel is told it.
-    fn name(&self) -> u64 {
-        u64::from(self.index) << u32::BITS | u64::from(self.number)
+    /// What the kernel is to tell, and of whom.
+    fn event(&self, room: bool) -> EpollEvent {
+        let mut events = EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
+        events.set(EpollFlags::EPOLLOUT, room);
+        EpollEvent::new(events, self.name.into())
     }
-}
-
-/// Index and number in a name.
-fn named(name: u64) -> (u32, u32) {
-    #[expect(clippy::cast_possible_truncation, reason = "two halves")]
-    ((name >> u32::BITS) as u32, name as u32)
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // Nobody waits any more: a task that did has let go of the socket.
-        let mut places = self.poller.places();
-        if places.of(self.index, self.number).is_some() {
-            let socket = places.sockets.remove(self.index as usize);
-            places.alarms -= usize::from(socket.alarm.is_some());
-            drop(places);
-            drop(socket);
-        }
+        let gone = self.poller.places().take(self.name);
+        // What drops with it may want the table, which is let go of by now.
+        drop(gone);
     }
 }
 

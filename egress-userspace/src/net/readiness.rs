@@ -16,7 +16,8 @@ pub(super) enum Wait {
 /// What a socket is ready for, as far as it is known.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Readiness {
-    told: EpollFlags,
+    /// Of [`EpollFlags`], those that matter here, all of which fit.
+    told: u16,
     /// How often something was told, as far as it matters: see [`clear`](Self::clear).
     news: u16,
 }
@@ -26,8 +27,6 @@ pub(super) struct Readiness {
 pub(super) struct Seen(u16);
 
 impl Wait {
-    pub(super) const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Failure];
-
     /// What tells that there is no need to wait any more, until an attempt says otherwise.
     fn event(self) -> EpollFlags {
         match self {
@@ -39,12 +38,21 @@ impl Wait {
 }
 
 impl Readiness {
+    /// Of a socket of which nothing is known.
+    pub(super) const UNKNOWN: Self = Self { told: 0, news: 0 };
+
+    /// Of a socket that has just been connected.
+    pub(super) const CONNECTED: Self = Self {
+        told: bits(EpollFlags::EPOLLOUT),
+        news: 0,
+    };
+
     /// Takes in what the kernel tells.
     pub(super) fn tell(&mut self, events: EpollFlags) {
-        self.told |= events;
+        self.told |= bits(events);
         if events.contains(EpollFlags::EPOLLERR) {
             // Whatever is attempted meets it.
-            self.told |= EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT;
+            self.told |= bits(EpollFlags::EPOLLIN.union(EpollFlags::EPOLLOUT));
         }
         self.news = self.news.wrapping_add(1);
     }
@@ -56,7 +64,7 @@ impl Readiness {
             Wait::Write => EpollFlags::EPOLLHUP,
             Wait::Failure => EpollFlags::empty(),
         };
-        self.told.intersects(wait.event() | ended)
+        self.told & bits(wait.event() | ended) != 0
     }
 
     /// Until now.
@@ -70,17 +78,23 @@ impl Readiness {
         if self.news != seen.0 {
             return;
         }
-        self.told -= wait.event();
+        self.told &= !bits(wait.event());
     }
 }
 
-impl Default for Readiness {
-    fn default() -> Self {
-        Self {
-            told: EpollFlags::empty(),
-            news: 0,
-        }
-    }
+const fn bits(events: EpollFlags) -> u16 {
+    let matter = EpollFlags::EPOLLIN
+        .union(EpollFlags::EPOLLOUT)
+        .union(EpollFlags::EPOLLRDHUP)
+        .union(EpollFlags::EPOLLHUP)
+        .union(EpollFlags::EPOLLERR);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the largest is EPOLLRDHUP, 0x2000"
+    )]
+    let bits = events.intersection(matter).bits() as u16;
+    bits
 }
 
 #[cfg(test)]
@@ -88,18 +102,19 @@ mod tests {
     use super::*;
 
     fn told(events: EpollFlags) -> Readiness {
-        let mut readiness = Readiness::default();
+        let mut readiness = Readiness::UNKNOWN;
         readiness.tell(events);
         readiness
     }
 
     fn ready(readiness: Readiness) -> [bool; 3] {
-        Wait::ALL.map(|wait| readiness.is_ready(wait))
+        [Wait::Read, Wait::Write, Wait::Failure].map(|wait| readiness.is_ready(wait))
     }
 
     #[test]
-    fn of_a_new_socket_nothing_is_known() {
-        assert_eq!(ready(Readiness::default()), [false; 3]);
+    fn of_a_new_socket_nothing_is_known_unless_it_has_just_been_connected() {
+        assert_eq!(ready(Readiness::UNKNOWN), [false; 3]);
+        assert_eq!(ready(Readiness::CONNECTED), [false, true, false]);
     }
 
     #[test]

@@ -29,7 +29,13 @@ pub struct TcpStream {
 impl TcpStream {
     /// Waits for the socket on the current thread. It must not block. Fails outside of a runtime.
     pub fn from_std(socket: std::net::TcpStream) -> io::Result<Self> {
-        let place = Poller::current()?.take_in(&socket)?;
+        let place = Poller::current()?.take_in(&socket, false)?;
+        Ok(Self { place, socket })
+    }
+
+    /// The same for a socket that has just been connected, and to which nothing was written.
+    pub fn connected(socket: std::net::TcpStream) -> io::Result<Self> {
+        let place = Poller::current()?.take_in(&socket, true)?;
         Ok(Self { place, socket })
     }
 
@@ -43,7 +49,8 @@ impl TcpStream {
         poll_fn(|cx| self.poll_writable(cx)).await;
     }
 
-    /// Waits until the socket has failed. Neither data nor an end of stream is a failure.
+    /// Waits until the socket has failed. Neither data nor an end of stream is a failure. Who waits for it does not wait
+    /// to read.
     pub async fn failed(&self) {
         poll_fn(|cx| self.place.poll_ready(Wait::Failure, cx)).await;
     }
@@ -60,12 +67,12 @@ impl TcpStream {
 
     /// Makes an attempt to read if there may be something; otherwise, and if the attempt says so, it would block.
     pub fn try_reading<T>(&self, attempt: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        self.place.attempt(Wait::Read, attempt)
+        self.place.attempt(Wait::Read, self.as_fd(), attempt)
     }
 
     /// The same, to write.
     pub fn try_writing<T>(&self, attempt: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        self.place.attempt(Wait::Write, attempt)
+        self.place.attempt(Wait::Write, self.as_fd(), attempt)
     }
 
     /// Reads what is there.
