@@ -203,3 +203,6 @@ impl AsyncWrite for TcpStream {
         Poll::Ready(self.socket.shutdown(Shutdown::Write))
     }
 }
+
+#[cfg(test)]
+mod tests;
