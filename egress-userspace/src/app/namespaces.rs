@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io;
+use std::net::TcpListener;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
@@ -57,6 +58,14 @@ struct Kept {
     gone: CancellationToken,
 }
 
+/// The sockets of a namespace.
+struct Open {
+    /// Nobody takes connections off them yet.
+    listeners: Vec<TcpListener>,
+    /// Where DNS queries arrive.
+    datagrams: Vec<Arc<UdpSocket>>,
+}
+
 impl Keeper {
     /// Nothing is kept yet; listeners are made on the first of `ports` that is free.
     pub(super) fn new(
@@ -90,7 +99,9 @@ impl Keeper {
 
     /// Serves the gateway's own namespace, for as long as the gateway runs.
     fn serve_own(&mut self, served: Served) -> anyhow::Result<()> {
-        self.open(served, &CancellationToken::new()).map(drop)
+        let gone = CancellationToken::new();
+        let Open { listeners, .. } = self.open(served, &gone)?;
+        self.accept(&listeners, &gone)
     }
 
     /// Forgets what a gateway before this one served, and this one does not: connections there wait
@@ -247,10 +258,19 @@ impl Keeper {
             expected.is_none_or(|expected| expected == cookie),
             "the process is in another namespace now"
         );
-        // Before its connections go anywhere.
-        self.guard.cover(same, cookie, cgroup).await?;
         let gone = CancellationToken::new();
-        let datagrams = self.open(served, &gone)?;
+        // Names first: who asks for one does not wait, and to guard takes the kernel some ten milliseconds.
+        let Open {
+            listeners,
+            datagrams,
+        } = self.open(served, &gone)?;
+        // Before its connections go anywhere: until then they are in the listeners' queues.
+        let guarded = self.guard.cover(same, cookie, cgroup).await;
+        if let Err(error) = guarded.and_then(|()| self.accept(&listeners, &gone)) {
+            gone.cancel();
+            self.kernel.release(cookie)?;
+            return Err(error);
+        }
         self.kept.insert(
             cookie,
             Kept {
@@ -263,11 +283,8 @@ impl Keeper {
         Ok(())
     }
 
-    fn open(
-        &mut self,
-        served: Served,
-        gone: &CancellationToken,
-    ) -> anyhow::Result<Vec<Arc<UdpSocket>>> {
+    /// Has the connections and questions of a namespace come to its sockets. Questions are answered.
+    fn open(&mut self, served: Served, gone: &CancellationToken) -> anyhow::Result<Open> {
         let Served {
             cookie,
             bound,
@@ -278,16 +295,24 @@ impl Keeper {
             listeners,
             datagrams,
         } = bound.sockets()?;
-        for listener in listeners {
-            self.acceptor.accept(&listener, gone)?;
-        }
         let datagrams: Vec<_> = datagrams.into_iter().map(Arc::new).collect();
         for socket in &datagrams {
             self.acceptor
                 .answer(Arc::clone(socket), cookie, gone.clone());
         }
         self.kernel.serve(cookie, port, &sources)?;
-        Ok(datagrams)
+        Ok(Open {
+            listeners,
+            datagrams,
+        })
+    }
+
+    /// Takes the connections that come to listeners.
+    fn accept(&self, listeners: &[TcpListener], gone: &CancellationToken) -> anyhow::Result<()> {
+        for listener in listeners {
+            self.acceptor.accept(listener, gone)?;
+        }
+        Ok(())
     }
 
     /// Closes the listeners of namespaces that no process is in.

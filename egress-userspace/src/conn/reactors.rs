@@ -13,6 +13,8 @@ use std::thread;
 use futures_util::FutureExt as _;
 use tokio::runtime::{Builder, EnterGuard, Handle};
 
+use crate::net;
+
 /// A reactor keeps what it accepts unless it has so many connections more than another: handing one over
 /// costs a wake-up. Few are enough, for one may be bulk that fills a core.
 const SLACK: usize = 1;
@@ -124,7 +126,13 @@ impl Reactor {
         let handle = runtime.handle().clone();
         thread::Builder::new()
             .name(format!("reactor-{index}"))
-            .spawn(move || runtime.block_on(pending::<()>()))?;
+            .spawn(move || {
+                runtime.block_on(async {
+                    // Its descriptors are taken now and not with the first connection. An error is met by each connection, too, and told of.
+                    let _ = net::prepare();
+                    pending::<()>().await;
+                });
+            })?;
         Ok(Self {
             runtime: handle,
             load: Arc::default(),

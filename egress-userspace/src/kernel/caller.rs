@@ -1,6 +1,7 @@
 //! From a task's record to a caller that can be named.
 
 use std::cell::RefCell;
+use std::fs;
 use std::hash::BuildHasher;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use foldhash::fast::RandomState;
 
 use crate::types::{Caller, CgroupId};
 
-use super::{Hierarchy, executable};
+use super::Hierarchy;
 
 /// Executables whose paths a thread remembers: more than those on a node that connect all the time.
 const REMEMBERED: usize = 64;
@@ -22,7 +23,8 @@ thread_local! {
 /// Names the task. What has gone meanwhile is left out.
 pub(super) fn describe(task: &Task, hierarchy: &Hierarchy) -> Caller {
     let cgroup = CgroupId(task.cgroup());
-    let exe = executable::of(task.pid());
+    // Read each time: a process may run another program by now.
+    let exe = fs::read_link(format!("/proc/{}/exe", task.pid())).ok();
     Caller {
         pid: task.pid(),
         uid: task.uid(),

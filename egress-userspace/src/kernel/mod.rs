@@ -14,7 +14,6 @@ mod early;
 mod errno;
 mod error;
 mod events;
-mod executable;
 mod fill;
 mod inspect;
 mod namespaces;

@@ -19,7 +19,7 @@ pub use keepalive::probe;
 pub use links::{Change, Changes, NetnsId, Veth, netns_id, veths};
 pub use listen::{Bound, Listener, Sockets, listen_shared};
 pub use namespace::{Served, listen_here, listen_in};
-pub use poller::look_around;
+pub use poller::{look_around, prepare};
 pub use shared::Reserved;
 pub use stream::TcpStream;
 pub use sys::bpf::{detach_link, open_pin, update_link};

@@ -58,6 +58,11 @@ pub(super) struct Place {
 /// Passes on what the `epoll` tells until it is dropped, with its runtime at the latest.
 struct Driver(Arc<Poller>);
 
+/// Makes what the sockets of this thread wait on, if there is none yet: the first socket would else.
+pub fn prepare() -> io::Result<()> {
+    Poller::current().map(drop)
+}
+
 /// Wakes who waits for what has happened to the sockets of this thread by now: for a task that gives way to them,
 /// and would else be polled again before they are.
 pub fn look_around() {

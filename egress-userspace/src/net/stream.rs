@@ -52,17 +52,26 @@ impl TcpStream {
     /// Waits until the socket has failed. Neither data nor an end of stream is a failure. Who waits for it does not wait
     /// to read.
     pub async fn failed(&self) {
-        poll_fn(|cx| self.place.poll_ready(Wait::Failure, cx)).await;
+        poll_fn(|cx| self.poll_ready(Wait::Failure, cx)).await;
     }
 
     /// As [`readable`](Self::readable).
     pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.place.poll_ready(Wait::Read, cx)
+        self.poll_ready(Wait::Read, cx)
     }
 
     /// As [`writable`](Self::writable).
     pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.place.poll_ready(Wait::Write, cx)
+        self.poll_ready(Wait::Write, cx)
+    }
+
+    /// A task whose sockets are always ready has to let others have their turn from time to time, as with tokio's own
+    /// sockets.
+    fn poll_ready(&self, wait: Wait, cx: &mut Context<'_>) -> Poll<()> {
+        let turn = ready!(poll_proceed(cx));
+        ready!(self.place.poll_ready(wait, cx));
+        turn.made_progress();
+        Poll::Ready(())
     }
 
     /// Makes an attempt to read if there may be something; otherwise, and if the attempt says so, it would block.
@@ -162,15 +171,11 @@ impl AsyncRead for TcpStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let turn = ready!(poll_proceed(cx));
         loop {
             ready!(self.poll_readable(cx));
             match self.try_read(buf.initialize_unfilled()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                read => {
-                    turn.made_progress();
-                    return Poll::Ready(read.map(|bytes| buf.advance(bytes)));
-                }
+                read => return Poll::Ready(read.map(|bytes| buf.advance(bytes))),
             }
         }
     }
@@ -182,15 +187,11 @@ impl AsyncWrite for TcpStream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let turn = ready!(poll_proceed(cx));
         loop {
             ready!(self.poll_writable(cx));
             match self.try_write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                written => {
-                    turn.made_progress();
-                    return Poll::Ready(written);
-                }
+                written => return Poll::Ready(written),
             }
         }
     }

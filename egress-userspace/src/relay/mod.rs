@@ -52,7 +52,8 @@ use work::Work;
 pub struct Options {
     /// The engine.
     pub mode: Mode,
-    /// The relay ends after this long without a byte in either direction; `None`: never.
+    /// The relay ends after this long without a byte in either direction, or up to a quarter of a second later;
+    /// `None`: never.
     pub idle_timeout: Option<Duration>,
     /// The relay ends after this long, whatever moves; `None`: never.
     pub max_duration: Option<Duration>,

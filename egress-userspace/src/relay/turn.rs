@@ -12,8 +12,8 @@ const ROUND: u32 = 4 * 1024 * 1024;
 /// A turn is at least so long, however many wait: as much as a pipe holds.
 const SHORTEST: u32 = 1024 * 1024;
 
-/// A turn is over after so many batches, however small. Tokio lets a task do 128 things before it gives
-/// way, and two directions, a timer and the end of the relay share them.
+/// A turn is over after so many batches, however small. Tokio lets a task find sockets ready 128 times before it
+/// has to give way, and what two directions do is well within that.
 const MOST_BATCHES: u8 = 32;
 
 thread_local! {
