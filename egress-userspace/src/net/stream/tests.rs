@@ -35,7 +35,7 @@ async fn in_time<T>(future: impl Future<Output = T>) -> T {
 
 /// Writes until there is no room.
 fn fill(stream: &TcpStream) -> usize {
-    let piece = [7; 64 * 1024];
+    let piece = vec![7; 64 * 1024];
     let mut written = 0;
     loop {
         match stream.try_write(&piece) {
@@ -89,7 +89,8 @@ async fn room_is_heard_of_by_who_found_none() {
 async fn a_failure_is_heard_of_and_nothing_else_is_one() {
     let (near, far) = pair().await;
     let mut failed = pin!(near.failed());
-    far.try_writing(|| (&far.socket).write(b"bytes")).ok();
+    in_time(far.writable()).await;
+    far.try_write(b"bytes").expect("room");
     assert!(failed.as_mut().now_or_never().is_none());
     far.set_zero_linger().expect("a TCP socket");
     drop(far);
@@ -119,22 +120,24 @@ async fn each_of_a_crowd_is_heard_of() {
 
 #[tokio::test]
 async fn one_that_takes_the_place_of_another_hears_of_its_own() {
-    let (mut near, far) = pair().await;
     for _ in 0..100 {
-        // The peer's last word is told of after its socket has gone.
-        far.try_write(b".").ok();
+        let (gone, far) = pair().await;
+        in_time(far.writable()).await;
+        // What comes is told of after its socket has gone.
+        far.try_write(b".").expect("room");
+        drop(gone);
         let (next, _peer) = pair().await;
-        drop(std::mem::replace(&mut near, next));
         yield_now().await;
-        let read = near.try_read(&mut [0]);
-        assert_eq!(read.expect_err("nothing").kind(), io::ErrorKind::WouldBlock);
+        let read = next.try_read(&mut [0]).expect_err("nothing");
+        assert_eq!(read.kind(), io::ErrorKind::WouldBlock);
     }
 }
 
 #[tokio::test]
 async fn others_have_their_turn_while_one_is_always_ready() {
     let (near, far) = pair().await;
-    far.try_write(b".").ok();
+    in_time(far.writable()).await;
+    far.try_write(b".").expect("room");
     in_time(near.readable()).await;
     let had_turn = Arc::new(AtomicBool::new(false));
     tokio::spawn({
