@@ -1,7 +1,7 @@
 //! What the sockets of one thread wait on: an `epoll` of their own, in place of the runtime's.
 //!
-//! A socket has one place in a table here, of some sixty bytes, where the runtime has a quarter of a KiB on the
-//! heap for each; and it is closed without being taken out first, which the kernel does by itself (epoll(7),
+//! A socket has one place in a table here, of 48 bytes, where the runtime has a quarter of a KiB on the heap for
+//! each; and it is closed without being taken out first, which the kernel does by itself (epoll(7),
 //! question 6). The runtime waits for this `epoll` as for one socket more, and a task of its own passes on
 //! what it tells.
 
