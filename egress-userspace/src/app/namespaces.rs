@@ -259,6 +259,7 @@ impl Keeper {
             "the process is in another namespace now"
         );
         let gone = CancellationToken::new();
+        let unless_kept = gone.clone().drop_guard();
         // Names first: who asks for one does not wait, and to guard takes the kernel some ten milliseconds.
         let Open {
             listeners,
@@ -267,10 +268,11 @@ impl Keeper {
         // Before its connections go anywhere: until then they are in the listeners' queues.
         let guarded = self.guard.cover(same, cookie, cgroup).await;
         if let Err(error) = guarded.and_then(|()| self.accept(&listeners, &gone)) {
-            gone.cancel();
+            // Before its sockets go: a connection that comes now waits, and has them made again.
             self.kernel.release(cookie)?;
             return Err(error);
         }
+        unless_kept.disarm();
         self.kept.insert(
             cookie,
             Kept {

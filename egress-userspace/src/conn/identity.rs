@@ -73,20 +73,15 @@ impl Gateway {
         }
     }
 
-    /// Has a connection know what is known of its pod by now; whether that is something else than before. Of a
-    /// pod of which nothing is known any more the last stays.
+    /// Has a connection know what is known of its pod by now; whether that is something else than before.
     pub(super) fn learn_of_pod(&self, connection: &Connection) -> bool {
-        let Some(identifier) = &self.identifier else {
-            return false;
-        };
-        let caller = connection.caller();
-        match identifier.now(&caller) {
-            Some(pod) if caller.pod.as_ref() != Some(&pod) => {
-                connection.set_caller(caller.in_pod(pod));
-                true
-            }
-            _ => false,
+        let identifier = self.identifier.as_ref();
+        let renewed = identifier.and_then(|identifier| identifier.renewed(&connection.caller()));
+        let is_other = renewed.is_some();
+        if let Some(caller) = renewed {
+            connection.set_caller(caller);
         }
+        is_other
     }
 }
 

@@ -128,7 +128,8 @@ impl Reactor {
             .name(format!("reactor-{index}"))
             .spawn(move || {
                 runtime.block_on(async {
-                    // Its descriptors are taken now and not with the first connection. An error is met by each connection, too, and told of.
+                    // Its descriptors are taken now and not with the first connection. An error is met by
+                    // each connection, too, and told of.
                     let _ = net::prepare();
                     pending::<()>().await;
                 });

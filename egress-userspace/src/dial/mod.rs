@@ -170,9 +170,11 @@ impl Dialer {
         let mut plan = plan::plan(permit, &self.names, here, confines.pinned).await?;
         confines.hold(&mut plan.candidates)?;
         let planned = Instant::now();
-        // Nobody asks for them where nothing is remembered.
-        let remembered = state.iter().flat_map(|_| &plan.candidates);
-        let all: Vec<_> = remembered.map(|candidate| candidate.addr.addr()).collect();
+        let all: Vec<_> = match &state {
+            Some(_) => plan.candidates.iter().map(|c| c.addr.addr()).collect(),
+            // Nobody asks for them.
+            None => Vec::new(),
+        };
         let mut balance = Balance {
             balancer,
             turn: self.memory.turn(permit),

@@ -97,6 +97,21 @@ impl Identifier {
         }
     }
 
+    /// The caller as it is known by now, if that is something else than before. Of a pod of which nothing is known any
+    /// more the last stays.
+    pub fn renewed(&self, caller: &Caller) -> Option<Caller> {
+        if let Some(pod) = self.now(caller) {
+            return (caller.pod.as_ref() != Some(&pod)).then(|| caller.in_pod(pod));
+        }
+        if caller.pod.is_some() || caller.remote.is_some() {
+            return None;
+        }
+        let mut renewed = caller.clone();
+        // It may be of a namespace that enforces since.
+        self.look_up(&mut renewed)?;
+        (renewed != *caller).then_some(renewed)
+    }
+
     /// Says of a caller which pod it is in once something is known of that one, or else what holds when it has been
     /// waited for as long as it may.
     pub async fn identify(&self, caller: &mut Caller, unknown: Unknown) {
@@ -270,8 +285,17 @@ mod tests {
         assert_eq!(mode(&look_up().0), PodMode::Enforce);
         identifier.identify(&mut waiting, unknown).await;
         assert_eq!(mode(&waiting), PodMode::Enforce);
+        assert!(identifier.renewed(&waiting).is_none());
+        // So is one that is connected already.
+        pods.set_some_enforce(false);
+        waiting = identifier.renewed(&waiting).expect("something else");
+        assert_eq!(mode(&waiting), PodMode::Audit);
+        pods.set_some_enforce(true);
+        waiting = identifier.renewed(&waiting).expect("something else");
+        assert_eq!(mode(&waiting), PodMode::Enforce);
         let mut other = caller("/system.slice/sshd.service");
         assert_eq!(identifier.look_up(&mut other), None);
+        assert!(identifier.renewed(&other).is_none());
         assert_eq!(mode(&other), PodMode::Audit);
         pods.set_some_enforce(false);
         let own = in_pod().cgroup_path;

@@ -66,8 +66,8 @@ pub(super) fn allows(
 /// stay what they are.
 pub(in crate::conn) fn still_allows(permit: &Permit) -> bool {
     match permit.target() {
-        Target::Address(addr) => allows(permit, *addr, &[]).is_ok(),
-        Target::Answer { .. } | Target::Name { .. } | Target::Endpoints(_) => true,
+        Target::Address(addr) | Target::Answer { addr, .. } => allows(permit, *addr, &[]).is_ok(),
+        Target::Name { .. } | Target::Endpoints(_) => true,
     }
 }
 

@@ -120,7 +120,7 @@ impl Visit<'_> {
         let mut first = None;
         let mut let_through = Vec::new();
         let mut guarded = None;
-        for ip in in_turn(addresses) {
+        for ip in in_turn(addresses, has_way) {
             let known = at(ip);
             match refused(&live.policy, &known, name) {
                 None if self.may_be_dialled(live, &known, name) => let_through.push(known),
@@ -169,7 +169,7 @@ fn by_itself(known: Known, others: Vec<Known>) -> Wanted {
 
 /// The addresses of a name in the order in which they are tried: the families by turns, and last those that this
 /// node has no way to (RFC 6724 section 6, rule 1; RFC 8305 section 4).
-fn in_turn(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+fn in_turn(addresses: Vec<IpAddr>, has_way: impl Fn(IpAddr) -> bool) -> Vec<IpAddr> {
     let (v6, v4): (Vec<_>, Vec<_>) = addresses.into_iter().partition(IpAddr::is_ipv6);
     let (mut v6, mut v4) = (v6.into_iter(), v4.into_iter());
     let mut turns = Vec::new();
@@ -180,6 +180,7 @@ fn in_turn(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
         }
         turns.extend(pair.into_iter().flatten());
     }
+    turns.truncate(MAX_ADDRESSES);
     turns.sort_by_cached_key(|ip| !has_way(*ip));
     turns
 }
@@ -369,14 +370,33 @@ mod tests {
     }
 
     #[test]
+    fn a_live_tunnel_by_name_leads_nowhere_that_a_new_one_would_not() {
+        let [port] = denies(DB).ports.try_into().expect("one");
+        let db = Service {
+            deny: false,
+            ports: vec![Port {
+                protocol: Protocol::Tcp,
+                ..port
+            }],
+            ..denies(DB)
+        };
+        for (addr, expected) in [("203.0.113.20:5432", true), ("10.0.0.5:5432", false)] {
+            let tunnel = joined(addr, stranger(), Some(DB));
+            let policy = policy(std::slice::from_ref(&db));
+            assert_eq!(tunnel.is_admitted_by(&policy), expected, "{addr}");
+        }
+    }
+
+    #[test]
     fn families_take_turns_and_what_cannot_be_reached_comes_last() {
         let ip = |text: &str| text.parse::<IpAddr>().expect("an address");
-        let turns = in_turn(vec![ip("::1"), ip("::2"), ip("127.0.0.1"), ip("127.0.0.2")]);
-        let reached: Vec<_> = turns.iter().map(|ip| has_way(*ip)).collect();
-        assert!(reached.is_sorted_by(|before, after| before >= after));
-        assert_eq!(turns.len(), 4);
-        assert!(has_way(ip("127.0.0.1")));
+        let [v6a, v6b, v4a, v4b] = ["::1", "::2", "127.0.0.1", "127.0.0.2"].map(ip);
+        let all = || vec![v6a, v6b, v4a, v4b];
+        assert_eq!(in_turn(all(), |_| true), [v6a, v4a, v6b, v4b]);
+        assert_eq!(in_turn(all(), |ip| ip != v6a), [v4a, v6b, v4b, v6a]);
+        assert_eq!(in_turn(vec![v4a, v4b, v6a], |_| true), [v6a, v4a, v4b]);
+        assert!(has_way(v4a));
         let many = (0..=u8::MAX).map(|host| IpAddr::from([127, 0, 1, host]));
-        assert!(in_turn(many.collect()).len() <= MAX_ADDRESSES + 1);
+        assert_eq!(in_turn(many.collect(), |_| true).len(), MAX_ADDRESSES);
     }
 }
