@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn a_pod_that_is_not_known_may_be_of_a_namespace_that_enforces() {
         let none = Pods::default();
-        none.set_some_enforce(true);
+        none.set_mode("shop", Some(PodMode::Enforce));
         let enforce = Some(PodMode::Enforce);
         assert_eq!(mode(&none, &cgroup(), OFF, false), OFF);
         assert_eq!(mode(&none, &cgroup(), OFF, true), enforce);

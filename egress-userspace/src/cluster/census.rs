@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::warn;
 
-use crate::pods::Pods;
+use crate::pods::{Label, Pods};
 use crate::types::{Pod, PodMode, PodUid};
 
 /// What is there, as far as the API has told.
@@ -21,7 +21,6 @@ pub(super) struct Census {
 
 #[derive(Debug, Default)]
 struct Told {
-    namespaces: HashMap<Box<str>, Option<PodMode>>,
     /// Pods of namespaces that have not been told of.
     held: HashMap<PodUid, Present>,
     /// Which of the API's pods those are that are called by hashes.
@@ -81,8 +80,8 @@ impl Census {
         if !told.is_believed(&present) {
             return;
         }
-        match told.namespaces.get(&present.pod.namespace) {
-            Some(mode) => self.set(present, *mode),
+        match self.pods.label(&present.pod.namespace) {
+            Some(Label(mode)) => self.set(present, mode),
             None => drop(told.held.insert(present.uid, present)),
         }
     }
@@ -102,50 +101,34 @@ impl Census {
 
     /// Whether this is what the label of a namespace was last told to say.
     pub(super) fn is_told(&self, namespace: &str, mode: Option<PodMode>) -> bool {
-        self.told().namespaces.get(namespace) == Some(&mode)
+        self.pods.label(namespace) == Some(Label(mode))
     }
 
     /// These are all namespaces.
     pub(super) fn namespaces(&self, all: Vec<(Box<str>, Option<PodMode>)>) {
         let names: HashSet<_> = all.iter().map(|(name, _)| name.clone()).collect();
-        self.told()
-            .namespaces
-            .retain(|name, _| names.contains(name));
         for (name, mode) in all {
-            self.set_namespace(name, mode);
+            self.namespace(&name, mode);
         }
-        self.look_who_enforces();
+        // Last: until the others are known, one that enforces is not missed.
+        self.pods.forget_other_namespaces(&names);
     }
 
     /// A namespace is there.
-    pub(super) fn namespace(&self, name: Box<str>, mode: Option<PodMode>) {
-        self.set_namespace(name, mode);
-        self.look_who_enforces();
-    }
-
-    fn set_namespace(&self, name: Box<str>, mode: Option<PodMode>) {
+    pub(super) fn namespace(&self, name: &str, mode: Option<PodMode>) {
+        // Held until it is set: a pod of it that is told of meanwhile would not be known.
         let mut told = self.told();
-        let of_it = |_: &PodUid, present: &mut Present| present.pod.namespace == name;
+        let of_it = |_: &PodUid, present: &mut Present| *present.pod.namespace == *name;
         let held: Vec<_> = told.held.extract_if(of_it).collect();
         for (_, present) in held {
             self.set(present, mode);
         }
-        self.pods.set_mode(&name, mode);
-        told.namespaces.insert(name, mode);
+        self.pods.set_mode(name, mode);
     }
 
     /// A namespace is there no more.
     pub(super) fn namespace_gone(&self, name: &str) {
-        self.told().namespaces.remove(name);
-        self.look_who_enforces();
-    }
-
-    fn look_who_enforces(&self) {
-        // Held until it is said: what is said last is so.
-        let told = self.told();
-        let mut modes = told.namespaces.values();
-        let some = modes.any(|mode| *mode == Some(PodMode::Enforce));
-        self.pods.set_some_enforce(some);
+        self.pods.forget_namespace(name);
     }
 
     fn set(&self, present: Present, mode: Option<PodMode>) {
@@ -245,7 +228,7 @@ mod tests {
         let mode = |number| pods.by_uid(PodUid::Uuid(number)).map(|pod| pod.mode);
         census.pods(vec![present(1, "shop"), present(2, "bank")]);
         assert_eq!(mode(1), None);
-        census.namespace("shop".into(), Some(PodMode::Audit));
+        census.namespace("shop", Some(PodMode::Audit));
         assert_eq!((mode(1), mode(2)), (Some(Some(PodMode::Audit)), None));
         census.namespaces(vec![
             ("shop".into(), None),
@@ -266,13 +249,13 @@ mod tests {
         let (enforce, audit) = (Some(PodMode::Enforce), Some(PodMode::Audit));
         census.namespaces(vec![("shop".into(), enforce), ("bank".into(), audit)]);
         assert_eq!(pods.of_unknown(), enforce);
-        census.namespace("shop".into(), audit);
+        census.namespace("shop", audit);
         assert_eq!(pods.of_unknown(), None);
-        census.namespace("bank".into(), enforce);
+        census.namespace("bank", enforce);
         assert_eq!(pods.of_unknown(), enforce);
         census.namespace_gone("bank");
         assert_eq!(pods.of_unknown(), None);
-        census.namespace("shop".into(), enforce);
+        census.namespace("shop", enforce);
         census.namespaces(Vec::new());
         assert_eq!(pods.of_unknown(), None);
     }
@@ -321,7 +304,7 @@ mod tests {
         ]);
         census.pod_gone(PodUid::Uuid(1), "1");
         census.pods(vec![present(3, "shop")]);
-        census.namespace("shop".into(), None);
+        census.namespace("shop", None);
         assert_eq!(pods.count(), 1);
         assert!(pods.by_uid(PodUid::Uuid(3)).is_some());
     }

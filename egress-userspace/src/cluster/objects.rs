@@ -243,7 +243,7 @@ impl Object for ApiNamespace {
 
     fn changed(self, census: &Census) {
         let (name, mode) = self.named(census);
-        census.namespace(name, mode);
+        census.namespace(&name, mode);
     }
 
     fn gone(self, census: &Census) {

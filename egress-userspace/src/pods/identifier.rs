@@ -98,12 +98,13 @@ impl Identifier {
     }
 
     /// The caller as it is known by now, if that is something else than before. Of a pod of which nothing is known any
-    /// more the last stays.
+    /// more, or that a certificate names, the last stays, but for what its namespace's label says.
     pub fn renewed(&self, caller: &Caller) -> Option<Caller> {
-        if let Some(pod) = self.now(caller) {
+        let last = || Some(self.pods.as_its_namespace(caller.pod.as_ref()?));
+        if let Some(pod) = self.now(caller).or_else(last) {
             return (caller.pod.as_ref() != Some(&pod)).then(|| caller.in_pod(pod));
         }
-        if caller.pod.is_some() || caller.remote.is_some() {
+        if caller.remote.is_some() {
             return None;
         }
         let mut renewed = caller.clone();
@@ -281,23 +282,23 @@ mod tests {
         assert_eq!(mode(&look_up().0), PodMode::Audit);
         // It may be of the namespace that enforces, also if that is known while it is waited for.
         let (mut waiting, unknown) = look_up();
-        pods.set_some_enforce(true);
+        pods.set_mode("shop", Some(PodMode::Enforce));
         assert_eq!(mode(&look_up().0), PodMode::Enforce);
         identifier.identify(&mut waiting, unknown).await;
         assert_eq!(mode(&waiting), PodMode::Enforce);
         assert!(identifier.renewed(&waiting).is_none());
         // So is one that is connected already.
-        pods.set_some_enforce(false);
+        pods.set_mode("shop", None);
         waiting = identifier.renewed(&waiting).expect("something else");
         assert_eq!(mode(&waiting), PodMode::Audit);
-        pods.set_some_enforce(true);
+        pods.set_mode("shop", Some(PodMode::Enforce));
         waiting = identifier.renewed(&waiting).expect("something else");
         assert_eq!(mode(&waiting), PodMode::Enforce);
         let mut other = caller("/system.slice/sshd.service");
         assert_eq!(identifier.look_up(&mut other), None);
         assert!(identifier.renewed(&other).is_none());
         assert_eq!(mode(&other), PodMode::Audit);
-        pods.set_some_enforce(false);
+        pods.set_mode("shop", None);
         let own = in_pod().cgroup_path;
         identifier.holding(move |path| (Some(path) == own.as_deref()).then_some(PodMode::Enforce));
         assert_eq!(mode(&look_up().0), PodMode::Enforce);
@@ -326,6 +327,43 @@ mod tests {
         assert_eq!(identifier.now(&by(true)), None);
         pods.end(uid());
         assert_eq!(identifier.now(&by(false)), None);
+    }
+
+    #[test]
+    fn what_its_namespaces_label_says_holds_for_one_that_is_connected_whoever_has_its_address() {
+        let (pods, identifier) = identifier();
+        let address = "192.0.2.7".parse().expect("an address");
+        let in_shop = |mode| {
+            Arc::new(Pod {
+                namespace: "shop".into(),
+                mode,
+                ..Pod::default()
+            })
+        };
+        for is_certified in [true, false] {
+            let listener = "mesh".into();
+            let remote = Remote {
+                listener,
+                address,
+                is_certified,
+            };
+            let mut caller = Caller::remote(remote, Some(in_shop(None)));
+            assert_eq!(identifier.renewed(&caller), None);
+            for mode in [Some(PodMode::Enforce), Some(PodMode::Audit), None] {
+                pods.set_mode("shop", mode);
+                caller = identifier.renewed(&caller).expect("something else");
+                assert_eq!(caller.pod, Some(in_shop(mode)));
+                assert_eq!(identifier.renewed(&caller), None);
+            }
+            pods.forget_namespace("shop");
+            assert_eq!(identifier.renewed(&caller), None);
+            // It may be of that one.
+            pods.set_mode("bank", Some(PodMode::Enforce));
+            caller = identifier.renewed(&caller).expect("something else");
+            assert_eq!(caller.pod, Some(in_shop(Some(PodMode::Enforce))));
+            pods.forget_namespace("bank");
+            assert_eq!(identifier.renewed(&caller), None, "what held before");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,10 +3,10 @@
 mod cgroup;
 mod freshness;
 mod identifier;
+mod namespaces;
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use foldhash::fast::RandomState;
@@ -18,6 +18,9 @@ use crate::types::{Pod, PodMode, PodUid};
 pub use cgroup::{container, pod};
 pub use freshness::{Fresh, Freshness, State, Watched};
 pub use identifier::{Identifier, Unknown};
+pub use namespaces::Label;
+
+use namespaces::Namespaces;
 
 /// How long a pod that the API has no more is still known by its id. Its processes are gone by then, also
 /// after a long grace; but for those of one that was deleted by force while its node could not be reached.
@@ -27,17 +30,16 @@ pub const LINGER: Duration = Duration::from_mins(5);
 #[derive(Debug)]
 pub struct Pods {
     known: RwLock<Known>,
-    /// Whether some namespace's label says that it enforces.
-    some_enforce: AtomicBool,
     /// Counts changes.
     changed: watch::Sender<u64>,
 }
 
-/// The pods, by each of their names.
+/// The pods, by each of their names, and their namespaces.
 #[derive(Debug, Default)]
 struct Known {
     by_uid: HashMap<PodUid, Entry, RandomState>,
     by_ip: HashMap<IpAddr, PodUid, RandomState>,
+    namespaces: Namespaces,
 }
 
 #[derive(Debug)]
@@ -52,7 +54,6 @@ impl Default for Pods {
     fn default() -> Self {
         Self {
             known: RwLock::default(),
-            some_enforce: AtomicBool::default(),
             changed: watch::Sender::new(0),
         }
     }
@@ -98,41 +99,60 @@ impl Pods {
         self.tell();
     }
 
-    /// Sets what the label of a namespace says of its pods.
+    /// Sets what the label of a namespace says of its pods. Told again what is known, it is no change.
     pub fn set_mode(&self, namespace: &str, mode: Option<PodMode>) {
         let mut known = self.write();
+        let mut changed = known.namespaces.set(namespace, mode);
         let pods = known.by_uid.values_mut().map(|entry| &mut entry.pod);
-        let mut changed = false;
         for pod in pods.filter(|pod| *pod.namespace == *namespace && pod.mode != mode) {
             Arc::make_mut(pod).mode = mode;
             changed = true;
         }
         drop(known);
-        if changed {
-            self.tell();
-        }
+        self.tell_if(changed);
     }
 
-    /// Says whether some namespace's label says that it enforces, whatever the policy says.
-    pub fn set_some_enforce(&self, some: bool) {
-        if self.some_enforce.swap(some, Ordering::Relaxed) != some {
-            self.tell();
-        }
+    /// The API has a namespace no more.
+    pub fn forget_namespace(&self, name: &str) {
+        let changed = self.write().namespaces.remove(name);
+        self.tell_if(changed);
+    }
+
+    /// The API has no other namespaces than these.
+    pub fn forget_other_namespaces(&self, names: &HashSet<Box<str>>) {
+        let changed = self.write().namespaces.retain(names);
+        self.tell_if(changed);
+    }
+
+    /// What the label of a namespace says; `None`: the namespace is not known.
+    pub fn label(&self, namespace: &str) -> Option<Label> {
+        self.read().namespaces.label(namespace)
     }
 
     /// What holds for a pod of which nothing is known; `None`: what the policy says. It may be of a namespace that
     /// enforces.
     pub fn of_unknown(&self) -> Option<PodMode> {
-        let some_enforce = self.some_enforce.load(Ordering::Relaxed);
-        some_enforce.then_some(PodMode::Enforce)
+        self.read().namespaces.of_unknown()
+    }
+
+    /// A pod of which no more is known than who it is, with what holds for its namespace by now. Of a namespace that
+    /// is not known that is what holds for unknown pods, or else what held for it before.
+    pub fn as_its_namespace(&self, pod: &Arc<Pod>) -> Arc<Pod> {
+        let mode = self.read().namespaces.mode_of(pod);
+        if mode == pod.mode {
+            return Arc::clone(pod);
+        }
+        Arc::new(Pod {
+            mode,
+            ..Pod::clone(pod)
+        })
     }
 
     /// The API has a pod no more: its addresses are free for others at once, and its last connections are still
     /// its own for [`LINGER`].
     pub fn end(&self, uid: PodUid) {
-        if self.write().end(uid) {
-            self.tell();
-        }
+        let changed = self.write().end(uid);
+        self.tell_if(changed);
     }
 
     /// The API has no other pods than these.
@@ -144,9 +164,7 @@ impl Pods {
             ended |= known.end(uid);
         }
         drop(known);
-        if ended {
-            self.tell();
-        }
+        self.tell_if(ended);
     }
 
     /// Forgets the pods that ended [`LINGER`] ago.
@@ -177,6 +195,12 @@ impl Pods {
 
     fn tell(&self) {
         self.changed.send_modify(|count| *count += 1);
+    }
+
+    fn tell_if(&self, changed: bool) {
+        if changed {
+            self.tell();
+        }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Known> {
@@ -282,10 +306,13 @@ mod tests {
         let pods = Pods::default();
         let ip = "192.0.2.7".parse().expect("an address");
         pods.set(uid(1), pod("a"), vec![ip]);
+        pods.set_mode("", None);
         let mut changes = pods.changes();
         changes.mark_unchanged();
         pods.set(uid(1), pod("a"), vec![ip]);
         pods.set_mode("", None);
+        pods.forget_other_namespaces(&HashSet::from(["".into()]));
+        pods.forget_namespace("other");
         pods.end_others(&HashSet::from([uid(1)]));
         assert!(!changes.has_changed().expect("it is there"));
         pods.set(uid(1), pod("a"), Vec::new());
@@ -301,14 +328,43 @@ mod tests {
         };
         pods.set(uid(1), of("shop"), Vec::new());
         pods.set(uid(2), of("bank"), Vec::new());
-        let mut changes = pods.changes();
+        let changes = pods.changes();
         pods.set_mode("shop", Some(PodMode::Audit));
         assert!(changes.has_changed().expect("it is there"));
         let mode = |number| pods.by_uid(uid(number)).expect("the pod").mode;
         assert_eq!([mode(1), mode(2)], [Some(PodMode::Audit), None]);
         pods.set_mode("shop", None);
         assert_eq!(mode(1), None);
-        changes.mark_unchanged();
+    }
+
+    #[test]
+    fn a_namespaces_label_is_told_of_also_where_no_pod_of_it_is_known() {
+        let pods = Pods::default();
+        let mut changes = pods.changes();
+        let mut is_told = || {
+            let told = changes.has_changed().expect("it is there");
+            changes.mark_unchanged();
+            told
+        };
+        let shown = Arc::new(Pod {
+            namespace: "shop".into(),
+            ..Pod::default()
+        });
+        assert!(Arc::ptr_eq(&pods.as_its_namespace(&shown), &shown));
+        pods.set_mode("shop", Some(PodMode::Enforce));
+        assert!(is_told());
+        let expected = Pod {
+            mode: Some(PodMode::Enforce),
+            ..Pod::clone(&shown)
+        };
+        assert_eq!(*pods.as_its_namespace(&shown), expected);
+        pods.forget_namespace("shop");
+        assert!(is_told());
+        assert_eq!(pods.as_its_namespace(&shown), shown);
+        pods.set_mode("shop", Some(PodMode::Enforce));
+        pods.forget_other_namespaces(&HashSet::new());
+        assert!(is_told());
+        assert_eq!(pods.of_unknown(), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -66,7 +66,7 @@ async fn where_objects_are_large_fewer_are_asked_for() {
         };
         let listed = follower.list::<ApiPod>().await;
         assert_eq!(listed.is_ok(), count > 0, "{listed:?}");
-        census.namespace("shop".into(), None);
+        census.namespace("shop", None);
         assert_eq!(pods.count(), count);
     }
 }

@@ -137,24 +137,15 @@ impl RemoteListener {
 
     /// Who has an address; `None`: nobody says.
     pub(super) async fn by_address(&self, terms: &Terms, address: IpAddr) -> Option<Caller> {
-        let known = self.whose.pod(address).await;
-        let pod = known.or_else(|| terms.peer(address).cloned())?;
+        let named = || Some(self.whose.as_its_namespace(terms.peer(address)?));
+        let pod = self.whose.pod(address).await.or_else(named)?;
         Some(self.stranger(address).in_pod(pod))
     }
 
-    /// Who showed a certificate. What else the cluster's API tells of the pod with the address is not said of it:
-    /// the certificate says nothing of the address, nor of labels. What is done with a namespace's pods is the same
-    /// for all of them.
+    /// Who showed a certificate. What the cluster's API tells of the pod with the address is not said of it: the
+    /// certificate says nothing of the address, nor of labels. What is done with its namespace's pods is.
     pub(super) fn by_certificate(&self, address: IpAddr, shown: &Arc<Pod>) -> Caller {
-        let known = self.whose.now(address);
-        let known = known.filter(|known| known.namespace == shown.namespace);
-        let pod = match known.and_then(|known| known.mode) {
-            None => Arc::clone(shown),
-            mode => Arc::new(Pod {
-                mode,
-                ..Pod::clone(shown)
-            }),
-        };
+        let pod = self.whose.as_its_namespace(shown);
         let mut caller = self.stranger(address).in_pod(pod);
         if let Some(remote) = &mut caller.remote {
             remote.is_certified = true;
@@ -255,28 +246,44 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn what_is_done_with_whom_the_operator_names_its_namespaces_label_says() {
+        let (listener, pods) = listener();
+        pods.set_mode("narrow", Some(PodMode::Enforce));
+        pods.set_mode("wide", Some(PodMode::Audit));
+        for (address, mode) in [("10.1.2.4", PodMode::Enforce), ("10.2.0.1", PodMode::Audit)] {
+            let found = listener.by_address(&listener.terms(), ip(address)).await;
+            let pod = found.and_then(|caller| caller.pod).expect("a pod");
+            assert_eq!(pod.mode, Some(mode), "{address}");
+        }
+    }
+
     #[test]
     fn a_certificate_says_all_that_is_known_but_what_is_done_with_its_namespace() {
         let (listener, pods) = listener();
         let uid = "0".repeat(32).parse().expect("a uid");
         let mut labelled = pod("shop", "web-1");
         labelled.labels = [("tier".into(), "front".into())].into();
-        labelled.mode = Some(PodMode::Audit);
         pods.set(uid, labelled, vec![ip("10.1.2.3")]);
-        for (address, namespace, mode) in [
-            ("10.1.2.3", "shop", Some(PodMode::Audit)),
-            ("10.1.2.3", "other", None),
-            ("11.0.0.1", "shop", None),
-        ] {
-            let shown = Arc::new(pod(namespace, ""));
-            let found = listener.by_certificate(ip(address), &shown);
-            let expected = Pod {
-                mode,
-                ..Pod::clone(&shown)
-            };
-            assert_eq!(found.pod.as_deref(), Some(&expected), "{address}");
-            assert!(found.remote.is_some_and(|remote| remote.is_certified));
+        pods.set_mode("shop", Some(PodMode::Audit));
+        // Whoever has the address.
+        for address in ["10.1.2.3", "11.0.0.1"] {
+            for (namespace, mode) in [("shop", Some(PodMode::Audit)), ("other", None)] {
+                let shown = Arc::new(pod(namespace, ""));
+                let found = listener.by_certificate(ip(address), &shown);
+                let expected = Pod {
+                    mode,
+                    ..Pod::clone(&shown)
+                };
+                assert_eq!(found.pod.as_deref(), Some(&expected), "{address}");
+                assert!(found.remote.is_some_and(|remote| remote.is_certified));
+            }
         }
+        // It may be of that one.
+        pods.set_mode("bank", Some(PodMode::Enforce));
+        let found = listener.by_certificate(ip("10.1.2.3"), &Arc::new(pod("other", "")));
+        let found = found.pod.expect("a pod");
+        assert_eq!(found.mode, Some(PodMode::Enforce));
     }
 
     #[test]

@@ -46,8 +46,13 @@ impl Whose {
         }
     }
 
+    /// A pod that a certificate or the operator names, with what is done with its namespace's pods.
+    pub(super) fn as_its_namespace(&self, pod: &Arc<Pod>) -> Arc<Pod> {
+        self.pods.as_its_namespace(pod)
+    }
+
     /// The pod that has the address, as far as is known by now.
-    pub(super) fn now(&self, address: IpAddr) -> Option<Arc<Pod>> {
+    fn now(&self, address: IpAddr) -> Option<Arc<Pod>> {
         self.pods.by_ip(address).filter(|_| !self.is_stale())
     }
 
