@@ -44,12 +44,16 @@ impl Cluster {
     /// The configuration's, if it has one. Nothing is known of it yet, and the metrics say so.
     pub(super) fn of(config: &Config, metrics: &mut Metrics) -> Option<Self> {
         let kubernetes = config.kubernetes.as_ref()?;
-        let pods = Arc::<Pods>::default();
-        let root = kubernetes.cgroup_root.as_str();
-        let identifier = Identifier::new(Arc::clone(&pods), root, kubernetes.identity_timeout);
+        let (pods, freshness) = (Arc::<Pods>::default(), Arc::<Freshness>::default());
+        let identifier = Identifier::new(
+            Arc::clone(&pods),
+            Arc::clone(&freshness),
+            kubernetes.cgroup_root.as_str(),
+            kubernetes.identity_timeout,
+        );
         let cluster = Self {
             pods,
-            freshness: Arc::default(),
+            freshness,
             identifier: Arc::new(identifier),
             timeout: match kubernetes.watch {
                 WatchWord::Cluster => kubernetes.identity_timeout,
@@ -152,11 +156,12 @@ mod tests {
     use crate::pods::Watched;
 
     fn cluster() -> Cluster {
-        let pods = Arc::<Pods>::default();
-        let identifier = Identifier::new(Arc::clone(&pods), "/", Duration::ZERO);
+        let (pods, freshness) = (Arc::<Pods>::default(), Arc::<Freshness>::default());
+        let known = (Arc::clone(&pods), Arc::clone(&freshness));
+        let identifier = Identifier::new(known.0, known.1, "/", Duration::ZERO);
         Cluster {
             pods,
-            freshness: Arc::default(),
+            freshness,
             identifier: Arc::new(identifier),
             timeout: Duration::ZERO,
         }

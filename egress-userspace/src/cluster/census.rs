@@ -59,6 +59,11 @@ impl Census {
         }
     }
 
+    /// The API is heard again.
+    pub(super) fn heard_again(&self) {
+        self.pods.heard_again();
+    }
+
     /// These are all pods.
     pub(super) fn pods(&self, all: Vec<Present>) {
         let uids: HashSet<_> = all.iter().map(|present| present.uid).collect();

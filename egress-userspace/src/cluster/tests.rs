@@ -174,13 +174,13 @@ async fn what_there_is_and_what_comes_changes_and_goes_is_known() {
         .put_pod(json!({"metadata": metadata, "spec": spec, "status": status}));
     scene
         .until("its address is known", |scene| {
-            scene.pods.by_ip(ip).is_some()
+            scene.pods.by_ip(ip, &scene.freshness).is_some()
         })
         .await;
     scene.api.remove_pod("pod-6");
     scene
         .until("its address is free", |scene| {
-            scene.pods.by_ip(ip).is_none()
+            scene.pods.by_ip(ip, &scene.freshness).is_none()
         })
         .await;
     assert!(scene.pod(6).is_some(), "its last connections are its own");
@@ -267,6 +267,20 @@ async fn what_went_while_nobody_could_hear_of_it_is_gone_after_the_next_list() {
     assert_eq!(*changes.borrow(), before, "it has ended");
     scene.pods.end(uid(3).parse().expect("a uid"));
     assert_ne!(*changes.borrow(), before, "it had not");
+}
+
+#[tokio::test]
+async fn that_it_is_heard_again_is_told_of_though_nothing_has_changed() {
+    let scene = Scene::of(api(), Some(NODE)).await;
+    scene.until_state(State::Synced).await;
+    let mut changes = scene.pods.changes();
+    changes.mark_unchanged();
+    scene.api.set_up(false);
+    scene.until_state(State::Stale).await;
+    assert!(!changes.has_changed().expect("it is there"));
+    scene.api.set_up(true);
+    scene.until_state(State::Synced).await;
+    assert!(changes.has_changed().expect("it is there"));
 }
 
 #[tokio::test]

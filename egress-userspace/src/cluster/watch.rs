@@ -125,6 +125,7 @@ impl Follower {
         let answer = timeout(ANSWER, self.client.request_stream(request)).await??;
         if self.freshness.synced(O::WATCHED) {
             info!(path = O::PATH, "the cluster's API is heard");
+            self.census.heard_again();
         }
         let lines = LinesCodec::new_with_max_length(EVENT_BYTES);
         let mut lines = pin!(FramedRead::new(answer.compat(), lines));

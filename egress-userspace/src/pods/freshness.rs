@@ -5,6 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
+/// How long what was known of addresses holds when the API tells no more. Addresses of pods that are gone are
+/// given to others at once, and the kubelet of a node that is cut off from the API has its pods replaced after
+/// some minutes; a watch that is begun anew, as they all are now and then, takes seconds.
+const STALE: Duration = Duration::from_mins(1);
+
 /// What of the API is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watched {
@@ -133,6 +138,12 @@ impl Freshness {
         }
     }
 
+    /// Whether what is known is too old to say who has an address: that may be another by now.
+    pub fn is_old(&self) -> bool {
+        let fresh = self.now();
+        fresh.state != State::Synced && fresh.lasted >= STALE
+    }
+
     fn lock(&self) -> MutexGuard<'_, [Standing; 2]> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -190,5 +201,25 @@ mod tests {
 
         assert!(freshness.synced(Watched::Pods));
         assert_eq!(state(&freshness), (State::Synced, Duration::ZERO, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_old_a_while_after_the_api_was_heard_last_or_if_it_never_is() {
+        let freshness = Freshness::default();
+        assert!(!freshness.is_old(), "it may be heard yet");
+        tokio::time::advance(STALE).await;
+        assert!(freshness.is_old());
+        for watched in [Watched::Pods, Watched::Namespaces] {
+            freshness.synced(watched);
+        }
+        tokio::time::advance(2 * STALE).await;
+        assert!(!freshness.is_old(), "nothing has changed since");
+        freshness.failed(Watched::Pods, "refused".into());
+        tokio::time::advance(STALE / 2).await;
+        assert!(!freshness.is_old());
+        tokio::time::advance(STALE / 2).await;
+        assert!(freshness.is_old());
+        freshness.synced(Watched::Pods);
+        assert!(!freshness.is_old());
     }
 }

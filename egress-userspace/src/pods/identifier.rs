@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
-use super::{Pods, cgroup};
+use super::{Freshness, Pods, cgroup};
 use crate::types::{Caller, Pod, PodMode, PodUid};
 
 /// Pods that are remembered as waited for: a node has some hundred, and those of which nothing comes are few.
@@ -22,6 +22,7 @@ const REMEMBERED: usize = 1024;
 #[derive(Debug)]
 pub struct Identifier {
     pods: Arc<Pods>,
+    freshness: Arc<Freshness>,
     root: Box<str>,
     timeout: Duration,
     waited: Mutex<HashMap<PodUid, Waited, RandomState>>,
@@ -48,9 +49,10 @@ struct Waited {
 impl Identifier {
     /// `root` is where the kubelet has its cgroups, below the cgroup v2 mount. What the API tells of a pod is
     /// waited for at most `timeout` from when the pod is first seen.
-    pub fn new(pods: Arc<Pods>, root: &str, timeout: Duration) -> Self {
+    pub fn new(pods: Arc<Pods>, freshness: Arc<Freshness>, root: &str, timeout: Duration) -> Self {
         Self {
             pods,
+            freshness,
             root: root.into(),
             timeout,
             waited: Mutex::default(),
@@ -89,11 +91,11 @@ impl Identifier {
 
     /// What is known by now of the pod that a caller is in, or that has the address by which it is known; `None`:
     /// nothing.
-    pub fn now(&self, caller: &Caller) -> Option<Arc<Pod>> {
+    fn now(&self, caller: &Caller) -> Option<Arc<Pod>> {
         match &caller.remote {
             None => self.pods.by_uid(self.uid(caller)?),
             Some(remote) if remote.is_certified => None,
-            Some(remote) => self.pods.by_ip(remote.address),
+            Some(remote) => self.pods.by_ip(remote.address, &self.freshness),
         }
     }
 
@@ -185,6 +187,8 @@ impl fmt::Debug for Entries {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
     use crate::types::{CgroupId, Mode, Remote};
 
@@ -215,7 +219,7 @@ mod tests {
 
     fn identifier() -> (Arc<Pods>, Arc<Identifier>) {
         let pods = Arc::<Pods>::default();
-        let identifier = Identifier::new(Arc::clone(&pods), "/", TIMEOUT);
+        let identifier = Identifier::new(Arc::clone(&pods), Arc::default(), "/", TIMEOUT);
         (pods, Arc::new(identifier))
     }
 
@@ -308,25 +312,32 @@ mod tests {
         assert_eq!(mode(&waiting), PodMode::Audit);
     }
 
-    #[test]
-    fn who_is_known_by_an_address_is_the_pod_that_has_it_now() {
+    fn remote(address: IpAddr, is_certified: bool) -> Remote {
+        Remote {
+            listener: "mesh".into(),
+            address,
+            is_certified,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_known_by_an_address_is_the_pod_that_has_it_now_unless_that_is_old() {
         let (pods, identifier) = identifier();
         let address = "192.0.2.7".parse().expect("an address");
-        let by = |is_certified| {
-            let listener = "mesh".into();
-            let remote = Remote {
-                listener,
-                address,
-                is_certified,
-            };
-            Caller::remote(remote, None)
-        };
+        let by = |is_certified| Caller::remote(remote(address, is_certified), None);
         assert_eq!(identifier.now(&by(false)), None);
         pods.set(uid(), pod(), vec![address]);
         assert_eq!(identifier.now(&by(false)).as_deref(), Some(&pod()));
         assert_eq!(identifier.now(&by(true)), None);
         pods.end(uid());
         assert_eq!(identifier.now(&by(false)), None);
+        // The API is never heard of, and who was known by it stays who it was.
+        pods.set(uid(), pod(), vec![address]);
+        let known = by(false).in_pod(Arc::default());
+        assert!(identifier.renewed(&known).is_some());
+        tokio::time::advance(Duration::from_mins(1)).await;
+        assert_eq!(identifier.now(&by(false)), None);
+        assert_eq!(identifier.renewed(&known), None);
     }
 
     #[test]
@@ -341,12 +352,7 @@ mod tests {
             })
         };
         for is_certified in [true, false] {
-            let listener = "mesh".into();
-            let remote = Remote {
-                listener,
-                address,
-                is_certified,
-            };
+            let remote = remote(address, is_certified);
             let mut caller = Caller::remote(remote, Some(in_shop(None)));
             assert_eq!(identifier.renewed(&caller), None);
             for mode in [Some(PodMode::Enforce), Some(PodMode::Audit), None] {

@@ -66,8 +66,12 @@ impl Pods {
         known.by_uid.get(&uid).map(|entry| Arc::clone(&entry.pod))
     }
 
-    /// The pod that has this address for itself: those in their node's network namespace have none.
-    pub fn by_ip(&self, ip: IpAddr) -> Option<Arc<Pod>> {
+    /// The pod that has this address for itself: those in their node's network namespace have none. Of what is old by
+    /// `freshness` none is known to have one.
+    pub fn by_ip(&self, ip: IpAddr, freshness: &Freshness) -> Option<Arc<Pod>> {
+        if freshness.is_old() {
+            return None;
+        }
         let known = self.read();
         let uid = known.by_ip.get(&ip)?;
         known.by_uid.get(uid).map(|entry| Arc::clone(&entry.pod))
@@ -188,6 +192,11 @@ impl Pods {
         self.tell();
     }
 
+    /// The API is heard again: who has an address may be known that was not.
+    pub fn heard_again(&self) {
+        self.tell();
+    }
+
     /// Tells of changes from now on.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
@@ -265,16 +274,20 @@ mod tests {
         }
     }
 
+    fn by_ip(pods: &Pods, ip: IpAddr) -> Option<Arc<Pod>> {
+        pods.by_ip(ip, &Freshness::default())
+    }
+
     #[test]
     fn a_pod_is_found_by_its_id_and_its_addresses_until_it_is_removed() {
         let pods = Pods::default();
         let ip = "192.0.2.7".parse().expect("an address");
         pods.set(uid(1), pod("a"), vec![ip]);
-        let found = pods.by_ip(ip).expect("the pod");
+        let found = by_ip(&pods, ip).expect("the pod");
         assert_eq!(*found.name, *"a");
         assert_eq!(pods.by_uid(uid(1)), Some(found));
         pods.remove(uid(1));
-        assert_eq!(pods.by_ip(ip), None);
+        assert_eq!(by_ip(&pods, ip), None);
         assert_eq!(pods.by_uid(uid(1)), None);
     }
 
@@ -285,7 +298,7 @@ mod tests {
         pods.set(uid(1), pod("before"), vec![ip]);
         pods.set(uid(2), pod("after"), vec![ip]);
         pods.remove(uid(1));
-        let found = pods.by_ip(ip).expect("the pod");
+        let found = by_ip(&pods, ip).expect("the pod");
         assert_eq!(*found.name, *"after");
     }
 
@@ -374,7 +387,7 @@ mod tests {
         pods.set(uid(1), pod("a"), vec![ip]);
         pods.set(uid(2), pod("b"), Vec::new());
         pods.end_others(&HashSet::from([uid(2)]));
-        assert_eq!(pods.by_ip(ip), None);
+        assert_eq!(by_ip(&pods, ip), None);
         tokio::time::advance(LINGER / 2).await;
         // Told again, it does not last longer.
         pods.end(uid(1));

@@ -8,13 +8,8 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use tokio::time::{Instant, timeout_at};
 
-use crate::pods::{Freshness, Pods, State};
+use crate::pods::{Freshness, Pods};
 use crate::types::Pod;
-
-/// How long what was known of addresses holds when the API tells no more. Addresses of pods that are gone are
-/// given to others at once, and the kubelet of a node that is cut off from the API has its pods replaced after
-/// some minutes; a watch that is begun anew, as they all are now and then, takes seconds.
-const STALE: Duration = Duration::from_mins(1);
 
 /// Addresses that are remembered as waited for. When it is full it starts anew, and they are waited for once more.
 const REMEMBERED: usize = 1024;
@@ -22,7 +17,6 @@ const REMEMBERED: usize = 1024;
 /// Tells whose an address is.
 #[derive(Debug, Default)]
 pub struct Whose {
-    pods: Arc<Pods>,
     cluster: Option<Cluster>,
     /// Until when each address is waited for.
     waited: Mutex<HashMap<IpAddr, Instant, RandomState>>,
@@ -31,6 +25,7 @@ pub struct Whose {
 /// The cluster that the pods are of.
 #[derive(Debug)]
 struct Cluster {
+    pods: Arc<Pods>,
     freshness: Arc<Freshness>,
     timeout: Duration,
 }
@@ -40,34 +35,35 @@ impl Whose {
     /// seen.
     pub fn new(pods: Arc<Pods>, freshness: Arc<Freshness>, timeout: Duration) -> Self {
         Self {
-            pods,
-            cluster: Some(Cluster { freshness, timeout }),
+            cluster: Some(Cluster {
+                pods,
+                freshness,
+                timeout,
+            }),
             waited: Mutex::default(),
         }
     }
 
     /// A pod that a certificate or the operator names, with what is done with its namespace's pods.
     pub(super) fn as_its_namespace(&self, pod: &Arc<Pod>) -> Arc<Pod> {
-        self.pods.as_its_namespace(pod)
+        match &self.cluster {
+            Some(cluster) => cluster.pods.as_its_namespace(pod),
+            None => Arc::clone(pod),
+        }
     }
 
-    /// The pod that has the address, as far as is known by now.
-    fn now(&self, address: IpAddr) -> Option<Arc<Pod>> {
-        self.pods.by_ip(address).filter(|_| !self.is_stale())
-    }
-
-    /// The same, if something has to be waited for. The address, not each of its connections: what nothing came of
-    /// is not waited for again.
+    /// The pod that has the address, if something has to be waited for. The address, not each of its connections: what
+    /// nothing came of is not waited for again.
     pub(super) async fn pod(&self, address: IpAddr) -> Option<Arc<Pod>> {
         let cluster = self.cluster.as_ref()?;
-        if self.is_stale() {
+        if cluster.freshness.is_old() {
             return None;
         }
         // From before the look, so that no change is missed.
-        let mut changes = self.pods.changes();
+        let mut changes = cluster.pods.changes();
         let mut until = None;
         loop {
-            if let Some(pod) = self.now(address) {
+            if let Some(pod) = cluster.pods.by_ip(address, &cluster.freshness) {
                 self.waited().remove(&address);
                 return Some(pod);
             }
@@ -77,15 +73,6 @@ impl Whose {
                 Ok(Err(_)) | Err(_) => return None,
             }
         }
-    }
-
-    /// Whether it is too old to go by: who has an address now may be another.
-    fn is_stale(&self) -> bool {
-        let Some(cluster) = &self.cluster else {
-            return false;
-        };
-        let fresh = cluster.freshness.now();
-        fresh.state == State::Stale && fresh.lasted >= STALE
     }
 
     fn until(&self, address: IpAddr, timeout: Duration) -> Instant {
@@ -150,24 +137,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_old_is_not_gone_by() {
+    async fn what_is_old_is_not_gone_by_nor_waited_for() {
         let (pods, freshness, whose) = whose();
         told(&pods);
         for watched in [Watched::Pods, Watched::Namespaces] {
             freshness.synced(watched);
         }
         freshness.failed(Watched::Pods, "refused".into());
-        tokio::time::sleep(STALE / 2).await;
         assert!(whose.pod(ip()).await.is_some());
-        tokio::time::sleep(STALE / 2).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         let begun = Instant::now();
         assert_eq!(whose.pod(ip()).await, None);
-        assert_eq!(whose.now(ip()), None);
-        assert_eq!(
-            begun.elapsed(),
-            Duration::ZERO,
-            "there is nothing to wait for"
-        );
+        assert_eq!(begun.elapsed(), Duration::ZERO);
         freshness.synced(Watched::Pods);
         assert!(whose.pod(ip()).await.is_some());
     }

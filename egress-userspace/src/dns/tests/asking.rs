@@ -157,7 +157,7 @@ async fn an_answer_from_elsewhere_is_none() {
 
 #[tokio::test(start_paused = true)]
 async fn who_has_no_room_left_does_not_wait_for_its_pod_either() {
-    let identifier = Identifier::new(Arc::default(), "/", Duration::from_mins(1));
+    let identifier = Identifier::new(Arc::default(), Arc::default(), "/", Duration::from_mins(1));
     let mut scene = Scene::new(settings(&[]));
     scene.forwarder = scene.forwarder.knowing(Some(Arc::new(identifier)));
     let room = scene.forwarder.room.clone();
