@@ -59,7 +59,7 @@ pub struct Reload {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Cluster {
-    /// `unsynced`, `synced` or `stale`.
+    /// `unsynced`, `stale`, `partial` or `synced`.
     pub state: String,
     /// Since when.
     pub since: String,

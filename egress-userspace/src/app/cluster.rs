@@ -80,11 +80,12 @@ impl Cluster {
         Arc::clone(&self.identifier)
     }
 
-    /// Waits until all its pods are known: who takes another gateway's place knows no less than that one may.
+    /// Waits until all its pods are known that can be read: who takes another gateway's place knows no less than that
+    /// one may, and keeps what that one held for the others.
     pub(super) async fn known(&self) -> anyhow::Result<()> {
         let mut looks = interval(LOOK);
         let known = async {
-            while self.freshness.now().state != State::Synced {
+            while self.freshness.now().state < State::Partial {
                 looks.tick().await;
             }
         };
@@ -171,14 +172,14 @@ mod tests {
     async fn all_pods_are_waited_for_and_not_for_ever() {
         let cluster = cluster();
         let freshness = cluster.freshness();
-        freshness.synced(Watched::Pods);
+        freshness.synced(Watched::Pods, 0);
         freshness.failed(Watched::Namespaces, "forbidden".into());
         let error = cluster.known().await.expect_err("not all are known");
         assert!(error.to_string().ends_with(": forbidden"), "{error}");
         let waiting = tokio::spawn(async move { cluster.known().await });
         tokio::time::sleep(KNOWN / 2).await;
         assert!(!waiting.is_finished());
-        freshness.synced(Watched::Namespaces);
+        freshness.synced(Watched::Namespaces, 1);
         waiting.await.expect("it ends").expect("they are known");
     }
 }

@@ -136,7 +136,7 @@ impl Scopes {
         }
     }
 
-    /// Whether all pods that there are are known.
+    /// Whether all pods that there are are known, and none of them could not be read.
     fn is_synced(&self) -> bool {
         self.freshness.now().state == State::Synced
     }
@@ -161,8 +161,8 @@ impl Scopes {
     }
 }
 
-/// What holds for a pod; `None`: what the policy says. Until all pods are known, what a gateway before this one
-/// knew of one does.
+/// What holds for a pod; `None`: what the policy says. Until all pods are known, what was known of one before, also by
+/// another gateway, does: it may be one that cannot be read.
 fn mode(pods: &Pods, pod: &PodCgroup, before: Option<PodMode>, synced: bool) -> Option<PodMode> {
     match pods.by_uid(pod.uid) {
         Some(known) => known.mode,

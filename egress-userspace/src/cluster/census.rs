@@ -64,18 +64,20 @@ impl Census {
         self.pods.heard_again();
     }
 
-    /// These are all pods.
-    pub(super) fn pods(&self, all: Vec<Present>) {
+    /// These are all pods, if all could be read.
+    pub(super) fn pods(&self, all: Vec<Present>, is_whole: bool) {
         let uids: HashSet<_> = all.iter().map(|present| present.uid).collect();
         let own: HashSet<_> = all.iter().map(|present| present.own.clone()).collect();
         let mut told = self.told();
         told.held.retain(|uid, _| uids.contains(uid));
-        told.claims.retain(|_, claim| own.contains(&claim.own));
+        if is_whole {
+            told.claims.retain(|_, claim| own.contains(&claim.own));
+        }
         drop(told);
         for present in all {
             self.pod(present);
         }
-        self.pods.end_others(&uids);
+        self.pods.end_others(&uids, is_whole);
     }
 
     /// A pod is there.
@@ -109,14 +111,14 @@ impl Census {
         self.pods.label(namespace) == Some(Label(mode))
     }
 
-    /// These are all namespaces.
-    pub(super) fn namespaces(&self, all: Vec<(Box<str>, Option<PodMode>)>) {
+    /// These are all namespaces, if all could be read.
+    pub(super) fn namespaces(&self, all: Vec<(Box<str>, Option<PodMode>)>, is_whole: bool) {
         let names: HashSet<_> = all.iter().map(|(name, _)| name.clone()).collect();
         for (name, mode) in all {
             self.namespace(&name, mode);
         }
         // Last: until the others are known, one that enforces is not missed.
-        self.pods.forget_other_namespaces(&names);
+        self.pods.forget_other_namespaces(&names, is_whole);
     }
 
     /// A namespace is there.
@@ -231,14 +233,12 @@ mod tests {
     fn a_pod_is_known_once_its_namespace_is() {
         let (pods, census) = census();
         let mode = |number| pods.by_uid(PodUid::Uuid(number)).map(|pod| pod.mode);
-        census.pods(vec![present(1, "shop"), present(2, "bank")]);
+        census.pods(vec![present(1, "shop"), present(2, "bank")], true);
         assert_eq!(mode(1), None);
         census.namespace("shop", Some(PodMode::Audit));
         assert_eq!((mode(1), mode(2)), (Some(Some(PodMode::Audit)), None));
-        census.namespaces(vec![
-            ("shop".into(), None),
-            ("bank".into(), Some(PodMode::Off)),
-        ]);
+        let all = vec![("shop".into(), None), ("bank".into(), Some(PodMode::Off))];
+        census.namespaces(all, true);
         assert_eq!((mode(1), mode(2)), (Some(None), Some(Some(PodMode::Off))));
         census.pod(present(3, "bank"));
         assert_eq!(mode(3), Some(Some(PodMode::Off)));
@@ -252,7 +252,8 @@ mod tests {
     fn what_is_not_known_may_be_of_a_namespace_that_enforces() {
         let (pods, census) = census();
         let (enforce, audit) = (Some(PodMode::Enforce), Some(PodMode::Audit));
-        census.namespaces(vec![("shop".into(), enforce), ("bank".into(), audit)]);
+        let all = vec![("shop".into(), enforce), ("bank".into(), audit)];
+        census.namespaces(all, true);
         assert_eq!(pods.of_unknown(), enforce);
         census.namespace("shop", audit);
         assert_eq!(pods.of_unknown(), None);
@@ -261,7 +262,7 @@ mod tests {
         census.namespace_gone("bank");
         assert_eq!(pods.of_unknown(), None);
         census.namespace("shop", enforce);
-        census.namespaces(Vec::new());
+        census.namespaces(Vec::new(), true);
         assert_eq!(pods.of_unknown(), None);
     }
 
@@ -271,7 +272,8 @@ mod tests {
         const LATE: &str = "2024-05-01T10:00:01Z";
         for is_listed in [false, true] {
             let (pods, census) = census();
-            census.namespaces(vec![("kube-system".into(), None), ("bad".into(), None)]);
+            let all = vec![("kube-system".into(), None), ("bad".into(), None)];
+            census.namespaces(all, true);
             let namespace = || {
                 pods.by_uid(PodUid::Hash(7))
                     .map(|pod| pod.namespace.clone())
@@ -282,7 +284,7 @@ mod tests {
             );
             // Whichever is told of first.
             if is_listed {
-                census.pods(vec![claimed(), real()]);
+                census.pods(vec![claimed(), real()], true);
             } else {
                 census.pod(real());
                 census.pod(claimed());
@@ -291,8 +293,11 @@ mod tests {
             census.pod_gone(PodUid::Hash(7), "b");
             census.pod(real());
             assert!(census.told().claims.contains_key(&PodUid::Hash(7)));
+            // It may not have been read.
+            census.pods(vec![claimed()], false);
+            assert_eq!(namespace().as_deref(), Some("kube-system"));
             // One that is gone claims nothing.
-            census.pods(vec![claimed()]);
+            census.pods(vec![claimed()], true);
             assert_eq!(namespace().as_deref(), Some("bad"));
             census.pod_gone(PodUid::Hash(7), "b");
             assert!(census.told().claims.is_empty());
@@ -302,13 +307,10 @@ mod tests {
     #[test]
     fn one_that_is_gone_before_it_is_known_does_not_come_back() {
         let (pods, census) = census();
-        census.pods(vec![
-            present(1, "shop"),
-            present(2, "shop"),
-            present(3, "shop"),
-        ]);
+        let all = [1, 2, 3].map(|number| present(number, "shop"));
+        census.pods(all.into(), true);
         census.pod_gone(PodUid::Uuid(1), "1");
-        census.pods(vec![present(3, "shop")]);
+        census.pods(vec![present(3, "shop")], true);
         census.namespace("shop", None);
         assert_eq!(pods.count(), 1);
         assert!(pods.by_uid(PodUid::Uuid(3)).is_some());

@@ -31,8 +31,8 @@ pub(super) trait Object: DeserializeOwned + Send {
 
     /// Which version of it this is, to the API.
     fn version(&self) -> Option<&str>;
-    /// These are all.
-    fn listed(all: Vec<Self>, census: &Census);
+    /// These are all, if all could be read.
+    fn listed(all: Vec<Self>, is_whole: bool, census: &Census);
     /// It is there, as it says.
     fn changed(self, census: &Census);
     /// It is there no more.
@@ -164,8 +164,9 @@ impl Object for ApiPod {
         self.metadata.resource_version.as_deref()
     }
 
-    fn listed(all: Vec<Self>, census: &Census) {
-        census.pods(all.into_iter().filter_map(Self::present).collect());
+    fn listed(all: Vec<Self>, is_whole: bool, census: &Census) {
+        let all = all.into_iter().filter_map(Self::present);
+        census.pods(all.collect(), is_whole);
     }
 
     fn changed(self, census: &Census) {
@@ -233,12 +234,9 @@ impl Object for ApiNamespace {
         self.metadata.resource_version.as_deref()
     }
 
-    fn listed(all: Vec<Self>, census: &Census) {
-        census.namespaces(
-            all.into_iter()
-                .map(|namespace| namespace.named(census))
-                .collect(),
-        );
+    fn listed(all: Vec<Self>, is_whole: bool, census: &Census) {
+        let all = all.into_iter().map(|namespace| namespace.named(census));
+        census.namespaces(all.collect(), is_whole);
     }
 
     fn changed(self, census: &Census) {

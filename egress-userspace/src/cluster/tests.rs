@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::*;
-use crate::pods::State;
+use crate::pods::{Label, State};
 use crate::types::{Pod, PodMode, PodUid};
 
 const NODE: &str = "worker-1";

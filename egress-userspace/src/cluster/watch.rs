@@ -13,7 +13,7 @@ use kube::core::Request;
 use kube::core::WatchEvent;
 use kube::core::params::{ListParams, WatchParams};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::codec::{FramedRead, LinesCodec};
@@ -57,19 +57,21 @@ pub(super) struct Follower {
     pub(super) page_bytes: u64,
 }
 
-#[derive(Deserialize)]
-#[serde(bound = "O: Object")]
-struct List<O> {
-    metadata: ListMeta,
-    items: Option<Vec<Item<O>>>,
+/// How far what is known has come.
+#[derive(Debug, Default)]
+struct Heard {
+    /// The version; `None`: all has to be listed.
+    version: Option<String>,
+    /// Objects of the last list that cannot be read.
+    unread: usize,
 }
 
-/// One that cannot be read leaves the others as they are.
+/// One object that cannot be read leaves the others as they are.
 #[derive(Deserialize)]
-#[serde(untagged, bound = "O: Object")]
-enum Item<O> {
-    Read(O),
-    Unreadable(IgnoredAny),
+struct List<'a> {
+    metadata: ListMeta,
+    #[serde(borrow)]
+    items: Option<Vec<&'a RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -85,11 +87,10 @@ impl Follower {
     /// Follows for as long as it is polled.
     pub(super) async fn follow<O: Object>(self) {
         let mut backoff = Backoff::default();
-        // `None`: all has to be listed.
-        let mut version = None;
+        let mut heard = Heard::default();
         loop {
             let begun = Instant::now();
-            let ended = self.turn::<O>(&mut version).await;
+            let ended = self.turn::<O>(&mut heard).await;
             let lasted = begun.elapsed() >= STEADY;
             if lasted {
                 backoff.reset();
@@ -100,7 +101,7 @@ impl Follower {
                 Err(trouble) => trouble,
             };
             if trouble.loses_track() {
-                version = None;
+                heard.version = None;
             }
             // Until it is asked again, nothing is heard of what changes.
             let told = trouble.told();
@@ -114,24 +115,29 @@ impl Follower {
         }
     }
 
-    /// One watch, after a list if there has to be one, up to its end.
-    async fn turn<O: Object>(&self, version: &mut Option<String>) -> Result<(), Trouble> {
-        let from = match &*version {
-            Some(from) => from.clone(),
-            None => self.list::<O>().await?,
+    /// One watch, after a list if there has to be one, up to its end. What could not be read may be by now: it is
+    /// listed again.
+    async fn turn<O: Object>(&self, heard: &mut Heard) -> Result<(), Trouble> {
+        let from = match heard.version.take() {
+            Some(from) if heard.unread == 0 => from,
+            Some(_) | None => {
+                let (version, unread) = self.list::<O>().await?;
+                heard.unread = unread;
+                version
+            }
         };
         let request = Request::new(O::PATH).watch(&self.watch_params(), &from)?;
-        *version = Some(from);
+        heard.version = Some(from);
         let answer = timeout(ANSWER, self.client.request_stream(request)).await??;
-        if self.freshness.synced(O::WATCHED) {
-            info!(path = O::PATH, "the cluster's API is heard");
+        if self.freshness.synced(O::WATCHED, heard.unread) {
+            tell_of::<O>(heard.unread);
             self.census.heard_again();
         }
         let lines = LinesCodec::new_with_max_length(EVENT_BYTES);
         let mut lines = pin!(FramedRead::new(answer.compat(), lines));
         let silence = Duration::from_secs(WATCH.into()) + LATE;
         while let Some(line) = timeout(silence, lines.next()).await? {
-            self.event::<O>(&line?, version)?;
+            self.event::<O>(&line?, &mut heard.version)?;
         }
         Ok(())
     }
@@ -155,10 +161,10 @@ impl Follower {
         Ok(())
     }
 
-    /// Lists all of them; gives the version of the list.
-    pub(super) async fn list<O: Object>(&self) -> Result<String, Trouble> {
+    /// Lists all of them; gives the version of the list, and how many of them cannot be read.
+    pub(super) async fn list<O: Object>(&self) -> Result<(String, usize), Trouble> {
         let mut all = Vec::new();
-        let mut unreadable = 0_usize;
+        let mut unread = 0;
         let mut limit = PAGE;
         let mut params = ListParams {
             field_selector: self.fields.clone(),
@@ -178,22 +184,16 @@ impl Follower {
                 }
                 page => page?,
             };
-            let List { metadata, items } = serde_json::from_slice::<List<O>>(&page)?;
+            let List { metadata, items } = serde_json::from_slice(&page)?;
             for item in items.into_iter().flatten() {
-                match item {
-                    Item::Read(object) => all.push(object),
-                    Item::Unreadable(_) => unreadable += 1,
+                match serde_json::from_str(item.get()) {
+                    Ok(object) => all.push(object),
+                    Err(_) => unread += 1,
                 }
             }
             if metadata.r#continue.is_empty() {
-                if unreadable > 0 {
-                    warn!(
-                        path = O::PATH,
-                        unreadable, "objects of the cluster cannot be read, and are not known"
-                    );
-                }
-                O::listed(all, &self.census);
-                return Ok(metadata.resource_version);
+                O::listed(all, unread == 0, &self.census);
+                return Ok((metadata.resource_version, unread));
             }
             params.continue_token = Some(metadata.r#continue);
         }
@@ -205,6 +205,19 @@ impl Follower {
             timeout: Some(WATCH),
             ..WatchParams::default()
         }
+    }
+}
+
+/// Says that the API is heard, and what of it is not understood.
+fn tell_of<O: Object>(unread: usize) {
+    let path = O::PATH;
+    if unread == 0 {
+        info!(path, "the cluster's API is heard");
+    } else {
+        warn!(
+            path,
+            unread, "objects of the cluster cannot be read: what is known of them stays in force"
+        );
     }
 }
 

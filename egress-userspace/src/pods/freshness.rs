@@ -28,6 +28,8 @@ pub struct Freshness(Mutex<[Standing; 2]>);
 struct Standing {
     /// Whether all was told once.
     synced: bool,
+    /// Objects that it was told of and that cannot be read.
+    unread: usize,
     /// Why it does not hear of changes; `None`: it does.
     trouble: Option<Box<str>>,
     /// When the one or the other began.
@@ -41,6 +43,8 @@ pub enum State {
     Unsynced,
     /// It was as the API has it once; what has changed since is not known.
     Stale,
+    /// It is as the API has it, but for objects that cannot be read.
+    Partial,
     /// It is as the API has it.
     Synced,
 }
@@ -63,8 +67,9 @@ impl State {
     pub fn label(self) -> &'static str {
         match self {
             Self::Unsynced => "unsynced",
-            Self::Synced => "synced",
             Self::Stale => "stale",
+            Self::Partial => "partial",
+            Self::Synced => "synced",
         }
     }
 }
@@ -73,6 +78,7 @@ impl Default for Freshness {
     fn default() -> Self {
         let standing = Standing {
             synced: false,
+            unread: 0,
             trouble: None,
             since: (SystemTime::now(), Instant::now()),
         };
@@ -81,16 +87,18 @@ impl Default for Freshness {
 }
 
 impl Freshness {
-    /// A watch has heard all that there was, and hears of what changes. Whether that is news.
-    pub fn synced(&self, watched: Watched) -> bool {
+    /// A watch has heard all that there was, of which so many objects are `unread`, and hears of what changes. Whether
+    /// that is news.
+    pub fn synced(&self, watched: Watched, unread: usize) -> bool {
         let mut standings = self.lock();
         let Some(standing) = standings.get_mut(watched as usize) else {
             return false;
         };
-        let news = !standing.synced || standing.trouble.is_some();
+        let news = !standing.synced || standing.trouble.is_some() || standing.unread != unread;
         if news {
             *standing = Standing {
                 synced: true,
+                unread,
                 trouble: None,
                 since: (SystemTime::now(), Instant::now()),
             };
@@ -126,10 +134,12 @@ impl Freshness {
         // It is in order from when the last of them was.
         let (since, instant) = match state {
             State::Synced => begun.max_by_key(|(_, instant)| *instant),
-            State::Stale | State::Unsynced => begun.min_by_key(|(_, instant)| *instant),
+            State::Partial | State::Stale | State::Unsynced => {
+                begun.min_by_key(|(_, instant)| *instant)
+            }
         }
         .unwrap_or_else(|| (SystemTime::now(), Instant::now()));
-        let trouble = same().find_map(|standing| standing.trouble.clone());
+        let trouble = same().find_map(Standing::trouble);
         Fresh {
             state,
             since,
@@ -141,7 +151,7 @@ impl Freshness {
     /// Whether what is known is too old to say who has an address: that may be another by now.
     pub fn is_old(&self) -> bool {
         let fresh = self.now();
-        fresh.state != State::Synced && fresh.lasted >= STALE
+        fresh.state < State::Partial && fresh.lasted >= STALE
     }
 
     fn lock(&self) -> MutexGuard<'_, [Standing; 2]> {
@@ -151,11 +161,18 @@ impl Freshness {
 
 impl Standing {
     fn state(&self) -> State {
-        match (self.synced, &self.trouble) {
-            (false, _) => State::Unsynced,
-            (true, None) => State::Synced,
-            (true, Some(_)) => State::Stale,
+        match (self.synced, &self.trouble, self.unread) {
+            (false, _, _) => State::Unsynced,
+            (true, Some(_), _) => State::Stale,
+            (true, None, 1..) => State::Partial,
+            (true, None, 0) => State::Synced,
         }
+    }
+
+    fn trouble(&self) -> Option<Box<str>> {
+        let unread = || format!("{} of the API's objects cannot be read", self.unread);
+        let trouble = self.trouble.clone();
+        trouble.or_else(|| (self.unread > 0).then(|| unread().into()))
     }
 }
 
@@ -179,14 +196,14 @@ mod tests {
     async fn all_of_it_is_as_fresh_as_its_oldest_part() {
         let freshness = Freshness::default();
         tokio::time::advance(MINUTE).await;
-        assert!(freshness.synced(Watched::Pods));
+        assert!(freshness.synced(Watched::Pods, 0));
         assert!(freshness.failed(Watched::Namespaces, "forbidden".into()));
         let unsynced = (State::Unsynced, MINUTE, Some("forbidden".into()));
         assert_eq!(state(&freshness), unsynced);
 
         tokio::time::advance(MINUTE).await;
-        assert!(freshness.synced(Watched::Namespaces));
-        assert!(!freshness.synced(Watched::Namespaces), "it is no news");
+        assert!(freshness.synced(Watched::Namespaces, 0));
+        assert!(!freshness.synced(Watched::Namespaces, 0), "it is no news");
         tokio::time::advance(MINUTE).await;
         assert_eq!(state(&freshness), (State::Synced, MINUTE, None));
 
@@ -199,7 +216,27 @@ mod tests {
         let stale = (State::Stale, MINUTE, Some("timed out".into()));
         assert_eq!(state(&freshness), stale);
 
-        assert!(freshness.synced(Watched::Pods));
+        assert!(freshness.synced(Watched::Pods, 0));
+        assert_eq!(state(&freshness), (State::Synced, Duration::ZERO, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_read_is_told_of_and_makes_nothing_else_old() {
+        let freshness = Freshness::default();
+        for watched in [Watched::Pods, Watched::Namespaces] {
+            freshness.synced(watched, 0);
+        }
+        assert!(freshness.synced(Watched::Pods, 2));
+        assert!(!freshness.synced(Watched::Pods, 2), "it is no news");
+        tokio::time::advance(STALE).await;
+        let said = "2 of the API's objects cannot be read";
+        let partial = (State::Partial, STALE, Some(said.into()));
+        assert_eq!(state(&freshness), partial);
+        assert!(!freshness.is_old());
+        freshness.failed(Watched::Pods, "refused".into());
+        let stale = (State::Stale, Duration::ZERO, Some("refused".into()));
+        assert_eq!(state(&freshness), stale);
+        assert!(freshness.synced(Watched::Pods, 0));
         assert_eq!(state(&freshness), (State::Synced, Duration::ZERO, None));
     }
 
@@ -210,7 +247,7 @@ mod tests {
         tokio::time::advance(STALE).await;
         assert!(freshness.is_old());
         for watched in [Watched::Pods, Watched::Namespaces] {
-            freshness.synced(watched);
+            freshness.synced(watched, 0);
         }
         tokio::time::advance(2 * STALE).await;
         assert!(!freshness.is_old(), "nothing has changed since");
@@ -219,7 +256,7 @@ mod tests {
         assert!(!freshness.is_old());
         tokio::time::advance(STALE / 2).await;
         assert!(freshness.is_old());
-        freshness.synced(Watched::Pods);
+        freshness.synced(Watched::Pods, 0);
         assert!(!freshness.is_old());
     }
 }

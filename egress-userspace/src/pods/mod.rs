@@ -122,9 +122,9 @@ impl Pods {
         self.tell_if(changed);
     }
 
-    /// The API has no other namespaces than these.
-    pub fn forget_other_namespaces(&self, names: &HashSet<Box<str>>) {
-        let changed = self.write().namespaces.retain(names);
+    /// The API has no other namespaces than these, if all could be read.
+    pub fn forget_other_namespaces(&self, names: &HashSet<Box<str>>, is_whole: bool) {
+        let changed = self.write().namespaces.listed(names, is_whole);
         self.tell_if(changed);
     }
 
@@ -134,7 +134,7 @@ impl Pods {
     }
 
     /// What holds for a pod of which nothing is known; `None`: what the policy says. It may be of a namespace that
-    /// enforces.
+    /// enforces, as one that cannot be read may.
     pub fn of_unknown(&self) -> Option<PodMode> {
         self.read().namespaces.of_unknown()
     }
@@ -159,16 +159,21 @@ impl Pods {
         self.tell_if(changed);
     }
 
-    /// The API has no other pods than these.
-    pub fn end_others(&self, uids: &HashSet<PodUid>) {
+    /// The API has no other pods than these, if all could be read. Else others may be among those that could not:
+    /// they stay known, but for their addresses, which may be others' by now.
+    pub fn end_others(&self, uids: &HashSet<PodUid>, is_whole: bool) {
         let mut known = self.write();
         let others: Vec<_> = known.by_uid.keys().copied().collect();
-        let mut ended = false;
+        let mut changed = false;
         for uid in others.into_iter().filter(|uid| !uids.contains(uid)) {
-            ended |= known.end(uid);
+            changed |= if is_whole {
+                known.end(uid)
+            } else {
+                known.free_addresses(uid)
+            };
         }
         drop(known);
-        self.tell_if(ended);
+        self.tell_if(changed);
     }
 
     /// Forgets the pods that ended [`LINGER`] ago.
@@ -238,9 +243,17 @@ impl Known {
             return false;
         }
         entry.ended = Some(Instant::now());
-        let ips = std::mem::take(&mut entry.ips);
-        self.release(uid, &ips);
+        self.free_addresses(uid);
         true
+    }
+
+    /// Whether it had some.
+    fn free_addresses(&mut self, uid: PodUid) -> bool {
+        let entry = self.by_uid.get_mut(&uid);
+        let ips = entry.map(|entry| std::mem::take(&mut entry.ips));
+        let ips = ips.unwrap_or_default();
+        self.release(uid, &ips);
+        !ips.is_empty()
     }
 
     fn forget(&mut self, uid: PodUid) {
@@ -324,9 +337,9 @@ mod tests {
         changes.mark_unchanged();
         pods.set(uid(1), pod("a"), vec![ip]);
         pods.set_mode("", None);
-        pods.forget_other_namespaces(&HashSet::from(["".into()]));
+        pods.forget_other_namespaces(&HashSet::from(["".into()]), true);
         pods.forget_namespace("other");
-        pods.end_others(&HashSet::from([uid(1)]));
+        pods.end_others(&HashSet::from([uid(1)]), true);
         assert!(!changes.has_changed().expect("it is there"));
         pods.set(uid(1), pod("a"), Vec::new());
         assert!(changes.has_changed().expect("it is there"));
@@ -375,7 +388,7 @@ mod tests {
         assert!(is_told());
         assert_eq!(pods.as_its_namespace(&shown), shown);
         pods.set_mode("shop", Some(PodMode::Enforce));
-        pods.forget_other_namespaces(&HashSet::new());
+        pods.forget_other_namespaces(&HashSet::new(), true);
         assert!(is_told());
         assert_eq!(pods.of_unknown(), None);
     }
@@ -386,7 +399,7 @@ mod tests {
         let ip = "192.0.2.7".parse().expect("an address");
         pods.set(uid(1), pod("a"), vec![ip]);
         pods.set(uid(2), pod("b"), Vec::new());
-        pods.end_others(&HashSet::from([uid(2)]));
+        pods.end_others(&HashSet::from([uid(2)]), true);
         assert_eq!(by_ip(&pods, ip), None);
         tokio::time::advance(LINGER / 2).await;
         // Told again, it does not last longer.
@@ -397,5 +410,16 @@ mod tests {
         pods.forget_ended();
         assert_eq!(pods.by_uid(uid(1)), None);
         assert!(pods.by_uid(uid(2)).is_some());
+    }
+    #[tokio::test(start_paused = true)]
+    async fn one_that_may_not_have_been_read_stays_known_and_has_no_address() {
+        let pods = Pods::default();
+        let ip = "192.0.2.7".parse().expect("an address");
+        pods.set(uid(1), pod("a"), vec![ip]);
+        pods.end_others(&HashSet::new(), false);
+        assert_eq!(by_ip(&pods, ip), None);
+        tokio::time::advance(LINGER).await;
+        pods.forget_ended();
+        assert!(pods.by_uid(uid(1)).is_some());
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Namespaces {
     modes: HashMap<Box<str>, Option<PodMode>, RandomState>,
     /// Those that enforce.
     enforcing: HashSet<Box<str>, RandomState>,
+    /// Whether there are some that could not be read.
+    are_unread: bool,
 }
 
 impl Namespaces {
@@ -25,9 +27,10 @@ impl Namespaces {
     }
 
     /// What holds for a pod of which nothing is known; `None`: what the policy says. It may be of a namespace that
-    /// enforces.
+    /// enforces, as one that cannot be read may.
     pub(super) fn of_unknown(&self) -> Option<PodMode> {
-        (!self.enforcing.is_empty()).then_some(PodMode::Enforce)
+        let some_may = self.are_unread || !self.enforcing.is_empty();
+        some_may.then_some(PodMode::Enforce)
     }
 
     /// What holds for a pod of which the namespace is known: what its label says. Of a namespace that the API does not
@@ -55,12 +58,16 @@ impl Namespaces {
         self.modes.remove(name).is_some()
     }
 
-    /// Forgets all but these; whether others were known.
-    pub(super) fn retain(&mut self, names: &HashSet<Box<str>>) -> bool {
-        let before = self.modes.len();
-        self.modes.retain(|name, _| names.contains(name));
-        self.enforcing.retain(|name| names.contains(name));
-        self.modes.len() != before
+    /// Forgets all but these. Where the list is not whole none is forgotten: it may be one that could not be read.
+    /// Whether that is news.
+    pub(super) fn listed(&mut self, names: &HashSet<Box<str>>, is_whole: bool) -> bool {
+        let before = (self.modes.len(), self.are_unread);
+        if is_whole {
+            self.modes.retain(|name, _| names.contains(name));
+            self.enforcing.retain(|name| names.contains(name));
+        }
+        self.are_unread = !is_whole;
+        (self.modes.len(), self.are_unread) != before
     }
 }
 
@@ -110,9 +117,20 @@ mod tests {
         assert_eq!(namespaces.of_unknown(), None);
         namespaces.set("bank", ENFORCE);
         let names = HashSet::from(["shop".into()]);
-        assert!(namespaces.retain(&names));
-        assert!(!namespaces.retain(&names), "it is no news");
+        assert!(namespaces.listed(&names, true));
+        assert!(!namespaces.listed(&names, true), "it is no news");
         assert_eq!(namespaces.of_unknown(), None);
         assert_eq!(namespaces.label("shop"), Some(Label(AUDIT)));
+    }
+    #[test]
+    fn one_that_cannot_be_read_stays_as_it_was_and_may_enforce() {
+        let mut namespaces = Namespaces::default();
+        namespaces.set("shop", AUDIT);
+        assert!(namespaces.listed(&HashSet::new(), false));
+        assert!(!namespaces.listed(&HashSet::new(), false), "it is no news");
+        assert_eq!(namespaces.label("shop"), Some(Label(AUDIT)));
+        assert_eq!(namespaces.of_unknown(), ENFORCE);
+        assert!(namespaces.listed(&HashSet::from(["shop".into()]), true));
+        assert_eq!(namespaces.of_unknown(), None);
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn one_pod_that_cannot_be_read_keeps_no_other_from_being_known() {
+async fn one_pod_that_cannot_be_read_stays_as_it_was_and_keeps_no_other_from_being_known() {
     let api = api();
     for number in [1, 2] {
         put(&api, number, &json!({}));
@@ -16,8 +16,49 @@ async fn one_pod_that_cannot_be_read_keeps_no_other_from_being_known() {
         .await;
     put(&scene.api, 3, &json!({}));
     scene.until_known(3, |pod| pod.is_some()).await;
-    scene.until_state(State::Synced).await;
+    scene.until_state(State::Partial).await;
     assert!(scene.pod(2).is_some());
+    let changes = scene.pods.changes();
+    let before = *changes.borrow();
+    scene.pods.end(uid(1).parse().expect("a uid"));
+    assert_ne!(*changes.borrow(), before, "it had not ended");
+    // All is listed again when the watch is over.
+    put(&scene.api, 1, &json!({"app": "a"}));
+    scene.until_known(1, |pod| app(pod) == Some("a")).await;
+    assert_eq!(scene.freshness.now().state, State::Partial);
+    scene.api.disconnect();
+    scene.until_state(State::Synced).await;
+}
+
+#[tokio::test]
+async fn a_namespace_that_cannot_be_read_is_as_it_was_and_may_be_one_that_enforces() {
+    let enforces = json!({"egress-gateway/mode": "enforce"});
+    let enforce = Some(PodMode::Enforce);
+    let api = api();
+    put(&api, 1, &json!({}));
+    api.namespace("shop", &enforces);
+    let scene = Scene::of(api, Some(NODE)).await;
+    scene.until_state(State::Synced).await;
+    scene.api.namespace("shop", &json!({"team": 7}));
+    scene.until_state(State::Partial).await;
+    assert_eq!(scene.pod(1).and_then(|pod| pod.mode), enforce);
+    assert_eq!(scene.pods.label("shop"), Some(Label(enforce)));
+
+    // One that never was read, to a gateway that has just been started.
+    let scene = {
+        let api = super::api();
+        put(&api, 1, &json!({}));
+        api.namespace("shop", &json!({"team": 7}));
+        Scene::of(api, Some(NODE)).await
+    };
+    scene.until_state(State::Partial).await;
+    assert_eq!(scene.pod(1), None);
+    assert_eq!(scene.pods.of_unknown(), enforce);
+    scene.api.namespace("shop", &json!({}));
+    scene.until_known(1, |pod| pod.is_some()).await;
+    scene.api.disconnect();
+    scene.until_state(State::Synced).await;
+    assert_eq!(scene.pods.of_unknown(), None);
 }
 
 #[tokio::test]

@@ -141,7 +141,7 @@ mod tests {
         let (pods, freshness, whose) = whose();
         told(&pods);
         for watched in [Watched::Pods, Watched::Namespaces] {
-            freshness.synced(watched);
+            freshness.synced(watched, 0);
         }
         freshness.failed(Watched::Pods, "refused".into());
         assert!(whose.pod(ip()).await.is_some());
@@ -149,7 +149,7 @@ mod tests {
         let begun = Instant::now();
         assert_eq!(whose.pod(ip()).await, None);
         assert_eq!(begun.elapsed(), Duration::ZERO);
-        freshness.synced(Watched::Pods);
+        freshness.synced(Watched::Pods, 0);
         assert!(whose.pod(ip()).await.is_some());
     }
 
