@@ -4,6 +4,7 @@ mod acceptor;
 mod build;
 mod cluster;
 mod desk;
+mod finish;
 mod follow;
 mod guard;
 mod heir;
@@ -26,7 +27,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, spawn_blocking};
@@ -46,12 +47,13 @@ use crate::settings;
 use crate::types::Generation;
 
 use desk::Operator;
+use finish::Finish;
 use follow::Reasons;
 use heir::Heir;
 use manager::Watchdog;
 use records::Writers;
 use successor::Successor;
-use vital::Vital;
+use vital::{BrokenOff, Vital};
 
 /// When another gateway has taken over, a handshake that began before is over within this time: also one of which a
 /// packet had to be sent again, which is done after a second (RFC 6298 section 2).
@@ -175,62 +177,34 @@ impl App {
                 manager::stopping(self.drain.connections.len());
             }
         }
-        if let Told::Broken(what) = told {
-            error!("{what} has broken off: the gateway ends");
+        if let Told::Broken(broken) = told {
+            error!("{broken}");
         }
         if told == Told::HandOver {
             info!("another gateway takes over");
             self.admin.shutdown().await;
             sleep(LAST_CONNECTIONS).await;
         }
-        let is_awaited = await_stop && told == Told::HandOver;
-        let finished = self.finish_connections(&mut stop, is_awaited).await;
+        let mut heir = Heir::default();
+        let finish = Finish {
+            drain: &self.drain,
+            patience: self.config.gateway.drain,
+            vital: &mut self.vital,
+            watchdog: &mut self.watchdog,
+            is_awaited: await_stop && told == Told::HandOver,
+        };
+        // Where it can't be known it is there.
+        let is_gone = || {
+            let serving = self.kernel.served_by();
+            serving.is_ok_and(|serving| heir.is_gone(serving))
+        };
+        let finished = finish.connections(&mut stop, is_gone).await;
         self.records.finish().await?;
         finished?;
-        if let Told::Broken(what) = told {
-            bail!("{what} has broken off, without which the gateway cannot go on");
+        if let Told::Broken(broken) = told {
+            return Err(broken.into());
         }
         info!("ended");
-        Ok(())
-    }
-
-    /// Gives connections their time, which a signal cuts short: but not the first one where a signal `is_awaited`, without
-    /// which it does not come back. Then an error says that it should: nobody serves in its place.
-    async fn finish_connections(
-        &mut self,
-        stop: &mut Stop,
-        mut is_awaited: bool,
-    ) -> anyhow::Result<()> {
-        let mut heir = Heir::default();
-        let mut look = interval(RENEW);
-        let mut draining = pin!(self.drain.run(self.config.gateway.drain));
-        let mut watchdog = pin!(self.watchdog.keep_alive(RENEW));
-        let mut is_draining = true;
-        while is_draining || is_awaited {
-            tokio::select! {
-                () = &mut draining, if is_draining => {
-                    is_draining = false;
-                    if is_awaited {
-                        info!("all connections have ended: waiting to be told to end");
-                    }
-                }
-                _ = stop.told() => {
-                    if !std::mem::take(&mut is_awaited) {
-                        self.drain.cut().await;
-                        return Ok(());
-                    }
-                }
-                _ = look.tick(), if is_awaited => {
-                    let serving = self.kernel.served_by();
-                    let is_gone = serving.is_ok_and(|serving| heir.is_gone(serving));
-                    // Connections have their time all the same, in which another may begin to serve.
-                    if is_gone && !is_draining {
-                        bail!("the gateway that took over from this one has ended");
-                    }
-                }
-                () = &mut watchdog => {}
-            }
-        }
         Ok(())
     }
 
@@ -247,7 +221,7 @@ impl App {
             tokio::select! {
                 happened = &mut event => return Ok(happened),
                 told = stop.told() => return Err(told),
-                what = self.vital.ended() => return Err(Told::Broken(what)),
+                broken = self.vital.ended() => return Err(Told::Broken(broken)),
                 () = self.successor.asked() => self.successor.start(),
                 _ = renew.tick() => {
                     self.renew();
@@ -298,7 +272,7 @@ enum Told {
     /// A signal: another gateway has the programs, and all new connections.
     HandOver,
     /// Something without which it cannot go on is over.
-    Broken(&'static str),
+    Broken(BrokenOff),
 }
 
 impl Stop {

@@ -162,8 +162,9 @@ impl App {
         let kernel = attach(kernel, &mut keeper, own, &ports).await?;
         if let Some(cluster) = cluster {
             let scopes = Scopes::new(scopes, pods, cluster.freshness());
-            let run = scopes.run(governed.clone(), drain.accepting.clone());
-            vital.spawn("keeping what holds for pods", run);
+            let until = drain.accepting.clone();
+            let run = scopes.run(governed.clone(), until.clone());
+            vital.spawn_until(until, "keeping what holds for pods", run);
             let follow = Arc::clone(&gateway).follow_pods();
             vital.spawn("judging connections by their pods", follow);
         }
