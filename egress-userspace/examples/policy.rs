@@ -6,15 +6,13 @@
 use std::hint::black_box;
 use std::iter;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use egress_userspace::config::Config;
 use egress_userspace::policy::{Facts, Options, Policy, Verdict};
 use egress_userspace::types::{
-    Caller, CgroupId, Claim, Ech, Generation, HostName, HttpJudging, Location, OnRevoke,
-    OriginalDst, Place, Port, Protocol, Resolution, Service, ServiceName, Tls, Trust,
+    Caller, CgroupId, Claim, Generation, HostName, OriginalDst, Port, Protocol, Service, Tls,
 };
 use ipnet::IpNet;
 use nix::time::{ClockId, clock_gettime};
@@ -108,7 +106,6 @@ fn service(n: usize, hosts: usize, by_name: bool) -> Result<Service> {
         (vec![IpNet::from(at(n).ip())], at(n).port(), Protocol::Tcp)
     };
     Ok(Service {
-        name: ServiceName::new(&name(n)),
         hosts,
         addresses,
         ports: vec![Port {
@@ -117,17 +114,7 @@ fn service(n: usize, hosts: usize, by_name: bool) -> Result<Service> {
             target_port: None,
             name: None,
         }],
-        location: Location::default(),
-        resolution: Resolution::default(),
-        endpoints: Vec::new(),
-        deny: false,
-        from: Vec::new(),
-        trust: Trust::default(),
-        ech: Ech::default(),
-        http: HttpJudging::default(),
-        on_revoke: OnRevoke::default(),
-        traffic: Arc::default(),
-        place: Place::default(),
+        ..Service::new(&name(n))
     })
 }
 

@@ -44,6 +44,29 @@ pub struct Service {
     pub place: Place,
 }
 
+impl Service {
+    /// One of which nothing is said but its name. It has no port yet.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: ServiceName::new(name),
+            hosts: Vec::new(),
+            addresses: Vec::new(),
+            ports: Vec::new(),
+            location: Location::default(),
+            resolution: Resolution::default(),
+            endpoints: Vec::new(),
+            deny: false,
+            from: Vec::new(),
+            trust: Trust::default(),
+            ech: Ech::default(),
+            http: HttpJudging::default(),
+            on_revoke: OnRevoke::default(),
+            traffic: Arc::default(),
+            place: Place::default(),
+        }
+    }
+}
+
 /// A port of a service.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Port {

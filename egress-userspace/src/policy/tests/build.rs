@@ -4,8 +4,8 @@ use std::sync::{Arc, LazyLock};
 
 use crate::policy::{Facts, Options, Policy, Verdict};
 use crate::types::{
-    Caller, CgroupId, Claim, Ech, Endpoint, EndpointAddress, Generation, HostName, HttpJudging,
-    Locality, Location, Mode, OnRevoke, OriginalDst, OutboundTrafficPolicy, Place, Port, Protocol,
+    Caller, CgroupId, Claim, Ech, Endpoint, EndpointAddress, Generation, HostName, Locality,
+    Location, Mode, OnRevoke, OriginalDst, OutboundTrafficPolicy, Place, Port, Protocol,
     Resolution, Route, RouteDestination, RouteMatch, Selector, Service, ServiceName, Tls,
     TrafficPolicy, Trust,
 };
@@ -15,23 +15,7 @@ use crate::types::{
 pub(super) struct Spec(Service);
 
 pub(super) fn service(name: &str) -> Spec {
-    Spec(Service {
-        name: ServiceName::new(name),
-        hosts: vec![],
-        addresses: vec![],
-        ports: vec![],
-        location: Location::MeshExternal,
-        resolution: Resolution::None,
-        endpoints: vec![],
-        deny: false,
-        from: vec![],
-        trust: Trust::Redial,
-        ech: Ech::AllowOuter,
-        http: HttpJudging::EveryRequest,
-        on_revoke: OnRevoke::Close,
-        traffic: Arc::default(),
-        place: Place::default(),
-    })
+    Spec(Service::new(name))
 }
 
 impl Spec {

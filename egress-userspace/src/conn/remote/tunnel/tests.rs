@@ -5,9 +5,8 @@ use crate::conn::Connection;
 use crate::conn::connection::Admitted;
 use crate::policy::{Options, Permit, Terms};
 use crate::types::{
-    CgroupId, ClientAddr, ConnId, Ech, Generation, HttpJudging, Location, OnRevoke,
-    OutboundTrafficPolicy, Place, Port, Protocol, Remote, Resolution, Service, ServiceName, Trust,
-    UpstreamAddr,
+    CgroupId, ClientAddr, ConnId, Generation, OnRevoke, OutboundTrafficPolicy, Port, Protocol,
+    Remote, Service, UpstreamAddr,
 };
 
 const DB: &str = "db.example.com";
@@ -15,26 +14,15 @@ const DB: &str = "db.example.com";
 /// One that refuses a name.
 fn denies(host: &str) -> Service {
     Service {
-        name: ServiceName::new("no"),
         hosts: vec![host.parse().expect("a pattern")],
-        addresses: Vec::new(),
         ports: vec![Port {
             number: 5432,
             protocol: Protocol::Tls,
             target_port: None,
             name: None,
         }],
-        location: Location::default(),
-        resolution: Resolution::None,
-        endpoints: Vec::new(),
         deny: true,
-        from: Vec::new(),
-        trust: Trust::default(),
-        ech: Ech::default(),
-        http: HttpJudging::default(),
-        on_revoke: OnRevoke::default(),
-        traffic: Arc::default(),
-        place: Place::default(),
+        ..Service::new("no")
     }
 }
 
