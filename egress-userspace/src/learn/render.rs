@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 
 use super::lesson::{Entry, Lesson, Proposed};
+use crate::policy::ServiceText;
 use crate::types::quoted;
 
 /// What stands where no cgroup is known.
@@ -104,24 +105,18 @@ impl Lesson {
 impl Proposed {
     /// An entry of the registry.
     fn to_toml(&self) -> String {
-        let ports: Vec<_> = self
-            .ports
-            .iter()
-            .map(|port| {
-                format!(
-                    "{{ number = {}, protocol = \"{}\" }}",
-                    port.number,
-                    port.speaks.word()
-                )
-            })
+        let ports = self.ports.iter();
+        let ports: Vec<_> = ports
+            .map(|port| (port.number, port.speaks.protocol()))
             .collect();
-        format!(
-            "[[service]]\nname = {}\n{}{}ports = [{}]\nresolution = \"NONE\"\n",
-            quoted(&self.name),
-            array("hosts", &self.hosts),
-            array("addresses", &self.addresses),
-            ports.join(", ")
-        )
+        let entry = ServiceText {
+            name: &self.name,
+            found: &(array("hosts", &self.hosts) + &array("addresses", &self.addresses)),
+            ports: &ports,
+            from: "",
+            resolution: "NONE",
+        };
+        entry.to_string()
     }
 }
 

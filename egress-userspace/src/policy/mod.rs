@@ -51,7 +51,7 @@ pub use kernel::{address_rules, address_rules_below};
 pub use permit::{Denial, Permit, Verdict};
 pub use resolve::Resolvable;
 pub use sniff::SniffPlan;
-pub use snippet::Admitting;
+pub use snippet::{Admitting, ServiceText};
 pub use target::{EndpointHost, EndpointTarget, Required, Target};
 pub use terms::{Spread, Terms};
 

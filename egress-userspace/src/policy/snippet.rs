@@ -1,5 +1,6 @@
 //! The entry of a registry that would admit one connection, as text.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use super::words::selector;
@@ -43,24 +44,52 @@ impl Admitting<'_> {
         let mut names = std::iter::once(first.clone()).chain(others);
         let name = names.find(|name| !taken(name))?;
 
-        let mut lines = vec!["[[service]]".into(), format!("name = {}", quoted(&name))];
+        let mut lines = Vec::new();
         if let Some(host) = self.host {
-            lines.push(format!("hosts = [{}]", quoted(host.as_str())));
+            lines.push(format!("hosts = [{}]\n", quoted(host.as_str())));
         }
         if let Some(ip) = self.ip {
-            lines.push(format!("addresses = [{}]", quoted(&ip.to_string())));
+            lines.push(format!("addresses = [{}]\n", quoted(&ip.to_string())));
         }
-        lines.push(format!(
-            "ports = [{{ number = {}, protocol = {} }}]",
-            self.port,
-            quoted(self.protocol.word())
-        ));
-        if let Some(from) = self.from {
-            lines.push(format!("from = [{}]", selector(from)));
-        }
-        let resolution = if self.host.is_some() { "DNS" } else { "NONE" };
-        lines.push(format!("resolution = {}", quoted(resolution)));
-        Some(lines.join("\n") + "\n")
+        let from = self
+            .from
+            .map(|from| format!("from = [{}]\n", selector(from)));
+        let entry = ServiceText {
+            name: &name,
+            found: &lines.concat(),
+            ports: &[(self.port, self.protocol)],
+            from: &from.unwrap_or_default(),
+            resolution: if self.host.is_some() { "DNS" } else { "NONE" },
+        };
+        Some(entry.to_string())
+    }
+}
+
+/// A `[[service]]` as text.
+#[derive(Clone, Copy, Debug)]
+pub struct ServiceText<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Whole lines that say what it is found by.
+    pub found: &'a str,
+    /// Its ports.
+    pub ports: &'a [(u16, Protocol)],
+    /// The line that says for whom it is, or nothing.
+    pub from: &'a str,
+    /// How the address is found.
+    pub resolution: &'a str,
+}
+
+impl fmt::Display for ServiceText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let port = |(number, protocol): &(u16, Protocol)| {
+            let protocol = quoted(protocol.word());
+            format!("{{ number = {number}, protocol = {protocol} }}")
+        };
+        let ports: Vec<_> = self.ports.iter().map(port).collect();
+        writeln!(f, "[[service]]\nname = {}", quoted(self.name))?;
+        writeln!(f, "{}ports = [{}]", self.found, ports.join(", "))?;
+        writeln!(f, "{}resolution = {}", self.from, quoted(self.resolution))
     }
 }
 
