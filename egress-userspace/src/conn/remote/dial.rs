@@ -47,11 +47,7 @@ pub(super) async fn dial(
 }
 
 /// Whether `permit` may lead a caller of another node to this address.
-pub(super) fn allows(
-    permit: &Permit,
-    addr: SocketAddr,
-    own_ports: &[u16],
-) -> Result<(), DenyReason> {
+fn allows(permit: &Permit, addr: SocketAddr, own_ports: &[u16]) -> Result<(), DenyReason> {
     if is_endpoint(permit, addr) {
         return if own_ports.contains(&addr.port()) && is_here(addr.ip()) {
             Err(DenyReason::OwnListener)
@@ -62,13 +58,20 @@ pub(super) fn allows(
     unlisted(permit.terms(), addr, own_ports)
 }
 
-/// Whether a permit still leads to the address itself that it was for. Ports are not looked at: the gateway's own
-/// stay what they are.
-pub(in crate::conn) fn still_allows(permit: &Permit) -> bool {
+/// Whether a permit leads a caller of another node to the address itself that it is for, or to one that is looked for
+/// yet.
+pub(super) fn leads(permit: &Permit, own_ports: &[u16]) -> bool {
     match permit.target() {
-        Target::Address(addr) | Target::Answer { addr, .. } => allows(permit, *addr, &[]).is_ok(),
+        Target::Address(addr) | Target::Answer { addr, .. } => {
+            allows(permit, *addr, own_ports).is_ok()
+        }
         Target::Name { .. } | Target::Endpoints(_) => true,
     }
+}
+
+/// Whether it does still, of a connection that lives. Ports are not looked at: the gateway's own stay what they are.
+pub(in crate::conn) fn still_allows(permit: &Permit) -> bool {
+    leads(permit, &[])
 }
 
 /// Whether the operator says in so many words that a service is there.

@@ -18,11 +18,11 @@ use super::super::connection::Known;
 use super::super::downstream::Downstream;
 use super::super::stop::Stop;
 use super::super::{Live, Opened, step};
-use super::dial::allows;
+use super::dial::leads;
 use super::{Visit, Wanted, decides};
 use crate::account::Record;
 use crate::dns;
-use crate::policy::{Policy, Target, Verdict};
+use crate::policy::{Permit, Policy, Target, Verdict};
 use crate::sniff::{self, TunnelHost};
 use crate::types::{Caller, Claim, DenyReason, HostName, OriginalDst, Tls};
 
@@ -117,21 +117,25 @@ impl Visit<'_> {
                 };
             }
         };
+        let leads = |permit: &Permit| leads(permit, self.at.own_ports());
         let mut first = None;
         let mut let_through = Vec::new();
         let mut guarded = None;
         for ip in in_turn(addresses, has_way) {
             let known = at(ip);
-            match refused(&live.policy, &known, name) {
-                None if self.may_be_dialled(live, &known, name) => let_through.push(known),
+            match outlook(&live.policy, &known, name, leads) {
+                Outlook::LetThrough => let_through.push(known),
                 // Dialling says why not.
-                None => guarded = guarded.or(Some(known)),
-                Some(claim) => first = first.or(Some((known, claim))),
+                Outlook::Guarded => guarded = guarded.or(Some(known)),
+                Outlook::Refused(claim) => first = first.or(Some((known, claim))),
+            }
+            if let_through.len() > MORE_TRIES {
+                break;
             }
         }
         let mut let_through = let_through.into_iter();
         if let Some(known) = let_through.next() {
-            return Ok(by_itself(known, let_through.take(MORE_TRIES).collect()));
+            return Ok(by_itself(known, let_through.collect()));
         }
         if let Some(known) = guarded {
             return Ok(by_itself(known, Vec::new()));
@@ -140,21 +144,6 @@ impl Visit<'_> {
         record.origin(known.dst, Arc::clone(caller));
         step::decide(live, &known.facts(&claim), record)?;
         Ok(by_itself(known, Vec::new()))
-    }
-
-    /// Whether something that it could say leads it where it may be led.
-    fn may_be_dialled(&self, live: &Live, known: &Known, name: &HostName) -> bool {
-        claims(name).iter().any(|claim| {
-            let Verdict::Permit(permit) = live.policy.decide(&known.facts(claim)) else {
-                return false;
-            };
-            match permit.target() {
-                Target::Address(addr) | Target::Answer { addr, .. } => {
-                    allows(&permit, *addr, self.at.own_ports()).is_ok()
-                }
-                Target::Name { .. } | Target::Endpoints(_) => true,
-            }
-        })
     }
 }
 
@@ -197,7 +186,8 @@ fn has_way(ip: IpAddr) -> bool {
 
 /// Whether a policy lets a caller still have a tunnel that it asked for by `name`.
 pub(in crate::conn) fn still_leads(policy: &Policy, known: &Known, name: &HostName) -> bool {
-    policy.resolves(name, &known.caller).is_ok() && refused(policy, known, name).is_none()
+    let outlook = || outlook(policy, known, name, |_| true);
+    policy.resolves(name, &known.caller).is_ok() && matches!(outlook(), Outlook::LetThrough)
 }
 
 /// Tells the client that its tunnel is there.
@@ -221,12 +211,28 @@ fn claims(name: &HostName) -> [Claim; 4] {
     ]
 }
 
-/// Of what it could say, what is denied for the reason that tells the most; `None`: something is let through.
-fn refused(policy: &Policy, known: &Known, name: &HostName) -> Option<Claim> {
+/// What becomes of what a client could say in a tunnel.
+enum Outlook {
+    /// Something is let through, and leads somewhere.
+    LetThrough,
+    /// Something is let through, and leads nowhere.
+    Guarded,
+    /// Nothing is let through: what is denied for the reason that tells the most.
+    Refused(Claim),
+}
+
+fn outlook(
+    policy: &Policy,
+    known: &Known,
+    name: &HostName,
+    leads: impl Fn(&Permit) -> bool,
+) -> Outlook {
     let mut told = None;
+    let mut is_guarded = false;
     for claim in claims(name) {
         match policy.decide(&known.facts(&claim)) {
-            Verdict::Permit(_) => return None,
+            Verdict::Permit(permit) if leads(&permit) => return Outlook::LetThrough,
+            Verdict::Permit(_) => is_guarded = true,
             Verdict::Deny(denial) => {
                 let is_of_claim = matches!(
                     denial.reason,
@@ -241,15 +247,17 @@ fn refused(policy: &Policy, known: &Known, name: &HostName) -> Option<Claim> {
             }
         }
     }
-    told.map(|(_, claim)| claim)
+    match told {
+        Some((_, claim)) if !is_guarded => Outlook::Refused(claim),
+        Some(_) | None => Outlook::Guarded,
+    }
 }
 
 /// Whether something that it could say is led to what the operator lists.
 fn leads_elsewhere(live: &Live, known: &Known, name: &HostName) -> bool {
-    claims(name).iter().any(|claim| {
-        let verdict = live.policy.decide(&known.facts(claim));
-        matches!(verdict, Verdict::Permit(permit) if matches!(permit.target(), Target::Endpoints(_)))
-    })
+    let is_listed = |permit: &Permit| matches!(permit.target(), Target::Endpoints(_));
+    let outlook = outlook(&live.policy, known, name, is_listed);
+    matches!(outlook, Outlook::LetThrough)
 }
 
 /// What is said inside must not be for another name than the tunnel. In audit mode it may, and is judged as

@@ -56,23 +56,31 @@ impl Whose {
     /// nothing came of is not waited for again.
     pub(super) async fn pod(&self, address: IpAddr) -> Option<Arc<Pod>> {
         let cluster = self.cluster.as_ref()?;
+        if let Some(pod) = self.found(cluster, address) {
+            return Some(pod);
+        }
         if cluster.freshness.is_old() {
             return None;
         }
+        let until = self.until(address, cluster.timeout);
         // From before the look, so that no change is missed.
         let mut changes = cluster.pods.changes();
-        let mut until = None;
         loop {
-            if let Some(pod) = cluster.pods.by_ip(address, &cluster.freshness) {
-                self.waited().remove(&address);
+            if let Some(pod) = self.found(cluster, address) {
                 return Some(pod);
             }
-            let until = *until.get_or_insert_with(|| self.until(address, cluster.timeout));
             match timeout_at(until, changes.changed()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) | Err(_) => return None,
             }
         }
+    }
+
+    /// The pod that has the address by now, which is not waited for any more then.
+    fn found(&self, cluster: &Cluster, address: IpAddr) -> Option<Arc<Pod>> {
+        let pod = cluster.pods.by_ip(address, &cluster.freshness)?;
+        self.waited().remove(&address);
+        Some(pod)
     }
 
     fn until(&self, address: IpAddr, timeout: Duration) -> Instant {

@@ -106,6 +106,36 @@ fn a_live_tunnel_by_name_leads_nowhere_that_a_new_one_would_not() {
 }
 
 #[test]
+fn what_could_be_said_in_a_tunnel_leads_somewhere_or_nowhere_or_is_refused() {
+    let name: HostName = DB.parse().expect("a name");
+    let outlook = |addr: &str, services: &[Service]| {
+        let addr: SocketAddr = addr.parse().expect("an address");
+        let known = Known {
+            client: ClientAddr::new(addr),
+            dst: OriginalDst::new(addr),
+            caller: Arc::new(stranger()),
+            learned: Box::from([name.clone()]),
+            draw: 0,
+        };
+        match outlook(&policy(services), &known, &name, |permit| {
+            leads(permit, &[])
+        }) {
+            Outlook::LetThrough => "let through",
+            Outlook::Guarded => "guarded",
+            Outlook::Refused(Claim::Tls(_)) => "refused in TLS",
+            Outlook::Refused(_) => "refused",
+        }
+    };
+    assert_eq!(outlook("203.0.113.20:5432", &[]), "let through");
+    assert_eq!(outlook("10.0.0.5:5432", &[]), "guarded");
+    let refused = outlook("10.0.0.5:5432", &[denies(DB)]);
+    assert_eq!(
+        refused, "refused in TLS",
+        "by name, and not for what it speaks"
+    );
+}
+
+#[test]
 fn families_take_turns_and_what_cannot_be_reached_comes_last() {
     let ip = |text: &str| text.parse::<IpAddr>().expect("an address");
     let [v6a, v6b, v4a, v4b] = ["::1", "::2", "127.0.0.1", "127.0.0.2"].map(ip);
