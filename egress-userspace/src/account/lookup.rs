@@ -4,14 +4,13 @@
 //! is denied, or would be, has one.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::SystemTime;
 
 use tokio::time::Instant;
 
 use super::Account;
 use super::access_log::{DNS, Line};
-use super::record::{cgroup, container, denial_flag};
+use super::record::{cgroup, container, denial_flag, exe};
 use crate::policy::Denial;
 use crate::types::{Caller, DenyReason, Generation, OriginalDst, Pod, ResponseFlag, ServiceName};
 
@@ -129,7 +128,7 @@ impl Lookup<'_> {
             conn_id: None,
             src_addr: Some(self.peer),
             src_pid: Some(self.caller.pid),
-            src_exe: self.caller.exe.as_deref().map(Path::to_string_lossy),
+            src_exe: exe(self.caller),
             src_uid: Some(self.caller.uid),
             src_cgroup: Some(cgroup(self.caller)),
             src_container: container(self.caller),

@@ -25,7 +25,7 @@ use crate::types::{
 
 pub use admission::Admission;
 use admission::verdict;
-pub(super) use line::{cgroup, container};
+pub(super) use line::{cgroup, container, exe};
 use micros::Micros;
 pub use opinion::Opinion;
 pub(super) use outcome::denial_flag;

@@ -37,7 +37,10 @@ pub fn pod(path: &str, root: &str) -> Option<PodUid> {
 
 /// The id of the container that a cgroup belongs to: the outermost one, for what is inside is its own choice.
 pub fn container(path: &str) -> Option<&str> {
-    path.split('/').find_map(container_id)
+    // Of most services the whole path is shorter than an id.
+    let may_have = path.len() >= CONTAINER;
+    let names = may_have.then(|| path.split('/'));
+    names?.find_map(container_id)
 }
 
 /// As the kubelet's driver `cgroupfs` has it: `kubepods/burstable/pod<uid>`.
@@ -87,6 +90,9 @@ fn uid(name: &str) -> Option<PodUid> {
 }
 
 fn container_id(name: &str) -> Option<&str> {
+    if name.len() < CONTAINER {
+        return None;
+    }
     let name = name.strip_suffix(SCOPE).unwrap_or(name);
     let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     let id = RUNTIMES

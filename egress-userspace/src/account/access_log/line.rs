@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::fields::Fields;
+use super::fields::{Fields, key};
 use super::time::Timestamp;
 use crate::types::{DenyReason, Place};
 
@@ -79,42 +79,42 @@ impl Line<'_> {
     /// Adds the line's bytes with the newline.
     pub(in crate::account) fn encode(&self, into: &mut Vec<u8>) {
         let mut fields = Fields::new(into);
-        fields.time("time", self.time);
-        fields.number("conn_id", self.conn_id);
-        fields.address("src.addr", self.src_addr);
-        fields.number("src.pid", self.src_pid);
-        fields.text("src.exe", self.src_exe.as_deref());
-        fields.number("src.uid", self.src_uid);
-        fields.text("src.cgroup", self.src_cgroup.as_deref());
-        fields.text("src.container", self.src_container);
-        fields.text("src.namespace", self.src_namespace);
-        fields.text("src.pod", self.src_pod);
-        fields.text("src.workload", self.src_workload);
-        fields.text("listener", self.listener);
-        fields.address("dst.addr", self.dst_addr);
-        fields.address("upstream.addr", self.upstream_addr);
-        fields.text("requested_server_name", self.requested_server_name);
-        fields.text("protocol", self.protocol);
-        fields.text("dns_name", self.dns_name);
-        fields.text("service", self.service);
-        fields.place("rule", self.rule);
-        fields.text("route", self.route);
-        fields.text("verdict", self.verdict);
-        fields.text("reason", self.reason.map(DenyReason::label));
-        fields.text("shadow_verdict", self.shadow_verdict);
-        fields.text("shadow_reason", self.shadow_reason);
-        fields.text("shadow_service", self.shadow_service);
-        fields.number("policy_generation", self.policy_generation);
-        fields.number("revoked_by_generation", self.revoked_by_generation);
-        fields.number("bytes_sent", Some(self.bytes_sent));
-        fields.number("bytes_received", Some(self.bytes_received));
-        fields.number("duration_ms", Some(millis(self.duration)));
-        fields.number("sniff_ms", self.sniff.map(millis));
-        fields.number("resolve_ms", self.resolve.map(millis));
-        fields.number("connect_ms", self.connect.map(millis));
-        fields.text("close_reason", Some(self.close_reason));
-        fields.text("response_flags", Some(self.response_flags));
-        fields.number("sample_rate", self.sample_rate);
+        fields.time(key!("time"), self.time);
+        fields.number(key!("conn_id"), self.conn_id);
+        fields.address(key!("src.addr"), self.src_addr);
+        fields.number(key!("src.pid"), self.src_pid);
+        fields.text(key!("src.exe"), self.src_exe.as_deref());
+        fields.number(key!("src.uid"), self.src_uid);
+        fields.text(key!("src.cgroup"), self.src_cgroup.as_deref());
+        fields.text(key!("src.container"), self.src_container);
+        fields.text(key!("src.namespace"), self.src_namespace);
+        fields.text(key!("src.pod"), self.src_pod);
+        fields.text(key!("src.workload"), self.src_workload);
+        fields.text(key!("listener"), self.listener);
+        fields.address(key!("dst.addr"), self.dst_addr);
+        fields.address(key!("upstream.addr"), self.upstream_addr);
+        fields.text(key!("requested_server_name"), self.requested_server_name);
+        fields.text(key!("protocol"), self.protocol);
+        fields.text(key!("dns_name"), self.dns_name);
+        fields.text(key!("service"), self.service);
+        fields.place(key!("rule"), self.rule);
+        fields.text(key!("route"), self.route);
+        fields.text(key!("verdict"), self.verdict);
+        fields.text(key!("reason"), self.reason.map(DenyReason::label));
+        fields.text(key!("shadow_verdict"), self.shadow_verdict);
+        fields.text(key!("shadow_reason"), self.shadow_reason);
+        fields.text(key!("shadow_service"), self.shadow_service);
+        fields.number(key!("policy_generation"), self.policy_generation);
+        fields.number(key!("revoked_by_generation"), self.revoked_by_generation);
+        fields.number(key!("bytes_sent"), Some(self.bytes_sent));
+        fields.number(key!("bytes_received"), Some(self.bytes_received));
+        fields.millis(key!("duration_ms"), Some(self.duration));
+        fields.millis(key!("sniff_ms"), self.sniff);
+        fields.millis(key!("resolve_ms"), self.resolve);
+        fields.millis(key!("connect_ms"), self.connect);
+        fields.text(key!("close_reason"), Some(self.close_reason));
+        fields.text(key!("response_flags"), Some(self.response_flags));
+        fields.share(key!("sample_rate"), self.sample_rate);
         fields.end();
     }
 }
@@ -130,9 +130,4 @@ impl Line<'_> {
         // Writing to memory cannot fail.
         let _ = writeln!(line, " {start} {end}");
     }
-}
-
-/// Milliseconds with three decimals: a cached name resolves in microseconds.
-fn millis(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -35,22 +35,32 @@ impl From<SystemTime> for Timestamp {
 impl Timestamp {
     /// Adds its text, without a formatter: each line of the access log has one.
     pub(super) fn write(self, into: &mut Vec<u8>) {
+        into.extend_from_slice(&self.text());
+    }
+
+    fn text(self) -> [u8; LENGTH] {
         let (year, month, day) = civil(self.seconds() / SECONDS_PER_DAY);
         let (hour, minute, second) = self.clock();
-        digits(year, 4, into);
-        for (before, value) in [
-            (b'-', month),
-            (b'-', day),
-            (b'T', hour),
-            (b':', minute),
-            (b':', second),
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        // From the last digit on, with what stands between two numbers passed over.
+        let mut places = text.iter_mut().rev();
+        for (count, mut value) in [
+            (3, self.millis % 1_000),
+            (2, second),
+            (2, minute),
+            (2, hour),
+            (2, day),
+            (2, month),
+            (4, year),
         ] {
-            into.push(before);
-            digits(value, 2, into);
+            places.next();
+            for place in places.by_ref().take(count) {
+                let [digit, ..] = (value % 10).to_le_bytes();
+                *place = b'0' + digit;
+                value /= 10;
+            }
         }
-        into.push(b'.');
-        digits(self.millis % 1_000, 3, into);
-        into.push(b'Z');
+        text
     }
 
     /// Since 1970.
@@ -72,9 +82,7 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = Vec::with_capacity(LENGTH);
-        self.write(&mut text);
-        f.write_str(&String::from_utf8_lossy(&text))
+        f.write_str(&String::from_utf8_lossy(&self.text()))
     }
 }
 
@@ -137,14 +145,6 @@ fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     let (era, year) = (year / 400, year % 400);
     let days = era * DAYS_PER_ERA + year * 365 + year / 4 - year / 100 + day;
     days.checked_sub(EPOCH_FROM_MARCH_0)
-}
-
-/// The last so many decimal digits.
-fn digits(value: u64, count: u32, into: &mut Vec<u8>) {
-    for place in (0..count).rev() {
-        let digit = value / 10_u64.pow(place) % 10;
-        into.push(b'0' + u8::try_from(digit).unwrap_or_default());
-    }
 }
 
 #[cfg(test)]
