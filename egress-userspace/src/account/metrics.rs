@@ -1,12 +1,14 @@
 //! Prometheus metrics. Every label value is a configured service's name, one of a fixed few, or a workload of the
 //! cluster, of which there is a bound.
 
+mod few;
 mod labels;
 mod tcp;
 mod timing;
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Debug};
+use std::hash::Hash;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -21,6 +23,7 @@ use prometheus_client::registry::{Metric, Registry};
 use super::record::Traffic;
 use crate::types::{DenyReason, Generation, ServiceName};
 
+use few::Few;
 pub use labels::PASSTHROUGH;
 use labels::{
     ActionLabel, CodeLabel, DecisionLabels, OutcomeLabel, ReasonLabel, ShadowLabels, SniffLabels,
@@ -37,8 +40,8 @@ pub struct Metrics {
     registry: Registry,
     tcp: Tcp,
     connections: Gauge,
-    decisions: Family<DecisionLabels, Counter>,
-    sniffs: Family<SniffLabels, Counter>,
+    decisions: Few<DecisionLabels>,
+    sniffs: Few<SniffLabels>,
     sniff_seconds: Timing,
     resolve_seconds: Timing,
     connect_seconds: Timing,
@@ -56,9 +59,9 @@ pub struct Metrics {
     access_log_sampled_out: Counter,
     #[cfg(feature = "otel")]
     spans_dropped: Counter,
-    lookups: Family<DecisionLabels, Counter>,
+    lookups: Few<DecisionLabels>,
     lookup_seconds: Timing,
-    answers: Family<CodeLabel, Counter>,
+    answers: Few<CodeLabel>,
     lookups_unanswered: Counter,
     lookups_dropped: Counter,
 }
@@ -80,8 +83,8 @@ impl Metrics {
                 "Connections held now",
                 Gauge::default(),
             ),
-            decisions: add.family("egress_decisions", "Decisions by verdict and reason"),
-            sniffs: add.family("egress_sniff", "First messages read, by what was found"),
+            decisions: add.few("egress_decisions", "Decisions by verdict and reason"),
+            sniffs: add.few("egress_sniff", "First messages read, by what was found"),
             sniff_seconds: add.latency("egress_sniff_seconds", "Time until the name was known"),
             resolve_seconds: add.latency("egress_resolve_seconds", "Time to resolve a name"),
             connect_seconds: add.latency("egress_connect_seconds", "Time to connect upstream"),
@@ -141,7 +144,7 @@ impl Metrics {
                 "Spans lost because the collector did not take them fast enough, or at all",
                 Counter::default(),
             ),
-            lookups: add.family(
+            lookups: add.few(
                 "egress_dns_queries",
                 "DNS queries of governed processes, by verdict and reason",
             ),
@@ -149,7 +152,7 @@ impl Metrics {
                 "egress_dns_query_seconds",
                 "Time until a DNS query was answered or denied",
             ),
-            answers: add.family(
+            answers: add.few(
                 "egress_dns_answers",
                 "Answers of DNS servers to queries of governed processes, by response code",
             ),
@@ -236,17 +239,13 @@ impl Metrics {
     }
 
     pub(super) fn sniffed(&self, protocol: &'static str, outcome: &'static str, took: Duration) {
-        self.sniffs
-            .get_or_create(&SniffLabels { protocol, outcome })
-            .inc();
+        self.sniffs.inc(&SniffLabels { protocol, outcome });
         self.sniff_seconds.observe(took);
     }
 
     pub(super) fn decided(&self, verdict: &'static str, reason: Option<DenyReason>) {
         let reason = reason.map_or("none", DenyReason::label);
-        self.decisions
-            .get_or_create(&DecisionLabels { verdict, reason })
-            .inc();
+        self.decisions.inc(&DecisionLabels { verdict, reason });
     }
 
     pub(super) fn looked_up(
@@ -256,14 +255,12 @@ impl Metrics {
         took: Duration,
     ) {
         let reason = reason.map_or("none", DenyReason::label);
-        self.lookups
-            .get_or_create(&DecisionLabels { verdict, reason })
-            .inc();
+        self.lookups.inc(&DecisionLabels { verdict, reason });
         self.lookup_seconds.observe(took);
     }
 
     pub(super) fn lookup_answered(&self, code: &'static str) {
-        self.answers.get_or_create(&CodeLabel { code }).inc();
+        self.answers.inc(&CodeLabel { code });
     }
 
     pub(super) fn lookup_unanswered(&self) {
@@ -348,6 +345,13 @@ impl Adder<'_> {
         Family<L, Counter>: Metric + Default,
     {
         self.metric(name, help, Family::default())
+    }
+
+    fn few<L: Clone + Debug + Eq + Hash>(&mut self, name: &str, help: &str) -> Few<L>
+    where
+        Family<L, Counter>: Metric + Default,
+    {
+        Few::new(self.family(name, help))
     }
 
     fn latency(&mut self, name: &str, help: &str) -> Timing {
