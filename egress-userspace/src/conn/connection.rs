@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use arc_swap::ArcSwapOption;
 use futures_util::task::AtomicWaker;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -70,10 +69,7 @@ pub struct Connection {
     id: ConnId,
     known: Known,
     claim: Claim,
-    /// What its client asked for last, if that is not what it asked for first.
-    latest: Mutex<Option<Box<Claim>>>,
-    /// Its caller, if more is known of it by now.
-    learned: ArcSwapOption<Caller>,
+    later: Mutex<Later>,
     admitted: Admitted,
     upstream: UpstreamAddr,
     since: Instant,
@@ -82,6 +78,15 @@ pub struct Connection {
     standing: Mutex<Standing>,
     /// Whoever waits for what becomes of it.
     waiting: AtomicWaker,
+}
+
+/// What came to be known of a connection after it was made. Of most that is nothing.
+#[derive(Debug, Default)]
+struct Later {
+    /// What its client asked for last, if that is not what it asked for first.
+    claim: Option<Box<Claim>>,
+    /// Its caller, if more is known of it by now.
+    caller: Option<Arc<Caller>>,
 }
 
 /// What the last policy that judged it says.
@@ -136,8 +141,7 @@ impl Connection {
             id,
             known,
             claim,
-            latest: Mutex::default(),
-            learned: ArcSwapOption::empty(),
+            later: Mutex::default(),
             admitted,
             upstream,
             since: Instant::now(),
@@ -165,13 +169,13 @@ impl Connection {
 
     /// Who opened it, as far as is known now.
     pub fn caller(&self) -> Arc<Caller> {
-        let learned = self.learned.load_full();
-        learned.unwrap_or_else(|| Arc::clone(&self.known.caller))
+        let later = lock(&self.later);
+        Arc::clone(later.caller.as_ref().unwrap_or(&self.known.caller))
     }
 
     /// More is known of who opened it.
     pub(super) fn set_caller(&self, caller: Caller) {
-        self.learned.store(Some(Arc::new(caller)));
+        lock(&self.later).caller = Some(Arc::new(caller));
     }
 
     /// What the client said in its first bytes.
@@ -225,12 +229,12 @@ impl Connection {
     /// Its client asks for this now; what follows may pass unread, as in a tunnel.
     pub(super) fn asks(&self, claim: &Claim) {
         let latest = (*claim != self.claim).then(|| Box::new(claim.clone()));
-        *lock(&self.latest) = latest;
+        lock(&self.later).claim = latest;
     }
 
     /// Whether a policy admits what it was made for, and what it is used for.
     pub(super) fn is_admitted_by(&self, policy: &Policy) -> bool {
-        let latest = lock(&self.latest).clone();
+        let latest = lock(&self.later).claim.clone();
         let caller = self.caller();
         let mut claims = iter::once(&self.claim).chain(latest.as_deref());
         claims.all(|claim| {

@@ -24,7 +24,7 @@ thread_local! {
 pub(super) fn describe(task: &Task, hierarchy: &Hierarchy) -> Caller {
     let cgroup = CgroupId(task.cgroup());
     // Read each time: a process may run another program by now.
-    let exe = fs::read_link(format!("/proc/{}/exe", task.pid())).ok();
+    let exe = fs::read_link(exe_link(task.pid())).ok();
     Caller {
         pid: task.pid(),
         uid: task.uid(),
@@ -37,6 +37,16 @@ pub(super) fn describe(task: &Task, hierarchy: &Hierarchy) -> Caller {
     }
 }
 
+/// The link to the program that a process runs. It is looked at for each connection, so no formatter is asked.
+fn exe_link(pid: u32) -> String {
+    const LONGEST: usize = "/proc/4294967295/exe".len();
+    let mut link = String::with_capacity(LONGEST);
+    link.push_str("/proc/");
+    link.push_str(itoa::Buffer::new().format(pid));
+    link.push_str("/exe");
+    link
+}
+
 /// Paths that were seen lately. Thousands of connections of one program share its path's text.
 struct Paths {
     hasher: RandomState,
@@ -45,10 +55,12 @@ struct Paths {
 
 impl Paths {
     fn shared(&mut self, path: &Path) -> Arc<Path> {
+        // The bytes, and not part by part as paths are compared: the kernel writes the same path the same way.
+        let text = path.as_os_str();
         #[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
-        let index = self.hasher.hash_one(path) as usize % REMEMBERED;
+        let index = self.hasher.hash_one(text) as usize % REMEMBERED;
         match self.seen.get_mut(index) {
-            Some(Some(seen)) if **seen == *path => Arc::clone(seen),
+            Some(Some(seen)) if seen.as_os_str() == text => Arc::clone(seen),
             Some(place) => Arc::clone(place.insert(path.into())),
             None => path.into(),
         }

@@ -1,6 +1,7 @@
 //! Which services a connection matches, and which of them decides.
 
 use std::cmp::Reverse;
+use std::ops::ControlFlow;
 
 use super::hosts::{HostMatch, Ids};
 use super::lead::Name;
@@ -61,17 +62,22 @@ impl Policy {
     pub(super) fn rule<'a>(&'a self, facts: &Facts<'a>) -> Ruling<'a> {
         let mut admitted = None;
         let mut barred = None;
-        for found in self.matching(facts) {
+        // From the inside, in one go: taken one by one, each would enter the whole chain anew.
+        let denied = self.matching(facts).try_for_each(|found| {
             // Of two that are as close the first in the file decides.
             let rank = (found.closeness, Reverse(found.id));
             match found.profile.selects(facts.caller) {
                 Selection::Nobody if found.profile.deny => {}
                 Selection::Nobody => keep_greatest(&mut barred, rank, found),
                 Selection::Everyone | Selection::Closely(_) if found.profile.deny => {
-                    return Ruling::Denied(found);
+                    return ControlFlow::Break(found);
                 }
                 selection => keep_greatest(&mut admitted, (selection, rank), found),
             }
+            ControlFlow::Continue(())
+        });
+        if let ControlFlow::Break(found) = denied {
+            return Ruling::Denied(found);
         }
         match (admitted, barred) {
             (Some((_, found)), _) => Ruling::Admitted(found),

@@ -50,27 +50,13 @@ impl FromStr for HostName {
     ///
     /// `_` is admitted although host names should not have it: names in use do.
     fn from_str(text: &str) -> Result<Self, HostNameError> {
-        if let Some(address) = as_address(text) {
-            return Err(HostNameError::Address(address));
-        }
         let name = text.strip_suffix('.').unwrap_or(text);
-        if name.is_empty() {
-            return Err(HostNameError::Empty);
+        match check(name) {
+            Ok(Case::Lower) => Ok(Self(name.into())),
+            Ok(Case::Mixed) => Ok(Self(name.to_ascii_lowercase().into())),
+            // No address passes for a name, so only what does not is looked at again.
+            Err(error) => Err(as_address(text).map_or(error, HostNameError::Address)),
         }
-        if name.len() > MAX_NAME {
-            return Err(HostNameError::TooLong(name.len()));
-        }
-        for label in name.split('.') {
-            check_label(label)?;
-        }
-        // The last label of a name is never all digits (RFC 1123 section 2.1): such a text is an
-        // address in one of the forms that inet_aton reads.
-        if let Some(last) = name.rsplit('.').next()
-            && last.bytes().all(|b| b.is_ascii_digit())
-        {
-            return Err(HostNameError::Character(last.to_owned()));
-        }
-        Ok(Self(name.to_ascii_lowercase().into()))
     }
 }
 
@@ -93,15 +79,51 @@ fn as_address(text: &str) -> Option<IpAddr> {
     })
 }
 
-fn check_label(label: &str) -> Result<(), HostNameError> {
-    if label.is_empty() || label.len() > MAX_LABEL {
+/// The letters of a name.
+enum Case {
+    Lower,
+    Mixed,
+}
+
+/// Checks a name without its trailing dot. Every connection's name is: byte by byte, with nothing made on the way.
+fn check(name: &str) -> Result<Case, HostNameError> {
+    if name.is_empty() {
+        return Err(HostNameError::Empty);
+    }
+    if name.len() > MAX_NAME {
+        return Err(HostNameError::TooLong(name.len()));
+    }
+    let mut last: &[u8] = &[];
+    for label in name.as_bytes().split(|byte| *byte == b'.') {
+        check_label(label)?;
+        last = label;
+    }
+    // The last label of a name is never all digits (RFC 1123 section 2.1): such a text is an
+    // address in one of the forms that inet_aton reads.
+    if last.iter().all(u8::is_ascii_digit) {
+        return Err(wrong_character(last));
+    }
+    let is_mixed = name.bytes().any(|byte| byte.is_ascii_uppercase());
+    Ok(if is_mixed { Case::Mixed } else { Case::Lower })
+}
+
+fn check_label(label: &[u8]) -> Result<(), HostNameError> {
+    let ([first, .., last] | [first @ last]) = label else {
+        return Err(HostNameError::LabelLength(0));
+    };
+    if label.len() > MAX_LABEL {
         return Err(HostNameError::LabelLength(label.len()));
     }
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    if !label.bytes().all(allowed) || label.starts_with('-') || label.ends_with('-') {
-        return Err(HostNameError::Character(label.to_owned()));
+    let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if label.iter().all(is_allowed) && *first != b'-' && *last != b'-' {
+        Ok(())
+    } else {
+        Err(wrong_character(label))
     }
-    Ok(())
+}
+
+fn wrong_character(label: &[u8]) -> HostNameError {
+    HostNameError::Character(String::from_utf8_lossy(label).into_owned())
 }
 
 /// An entry of a service's `hosts`.
