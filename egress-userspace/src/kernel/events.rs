@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aya::maps::{MapData, RingBuf};
-use egress_common::{Denied, Event};
+use egress_common::{Denied, Event, Task};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use crate::types::DenyReason;
+use crate::types::{Caller, DenyReason};
 
-use super::origins::describe;
-use super::{Hierarchy, Origin};
+use super::origins::destination;
+use super::{Hierarchy, Origin, caller};
 
 /// How often the ring is read: the programs do not wake the reader for an event, which would cost
 /// twenty times the event.
@@ -25,6 +25,15 @@ pub struct Events {
     ring: RingBuf<MapData>,
     pace: Pace,
     hierarchy: Arc<Hierarchy>,
+    last: Option<Last>,
+}
+
+/// The task of the event before. What is asked about it is what it is now, at the look at the ring, and so the same
+/// for all of its events that are met at that look.
+struct Last {
+    look: u64,
+    task: Task,
+    caller: Caller,
 }
 
 /// What the programs decided by themselves.
@@ -53,6 +62,7 @@ impl Events {
             ring,
             pace: Pace::new(),
             hierarchy,
+            last: None,
         }
     }
 
@@ -62,12 +72,29 @@ impl Events {
             ring,
             pace,
             hierarchy,
+            last,
         } = self;
-        pace.next(|| read(ring, hierarchy)).await
+        pace.next(|look| read(ring, |task| caller_of(task, look, last, hierarchy)))
+            .await
     }
 }
 
-fn read(ring: &mut RingBuf<MapData>, hierarchy: &Hierarchy) -> Option<Decision> {
+/// The caller that a task is, by the same look at the ring or by a new one at the task.
+fn caller_of(task: &Task, look: u64, last: &mut Option<Last>, hierarchy: &Hierarchy) -> Caller {
+    let known = last.take_if(|last| last.look != look || last.task != *task);
+    drop(known);
+    let last = last.get_or_insert_with(|| Last {
+        look,
+        task: *task,
+        caller: caller::describe(task, hierarchy),
+    });
+    last.caller.clone()
+}
+
+fn read(
+    ring: &mut RingBuf<MapData>,
+    mut caller_of: impl FnMut(&Task) -> Caller,
+) -> Option<Decision> {
     while let Some(record) = ring.next() {
         // The version check at load leaves no other records than these.
         let Some(event) = Event::parse(&record) else {
@@ -76,7 +103,10 @@ fn read(ring: &mut RingBuf<MapData>, hierarchy: &Hierarchy) -> Option<Decision> 
         if let Some(ruling) = ruling(&event) {
             return Some(Decision {
                 ruling,
-                origin: describe(event.origin(), hierarchy),
+                origin: Origin {
+                    dst: destination(event.origin()),
+                    caller: caller_of(event.origin().task()),
+                },
             });
         }
     }
@@ -88,25 +118,33 @@ struct Pace {
     ticks: Interval,
     /// Items until the next tick.
     left: usize,
+    /// Ticks so far.
+    looks: u64,
 }
 
 impl Pace {
     fn new() -> Self {
         let mut ticks = interval(PACE);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { ticks, left: 0 }
+        Self {
+            ticks,
+            left: 0,
+            looks: 0,
+        }
     }
 
-    async fn next<T>(&mut self, mut read: impl FnMut() -> Option<T>) -> T {
+    /// `read` is told which look it is.
+    async fn next<T>(&mut self, mut read: impl FnMut(u64) -> Option<T>) -> T {
         loop {
             if self.left > 0
-                && let Some(item) = read()
+                && let Some(item) = read(self.looks)
             {
                 self.left -= 1;
                 return item;
             }
             self.ticks.tick().await;
             self.left = BATCH;
+            self.looks += 1;
         }
     }
 }
@@ -147,10 +185,10 @@ mod tests {
         let mut pace = Pace::new();
         let begun = Instant::now();
         for _ in 0..BATCH {
-            pace.next(|| Some(())).await;
+            pace.next(|_| Some(())).await;
         }
         assert_eq!(begun.elapsed(), Duration::ZERO);
-        pace.next(|| Some(())).await;
+        pace.next(|_| Some(())).await;
         assert_eq!(begun.elapsed(), PACE);
     }
 
@@ -158,7 +196,7 @@ mod tests {
     async fn what_comes_to_an_empty_source_is_found_at_the_next_tick() {
         let mut pace = Pace::new();
         let begun = Instant::now();
-        pace.next(|| (!begun.elapsed().is_zero()).then_some(()))
+        pace.next(|_| (!begun.elapsed().is_zero()).then_some(()))
             .await;
         assert_eq!(begun.elapsed(), PACE);
     }

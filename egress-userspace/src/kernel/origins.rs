@@ -49,10 +49,15 @@ impl Origins {
 
 /// A record in user space's words.
 pub(super) fn describe(record: &egress_common::Origin, hierarchy: &Hierarchy) -> Origin {
-    let ip: IpAddr = record.address().into();
-    let port = u16::from_be_bytes(record.port());
     Origin {
-        dst: OriginalDst::new(SocketAddr::new(ip, port)),
+        dst: destination(record),
         caller: caller::describe(record.task(), hierarchy),
     }
+}
+
+/// Where a record says that its client was going.
+pub(super) fn destination(record: &egress_common::Origin) -> OriginalDst {
+    let ip: IpAddr = record.address().into();
+    let port = u16::from_be_bytes(record.port());
+    OriginalDst::new(SocketAddr::new(ip, port))
 }
