@@ -16,7 +16,7 @@ use aya_ebpf::bindings::{
 use aya_ebpf::btf_maps::SkStorage;
 use aya_ebpf::helpers::generated::{bpf_get_netns_cookie, bpf_sk_storage_get};
 use aya_ebpf::programs::SockOpsContext;
-use egress_common::{Address, Counter, FlowKey, Origin};
+use egress_common::{Address, Counter, DNS_PORT, FlowKey, Origin};
 
 use crate::begun::{ACCEPTED, CONNECTED};
 use crate::maps::{ACC, BEGUN, FLOWS, ORIG, count, namespace, settings};
@@ -99,10 +99,13 @@ fn take(ctx: &SockOpsContext) {
     // Any accepted socket is looked up, whatever its port: a gateway that has been taken over from still
     // accepts on the port that it had.
     let Some(record) = FLOWS.get_ptr(key) else {
-        let mut mark = ACCEPTED;
         // What is sent on an accepted connection is no way out that its peer did not open. One with a
-        // record needs no such mark: it is a gateway's, and gateways are not governed.
-        let _ = storage(&raw const BEGUN, ctx, &raw mut mark);
+        // record needs no such mark: it is a gateway's, and gateways are not governed. Nor does one that stays in
+        // its namespace, where packets are asked for it only on their way to what may be a DNS server.
+        if !stays(ctx, local.0, remote.0) || remote.1 == DNS_PORT {
+            let mut mark = ACCEPTED;
+            let _ = storage(&raw const BEGUN, ctx, &raw mut mark);
+        }
         if namespace(netns).is_some_and(|namespace| namespace.port() == local.1) {
             count(Counter::FlowMissing);
         }
@@ -114,6 +117,24 @@ fn take(ctx: &SockOpsContext) {
         count(Counter::FlowLost);
     }
     let _ = FLOWS.remove(key);
+}
+
+/// Whether all packets of a connection pass the loopback device: its peer is where it is itself, and it is bound to no
+/// other device, as in a VRF.
+#[inline(always)]
+fn stays(ctx: &SockOpsContext, local: Address, remote: Address) -> bool {
+    // SAFETY: the kernel passes a valid context.
+    let ops = unsafe { &*ctx.ops };
+    // SAFETY: the union has one member.
+    let socket = unsafe { ops.__bindgen_anon_2.sk };
+    if socket.is_null() {
+        return false;
+    }
+    // SAFETY: not null, and the callback holds the socket locked.
+    let socket = unsafe { &*socket };
+    // SAFETY: a reference is valid.
+    let device = unsafe { read_volatile(&raw const socket.bound_dev_if) };
+    device == 0 && (remote == local || remote.is_local())
 }
 
 /// The client's socket is closed: nobody will take its record any more.
