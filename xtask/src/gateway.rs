@@ -1,6 +1,7 @@
 //! Building the gateway with its kernel programs inside.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::Result;
 use egress_tests::command;
@@ -37,15 +38,14 @@ pub(crate) fn build_image() -> Result<PathBuf> {
 fn compile(options: &[&str]) -> Result<()> {
     build_ebpf::object(false)?;
     say("building the gateway");
+    command::run(cargo_build("").args(options))
+}
+
+/// Cargo, told to build the gateway to a directory below `target/`, whatever the user's settings name.
+pub(crate) fn cargo_build(dir: &str) -> Command {
     let mut build = cargo();
-    build.args([
-        "build",
-        "--quiet",
-        "--locked",
-        "--package",
-        "egress-userspace",
-        "--target-dir",
-    ]);
-    // Whatever target directory the user's settings name.
-    command::run(build.arg(target("")).args(options))
+    build.args(["build", "--quiet", "--locked"]);
+    build.args(["--package", "egress-userspace", "--target-dir"]);
+    build.arg(target(dir));
+    build
 }

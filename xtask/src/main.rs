@@ -7,6 +7,7 @@ mod dist;
 mod gateway;
 mod image;
 mod install;
+mod pgo;
 mod python;
 mod test;
 mod tidy;
@@ -26,6 +27,7 @@ Examples:
   cargo xtask bench hooks          what the kernel programs cost, on and off in one run
   cargo xtask dist                 what is shipped: a tarball and a Debian package
   cargo xtask image                a container image, as an archive
+  cargo xtask pgo                  the gateway as it is fastest, built twice; `dist` and `image` take it
   cargo xtask build-ebpf           only the kernel programs
   cargo xtask tidy                 the rules that no compiler checks
 
@@ -53,6 +55,8 @@ enum Task {
     Dist(dist::Args),
     /// Make a container image, and print where it is
     Image(image::Args),
+    /// Build the gateway as it is fastest, by a profile of its own work, and print where it is
+    Pgo(pgo::Args),
     /// Check what no compiler checks: file sizes, module order, where unsafe may be
     Tidy,
 }
@@ -65,6 +69,7 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench::main(&args),
         Task::Dist(args) => dist::main(&args),
         Task::Image(args) => image::main(&args),
+        Task::Pgo(args) => pgo::main(&args),
         Task::Tidy => tidy::main(),
     };
     if let Err(error) = done {

@@ -49,6 +49,8 @@ enum What {
     Greeted(greeted::Args),
 }
 
+pub(crate) use path::exercise;
+
 pub(crate) fn main(args: &Args) -> Result<()> {
     let Some(what) = &args.what else {
         return path::main(&args.path);

@@ -20,7 +20,7 @@ pub(super) mod syscalls;
 mod tools;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use egress_tests::command;
@@ -108,6 +108,17 @@ pub(super) fn main(args: &Options) -> Result<()> {
     }
     say(&format!("wrote {}", json.display()));
     report.results.failures()
+}
+
+/// Puts a gateway under each load once, for so many seconds, to no other end.
+pub(crate) fn exercise(gateway: &Path, seconds: u32) -> Result<()> {
+    prepare("")?;
+    let relays = [Relay::Egress, Relay::EgressAddress];
+    let tools = Tools::ready(&relays, Some(gateway))?;
+    let stage = Stage::new(&tools, seconds)?;
+    relays
+        .iter()
+        .try_for_each(|relay| measure::all(&stage, *relay, &Load::ALL, &mut Vec::new()))
 }
 
 /// Root, and as many descriptors as the machine lets a process have: every relay and every load inherits
