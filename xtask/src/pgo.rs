@@ -100,15 +100,18 @@ impl Rustc {
     fn ask() -> Result<Self> {
         let mut rustc = Command::new("rustc");
         let said = command::stdout(rustc.arg("-vV").current_dir(root()))?;
-        let field = |name: &str| {
+        Self::read(&said).with_context(|| format!("cannot read what `rustc -vV` says: {said}"))
+    }
+
+    fn read(said: &str) -> Option<Self> {
+        let field = |name| {
             let mut lines = said.lines();
-            let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-            value.with_context(|| format!("rustc does not say its {name}"))
+            lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
         };
-        let version = field("LLVM version")?;
-        Ok(Self {
+        let (major, _) = field("LLVM version")?.split_once('.')?;
+        Some(Self {
             host: field("host")?.into(),
-            llvm: version.split('.').next().unwrap_or(version).into(),
+            llvm: major.into(),
         })
     }
 
@@ -128,5 +131,40 @@ impl Rustc {
             install::packages_for(why, &[&format!("llvm-{}", self.llvm)])?;
         }
         Ok(debians)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_compiler_says_for_what_it_compiles_and_with_which_llvm() {
+        let said = "rustc 1.95.0 (59807616e 2026-04-14)\nbinary: rustc\nhost: x86_64-unknown-linux-gnu\n\
+                    release: 1.95.0\nLLVM version: 22.1.2\n";
+        let rustc = Rustc::read(said).expect("both are there");
+        assert_eq!(rustc.host, "x86_64-unknown-linux-gnu");
+        assert_eq!(rustc.llvm, "22");
+        assert!(Rustc::read("rustc 1.95.0").is_none());
+    }
+
+    #[test]
+    fn a_profile_is_old_that_is_not_there_or_of_a_build_before() {
+        let dir = std::env::temp_dir().join(format!("egress-pgo-{}", std::process::id()));
+        fs::create_dir(&dir).expect("a directory");
+        let (profile, build) = (dir.join("profile"), dir.join("build"));
+        let write = |path: &Path, seconds| {
+            let file = fs::File::create(path).expect("a file");
+            let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+            file.set_modified(time).expect("its time");
+        };
+        assert!(is_older(&profile, &build).expect("no profile"));
+        write(&profile, 1);
+        assert!(is_older(&profile, &build).is_err(), "no build");
+        for (built, is_old) in [(0, false), (1, false), (2, true)] {
+            write(&build, built);
+            assert_eq!(is_older(&profile, &build).expect("both"), is_old, "{built}");
+        }
+        fs::remove_dir_all(&dir).expect("it is there");
     }
 }
