@@ -295,3 +295,26 @@ fn in_audit_mode_every_name_is_answered_and_the_log_says_which_would_not_be() ->
     assert_eq!(scene.line()?.pick(QUERY), tolerated);
     Ok(())
 }
+
+/// What a server of the process itself sends to a client that comes from the port of DNS servers.
+const SERVE_FROM_53: &str = r"
+def answered_at_53():
+    address = '127.0.0.1'
+    with socket.create_server((address, 0)) as server, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        client.settimeout(5)
+        client.bind((address, 53))
+        client.connect(server.getsockname())
+        accepted, _ = server.accept()
+        with accepted:
+            accepted.sendall(b'answer')
+            return client.recv(6).decode()
+";
+
+#[test]
+fn an_answer_to_the_port_of_dns_is_no_question() -> Result<()> {
+    let (_scene, mut client) = asking("")?;
+    client.run(SERVE_FROM_53)?;
+    assert_eq!(client.ask("answered_at_53()")?, "answer");
+    Ok(())
+}
