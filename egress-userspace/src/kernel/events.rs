@@ -81,14 +81,17 @@ impl Events {
 
 /// The caller that a task is, by the same look at the ring or by a new one at the task.
 fn caller_of(task: &Task, look: u64, last: &mut Option<Last>, hierarchy: &Hierarchy) -> Caller {
-    let known = last.take_if(|last| last.look != look || last.task != *task);
-    drop(known);
-    let last = last.get_or_insert_with(|| Last {
+    let is_same = |last: &&Last| last.look == look && last.task == *task;
+    if let Some(last) = last.as_ref().filter(is_same) {
+        return last.caller.clone();
+    }
+    let caller = caller::describe(task, hierarchy);
+    *last = Some(Last {
         look,
         task: *task,
-        caller: caller::describe(task, hierarchy),
+        caller: caller.clone(),
     });
-    last.caller.clone()
+    caller
 }
 
 fn read(
@@ -176,9 +179,31 @@ fn reason(denied: Denied) -> DenyReason {
 
 #[cfg(test)]
 mod tests {
+    use egress_common::COMM_LEN;
     use tokio::time::Instant;
 
     use super::*;
+    use crate::types::CgroupId;
+
+    #[test]
+    fn a_task_is_looked_up_once_for_what_is_read_together() {
+        let hierarchy = Hierarchy::find().expect("a cgroup v2 hierarchy");
+        let task = |pid| Task::new(0, pid, 0, [0; COMM_LEN]);
+        let own = task(std::process::id());
+        let known = Caller::unknown(CgroupId(7));
+        let mut last = Some(Last {
+            look: 1,
+            task: own,
+            caller: known.clone(),
+        });
+        let mut ask = |task, look| caller_of(&task, look, &mut last, &hierarchy);
+        assert_eq!(ask(own, 1), known);
+        let anew = ask(own, 2);
+        assert!(anew.exe.is_some(), "{anew:?}");
+        // Ids end below 2^22.
+        assert_eq!(ask(task(u32::MAX), 2).exe, None);
+        assert_eq!(ask(own, 2), anew);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_source_that_never_runs_dry_leaves_time_for_others() {

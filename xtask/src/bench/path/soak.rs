@@ -2,6 +2,7 @@
 //! what the gateway holds stays the same.
 
 use std::fs::{self, OpenOptions};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -44,11 +45,14 @@ pub(crate) struct Args {
     /// Short connections alone, until so many have been made
     #[arg(long, conflicts_with = "minutes")]
     connections: Option<u64>,
+    /// Take this build of the gateway, and build none
+    #[arg(long)]
+    gateway: Option<PathBuf>,
 }
 
 pub(crate) fn main(args: &Args) -> Result<()> {
     super::prepare("soak")?;
-    let tools = Tools::ready(&[Relay::Egress], None)?;
+    let tools = Tools::ready(&[Relay::Egress], args.gateway.as_deref())?;
     let stage = Stage::new(&tools, SEGMENT)?;
     let running = stage.start(Relay::Egress)?;
     let loads: &[_] = match args.connections {

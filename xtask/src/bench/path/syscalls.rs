@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 use egress_tests::command;
@@ -30,6 +31,9 @@ pub(crate) struct Args {
     /// How many connections are open at once
     #[arg(long, default_value_t = 32)]
     clients: u32,
+    /// Take this build of the gateway, and build none
+    #[arg(long)]
+    gateway: Option<PathBuf>,
 }
 
 /// Calls of one relay for one connection, by name.
@@ -40,7 +44,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     if command::find("perf").is_none() {
         install::packages_for("system calls are counted by perf", &["linux-perf"])?;
     }
-    let tools = Tools::ready(&args.relays, None)?;
+    let tools = Tools::ready(&args.relays, args.gateway.as_deref())?;
     let stage = Stage::new(&tools, SECONDS)?;
     let mut counted = Vec::new();
     for relay in &args.relays {
