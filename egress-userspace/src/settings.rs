@@ -28,9 +28,8 @@ use crate::{pods, policy, relay, sniff};
 const DESCRIPTORS_PER_CONNECTION: u64 = 2;
 /// Where TLS with the client ends here, besides: its socket, and the far end of the pair that takes its place.
 const DESCRIPTORS_OF_TLS: u64 = 2;
-/// Of a network namespace, at each of its two loopback addresses: a listener for each of two reactors, and a
-/// socket for DNS queries.
-const DESCRIPTORS_PER_NAMESPACE: u64 = 6;
+/// Of a network namespace, at each of its two loopback addresses: a listener, and a socket for DNS queries.
+const DESCRIPTORS_PER_NAMESPACE: u64 = 4;
 /// As many pods as the largest nodes of usual clusters have (250, and the gateway's own).
 const NAMESPACES: u64 = 256;
 /// Maps, programs, links, reactors, the log, and, most of it, the relay's 256 pipes.

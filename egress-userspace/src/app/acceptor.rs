@@ -57,28 +57,22 @@ impl Acceptor {
     }
 
     /// Serves what arrives at `listener`, and closes it when `gone`: nothing is turned to it any more.
-    pub(super) fn accept(
-        &self,
-        listener: &TcpListener,
-        gone: &CancellationToken,
-    ) -> io::Result<()> {
-        for home in self.reactors.homes() {
-            let listener = {
-                let _here = home.enter();
-                Listener::new(listener.try_clone()?)?
-            };
-            let gateway = Arc::clone(&self.gateway);
-            let connections = self.connections.clone();
-            let serve =
-                move |accepted| connections.track_future(Arc::clone(&gateway).serve(accepted));
-            let gateway = Arc::clone(&self.gateway);
-            let turn_away = move |accepted| gateway.turn_away(accepted);
-            let accepting = accept(listener, home.clone(), self.stop.clone(), serve, turn_away);
-            let gone = gone.clone();
-            home.spawn(async move {
-                gone.run_until_cancelled(accepting).await;
-            });
-        }
+    pub(super) fn accept(&self, listener: TcpListener, gone: &CancellationToken) -> io::Result<()> {
+        let home = self.reactors.home();
+        let listener = {
+            let _here = home.enter();
+            Listener::new(listener)?
+        };
+        let gateway = Arc::clone(&self.gateway);
+        let connections = self.connections.clone();
+        let serve = move |accepted| connections.track_future(Arc::clone(&gateway).serve(accepted));
+        let gateway = Arc::clone(&self.gateway);
+        let turn_away = move |accepted| gateway.turn_away(accepted);
+        let accepting = accept(listener, home.clone(), self.stop.clone(), serve, turn_away);
+        let gone = gone.clone();
+        home.spawn(async move {
+            gone.run_until_cancelled(accepting).await;
+        });
         Ok(())
     }
 

@@ -52,10 +52,7 @@ impl Listeners {
         let open = |(reserved, at): (Reserved, Arc<RemoteListener>)| {
             let socket = reserved.listen(takes_over);
             let socket = socket.with_context(|| format!("listening at `{}`", at.name()))?;
-            for home in reactors.homes() {
-                let socket = socket.try_clone().context("sharing a listener")?;
-                accept(socket, &at, gateway, &home, drain)?;
-            }
+            accept(socket, &at, gateway, &reactors.home(), drain)?;
             info!(listener = at.name(), "listening for callers of other nodes");
             Ok(at)
         };

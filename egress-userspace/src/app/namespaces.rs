@@ -101,7 +101,7 @@ impl Keeper {
     fn serve_own(&mut self, served: Served) -> anyhow::Result<()> {
         let gone = CancellationToken::new();
         let Open { listeners, .. } = self.open(served, &gone)?;
-        self.accept(&listeners, &gone)
+        self.accept(listeners, &gone)
     }
 
     /// Forgets what a gateway before this one served, and this one does not: connections there wait
@@ -267,7 +267,7 @@ impl Keeper {
         } = self.open(served, &gone)?;
         // Before its connections go anywhere: until then they are in the listeners' queues.
         let guarded = self.guard.cover(same, cookie, cgroup).await;
-        if let Err(error) = guarded.and_then(|()| self.accept(&listeners, &gone)) {
+        if let Err(error) = guarded.and_then(|()| self.accept(listeners, &gone)) {
             // Before its sockets go: a connection that comes now waits, and has them made again.
             self.kernel.release(cookie)?;
             return Err(error);
@@ -310,7 +310,7 @@ impl Keeper {
     }
 
     /// Takes the connections that come to listeners.
-    fn accept(&self, listeners: &[TcpListener], gone: &CancellationToken) -> anyhow::Result<()> {
+    fn accept(&self, listeners: Vec<TcpListener>, gone: &CancellationToken) -> anyhow::Result<()> {
         for listener in listeners {
             self.acceptor.accept(listener, gone)?;
         }

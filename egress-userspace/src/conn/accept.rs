@@ -40,7 +40,7 @@ impl Accepted {
 }
 
 /// Hands each connection to `serve` until `stop`, and from then on to `turn_away`. Runs on the reactor `home`, which
-/// `listener` belongs to. Another may accept from the same one.
+/// `listener` belongs to.
 ///
 /// Ends only when it is dropped: as long as the programs turn connections to this port, whoever else
 /// had it would get them.
@@ -130,7 +130,7 @@ mod tests {
         listener.set_nonblocking(true).expect("it does not block");
         let listener = Listener::new(listener).expect("with the runtime");
         let reactors = Reactors::start(1).expect("a thread");
-        let home = reactors.homes().next().expect("one");
+        let home = reactors.home();
         let stop = CancellationToken::new();
         stop.cancel();
         let serve = |_| async { panic!("a connection was served") };
@@ -158,7 +158,7 @@ mod tests {
         listener.set_nonblocking(true).expect("it does not block");
         let listener = Listener::new(listener).expect("with the runtime");
         let reactors = Reactors::start(1).expect("a thread");
-        let home = reactors.homes().next().expect("one");
+        let home = reactors.home();
         let taken = Arc::new(AtomicUsize::new(0));
         let serve = {
             let taken = Arc::clone(&taken);
