@@ -11,7 +11,7 @@ use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::{
     BPF_SK_STORAGE_GET_F_CREATE, BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB,
     BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB, BPF_SOCK_OPS_STATE_CB, BPF_SOCK_OPS_STATE_CB_FLAG,
-    BPF_SOCK_OPS_TIMEOUT_INIT, BPF_TCP_CLOSE,
+    BPF_SOCK_OPS_TIMEOUT_INIT, BPF_TCP_CLOSE, bpf_sock,
 };
 use aya_ebpf::btf_maps::SkStorage;
 use aya_ebpf::helpers::generated::{bpf_get_netns_cookie, bpf_sk_storage_get};
@@ -123,10 +123,7 @@ fn take(ctx: &SockOpsContext) {
 /// other device, as in a VRF.
 #[inline(always)]
 fn stays(ctx: &SockOpsContext, local: Address, remote: Address) -> bool {
-    // SAFETY: the kernel passes a valid context.
-    let ops = unsafe { &*ctx.ops };
-    // SAFETY: the union has one member.
-    let socket = unsafe { ops.__bindgen_anon_2.sk };
+    let socket = socket(ctx);
     if socket.is_null() {
         return false;
     }
@@ -156,10 +153,7 @@ fn stored(ctx: &SockOpsContext) -> Option<Origin> {
 /// The socket's storage, made from `value` unless that is null; null: there is none.
 #[inline(always)]
 fn storage<T>(map: *const SkStorage<T>, ctx: &SockOpsContext, value: *mut T) -> *mut T {
-    // SAFETY: the kernel passes a valid context.
-    let ops = unsafe { &*ctx.ops };
-    // SAFETY: the union has one member.
-    let socket = unsafe { ops.__bindgen_anon_2.sk };
+    let socket = socket(ctx);
     if socket.is_null() {
         return null_mut();
     }
@@ -178,6 +172,15 @@ fn storage<T>(map: *const SkStorage<T>, ctx: &SockOpsContext, value: *mut T) -> 
         )
         .cast()
     }
+}
+
+/// The callback's socket.
+#[inline(always)]
+fn socket(ctx: &SockOpsContext) -> *mut bpf_sock {
+    // SAFETY: the kernel passes a valid context.
+    let ops = unsafe { &*ctx.ops };
+    // SAFETY: the union has one member.
+    unsafe { ops.__bindgen_anon_2.sk }
 }
 
 type End = (Address, [u8; 2]);

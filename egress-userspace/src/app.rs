@@ -13,6 +13,7 @@ mod manager;
 mod namespaces;
 mod observe;
 mod owned;
+mod processes;
 mod read;
 mod records;
 mod scopes;

@@ -37,6 +37,8 @@ pub(crate) fn main(args: &Args) -> Result<()> {
 
 /// What has been counted is counted again only when the build that counts is another.
 fn build(options: &[&str]) -> Result<PathBuf> {
+    // What stands in the way of counting is told before anything is built.
+    bench::prepare("pgo")?;
     let rustc = Rustc::ask()?;
     let merge = rustc.profdata()?;
     build_ebpf::object(false)?;

@@ -8,7 +8,7 @@ use tokio::net::UdpSocket;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::conn::{Gateway, Reactors, accept};
+use crate::conn::{Gateway, Home, Reactors, accept};
 use crate::dns::Datagrams;
 use crate::drain::Drain;
 use crate::kernel::Askers;
@@ -56,12 +56,22 @@ impl Acceptor {
         &self.datagrams
     }
 
+    /// The reactor that is to accept from the listeners of a namespace: where each family of addresses had its own, one
+    /// of two would have all of IPv4.
+    pub(super) fn home(&self) -> Home {
+        self.reactors.home()
+    }
+
     /// Serves what arrives at `listener`, and closes it when `gone`: nothing is turned to it any more.
-    pub(super) fn accept(&self, listener: TcpListener, gone: &CancellationToken) -> io::Result<()> {
-        let home = self.reactors.home();
+    pub(super) fn accept(
+        &self,
+        listener: &TcpListener,
+        home: &Home,
+        gone: &CancellationToken,
+    ) -> io::Result<()> {
         let listener = {
             let _here = home.enter();
-            Listener::new(listener)?
+            Listener::new(listener.try_clone()?)?
         };
         let gateway = Arc::clone(&self.gateway);
         let connections = self.connections.clone();

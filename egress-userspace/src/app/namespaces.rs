@@ -3,14 +3,13 @@
 //! They are made when a connection waits for them, and for what runs when the gateway starts; and let go
 //! when the last process has left, for a listener would keep the namespace alive.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io;
 use std::net::TcpListener;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +26,7 @@ use crate::types::CgroupId;
 
 use super::acceptor::Acceptor;
 use super::guard::Guard;
+use super::processes::{inhabited, running};
 
 /// How often namespaces that nobody is in any more are looked for, and those that somebody is in now.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -101,7 +101,7 @@ impl Keeper {
     fn serve_own(&mut self, served: Served) -> anyhow::Result<()> {
         let gone = CancellationToken::new();
         let Open { listeners, .. } = self.open(served, &gone)?;
-        self.accept(listeners, &gone)
+        self.accept(&listeners, &gone)
     }
 
     /// Forgets what a gateway before this one served, and this one does not: connections there wait
@@ -266,10 +266,16 @@ impl Keeper {
             datagrams,
         } = self.open(served, &gone)?;
         // Before its connections go anywhere: until then they are in the listeners' queues.
-        let guarded = self.guard.cover(same, cookie, cgroup).await;
-        if let Err(error) = guarded.and_then(|()| self.accept(listeners, &gone)) {
+        let mut begun = self.guard.cover(same, cookie, cgroup).await;
+        if begun.is_ok() {
+            begun = self.accept(&listeners, &gone);
+        }
+        if let Err(error) = begun {
+            self.guard.leave(cookie);
             // Before its sockets go: a connection that comes now waits, and has them made again.
-            self.kernel.release(cookie)?;
+            if let Err(error) = self.kernel.release(cookie) {
+                warn!(%error, "connections of a namespace go to listeners that are not there");
+            }
             return Err(error);
         }
         unless_kept.disarm();
@@ -309,10 +315,11 @@ impl Keeper {
         })
     }
 
-    /// Takes the connections that come to listeners.
-    fn accept(&self, listeners: Vec<TcpListener>, gone: &CancellationToken) -> anyhow::Result<()> {
+    /// Takes the connections that come to the listeners of a namespace.
+    fn accept(&self, listeners: &[TcpListener], gone: &CancellationToken) -> anyhow::Result<()> {
+        let home = self.acceptor.home();
         for listener in listeners {
-            self.acceptor.accept(listener, gone)?;
+            self.acceptor.accept(listener, &home, gone)?;
         }
         Ok(())
     }
@@ -342,58 +349,4 @@ impl Keeper {
             stays
         });
     }
-}
-
-/// The inodes of all network namespaces that processes are in.
-fn inhabited() -> io::Result<HashSet<u64>> {
-    let mut inodes = HashSet::new();
-    for entry in fs::read_dir("/proc")? {
-        let entry = entry?;
-        if entry
-            .file_name()
-            .as_encoded_bytes()
-            .iter()
-            .all(u8::is_ascii_digit)
-        {
-            // A process that ends meanwhile has no namespace any more.
-            inodes.extend(fs::metadata(entry.path().join("ns/net")).map(|ns| ns.ino()));
-        }
-    }
-    Ok(inodes)
-}
-
-/// The processes in and below governed cgroups, with the cgroup of each.
-fn running(governed: &[PathBuf]) -> Vec<(u32, CgroupId)> {
-    governed
-        .iter()
-        .flat_map(|directory| tree(directory))
-        .flat_map(|d| members(&d))
-        .collect()
-}
-
-/// A cgroup's directory and all below it.
-fn tree(directory: &Path) -> Vec<PathBuf> {
-    let mut found = vec![directory.to_owned()];
-    let mut next = 0;
-    while let Some(directory) = found.get(next) {
-        let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-        let below: Vec<_> = entries
-            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-            .map(|entry| entry.path())
-            .collect();
-        found.extend(below);
-        next += 1;
-    }
-    found
-}
-
-fn members(directory: &Path) -> Vec<(u32, CgroupId)> {
-    let Ok(id) = fs::metadata(directory).map(|metadata| CgroupId(metadata.ino())) else {
-        return Vec::new();
-    };
-    let processes = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
-    processes
-        .lines()
-        .filter_map(|pid| Some((pid.parse().ok()?, id)))
-        .collect()
 }

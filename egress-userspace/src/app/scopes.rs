@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::kernel::{PodCgroup, PodScopes};
-use crate::pods::{Freshness, Pods, State};
+use crate::pods::{Freshness, Pods};
 use crate::types::PodMode;
 
 /// How often pods' cgroups are looked for although nobody said that one has come: where inotify can't be had, and
@@ -115,11 +115,10 @@ impl Scopes {
     /// Says what holds for each.
     fn hold(&self, found: &[PodCgroup]) {
         let held = self.kernel.held();
-        let synced = self.is_synced();
         let mut is_governed_again = false;
         for pod in found {
             let before = held.get(&pod.path).copied().flatten();
-            let mode = mode(&self.pods, pod, before, synced);
+            let mode = mode(&self.pods, &self.freshness, pod, before);
             match self.kernel.hold(pod, mode) {
                 Ok(true) if mode != before => {
                     info!(pod = %pod.uid, ?mode, ?before, "what holds for a pod");
@@ -134,11 +133,6 @@ impl Scopes {
         if is_governed_again {
             self.kernel.look_again();
         }
-    }
-
-    /// Whether all pods that there are are known, and none of them could not be read.
-    fn is_synced(&self) -> bool {
-        self.freshness.now().state == State::Synced
     }
 
     /// Forgets those whose cgroups have been gone for a while.
@@ -161,12 +155,16 @@ impl Scopes {
     }
 }
 
-/// What holds for a pod; `None`: what the policy says. Until all pods are known, what was known of one before, also by
-/// another gateway, does: it may be one that cannot be read.
-fn mode(pods: &Pods, pod: &PodCgroup, before: Option<PodMode>, synced: bool) -> Option<PodMode> {
+/// What holds for a pod that was held at `before`, also by another gateway; `None`: what the policy says.
+fn mode(
+    pods: &Pods,
+    freshness: &Freshness,
+    pod: &PodCgroup,
+    before: Option<PodMode>,
+) -> Option<PodMode> {
     match pods.by_uid(pod.uid) {
         Some(known) => known.mode,
-        None => before.filter(|_| !synced).or_else(|| pods.of_unknown()),
+        None => pods.held(before, freshness),
     }
 }
 
@@ -211,6 +209,7 @@ impl Watched {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pods;
     use crate::types::{CgroupId, Pod};
 
     const UID: &str = "2c48913c-b29f-11e7-9350-020968147796";
@@ -224,7 +223,7 @@ mod tests {
         }
     }
 
-    fn pods(mode: Option<PodMode>) -> Pods {
+    fn known(mode: Option<PodMode>) -> Pods {
         let pods = Pods::default();
         let pod = Pod {
             mode,
@@ -234,11 +233,19 @@ mod tests {
         pods
     }
 
+    fn fresh(synced: bool) -> Freshness {
+        let freshness = Freshness::default();
+        for watched in [pods::Watched::Pods, pods::Watched::Namespaces] {
+            freshness.synced(watched, usize::from(!synced));
+        }
+        freshness
+    }
+
     #[test]
     fn a_pod_that_is_known_is_governed_as_its_namespace_says() {
         for is in [None, OFF, Some(PodMode::Audit), Some(PodMode::Enforce)] {
             for synced in [false, true] {
-                assert_eq!(mode(&pods(is), &cgroup(), OFF, synced), is);
+                assert_eq!(mode(&known(is), &fresh(synced), &cgroup(), OFF), is);
             }
         }
     }
@@ -246,9 +253,9 @@ mod tests {
     #[test]
     fn a_pod_that_is_not_known_is_governed_as_before_until_all_are_known() {
         let none = Pods::default();
-        assert_eq!(mode(&none, &cgroup(), OFF, false), OFF);
-        assert_eq!(mode(&none, &cgroup(), OFF, true), None);
-        assert_eq!(mode(&none, &cgroup(), None, false), None);
+        assert_eq!(mode(&none, &fresh(false), &cgroup(), OFF), OFF);
+        assert_eq!(mode(&none, &fresh(true), &cgroup(), OFF), None);
+        assert_eq!(mode(&none, &fresh(false), &cgroup(), None), None);
     }
 
     #[test]
@@ -256,9 +263,9 @@ mod tests {
         let none = Pods::default();
         none.set_mode("shop", Some(PodMode::Enforce));
         let enforce = Some(PodMode::Enforce);
-        assert_eq!(mode(&none, &cgroup(), OFF, false), OFF);
-        assert_eq!(mode(&none, &cgroup(), OFF, true), enforce);
-        assert_eq!(mode(&none, &cgroup(), None, false), enforce);
-        assert_eq!(mode(&none, &cgroup(), None, true), enforce);
+        assert_eq!(mode(&none, &fresh(false), &cgroup(), OFF), OFF);
+        assert_eq!(mode(&none, &fresh(true), &cgroup(), OFF), enforce);
+        assert_eq!(mode(&none, &fresh(false), &cgroup(), None), enforce);
+        assert_eq!(mode(&none, &fresh(true), &cgroup(), None), enforce);
     }
 }

@@ -25,6 +25,7 @@ use super::census::Census;
 use super::objects::Object;
 use super::trouble::Trouble;
 use crate::pods::Freshness;
+use crate::types::plain;
 
 /// Objects of one answer: a few MiB, as pods usually are.
 const PAGE: u32 = 250;
@@ -63,7 +64,41 @@ struct Heard {
     /// The version; `None`: all has to be listed.
     version: Option<String>,
     /// Objects of the last list that cannot be read.
-    unread: usize,
+    unread: Unread,
+}
+
+/// Objects that cannot be read.
+#[derive(Debug, Default)]
+pub(super) struct Unread {
+    pub(super) count: usize,
+    /// Which the first is, and why.
+    first: Option<String>,
+}
+
+/// What is read of an object of which no more can be.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Named {
+    metadata: Name,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Name {
+    namespace: String,
+    name: String,
+}
+
+impl Unread {
+    fn add(&mut self, object: &RawValue, error: &serde_json::Error) {
+        self.count += 1;
+        self.first.get_or_insert_with(|| {
+            let Name { namespace, name } = serde_json::from_str::<Named>(object.get())
+                .unwrap_or_default()
+                .metadata;
+            format!("{}/{}: {error}", plain(&namespace), plain(&name))
+        });
+    }
 }
 
 /// One object that cannot be read leaves the others as they are.
@@ -119,7 +154,7 @@ impl Follower {
     /// listed again.
     async fn turn<O: Object>(&self, heard: &mut Heard) -> Result<(), Trouble> {
         let from = match heard.version.take() {
-            Some(from) if heard.unread == 0 => from,
+            Some(from) if heard.unread.count == 0 => from,
             Some(_) | None => {
                 let (version, unread) = self.list::<O>().await?;
                 heard.unread = unread;
@@ -129,8 +164,8 @@ impl Follower {
         let request = Request::new(O::PATH).watch(&self.watch_params(), &from)?;
         heard.version = Some(from);
         let answer = timeout(ANSWER, self.client.request_stream(request)).await??;
-        if self.freshness.synced(O::WATCHED, heard.unread) {
-            tell_of::<O>(heard.unread);
+        if self.freshness.synced(O::WATCHED, heard.unread.count) {
+            tell_of::<O>(&heard.unread);
             self.census.heard_again();
         }
         let lines = LinesCodec::new_with_max_length(EVENT_BYTES);
@@ -161,10 +196,10 @@ impl Follower {
         Ok(())
     }
 
-    /// Lists all of them; gives the version of the list, and how many of them cannot be read.
-    pub(super) async fn list<O: Object>(&self) -> Result<(String, usize), Trouble> {
+    /// Lists all of them; gives the version of the list, and those of them that cannot be read.
+    pub(super) async fn list<O: Object>(&self) -> Result<(String, Unread), Trouble> {
         let mut all = Vec::new();
-        let mut unread = 0;
+        let mut unread = Unread::default();
         let mut limit = PAGE;
         let mut params = ListParams {
             field_selector: self.fields.clone(),
@@ -188,11 +223,11 @@ impl Follower {
             for item in items.into_iter().flatten() {
                 match serde_json::from_str(item.get()) {
                     Ok(object) => all.push(object),
-                    Err(_) => unread += 1,
+                    Err(error) => unread.add(item, &error),
                 }
             }
             if metadata.r#continue.is_empty() {
-                O::listed(all, unread == 0, &self.census);
+                O::listed(all, unread.count == 0, &self.census);
                 return Ok((metadata.resource_version, unread));
             }
             params.continue_token = Some(metadata.r#continue);
@@ -209,16 +244,17 @@ impl Follower {
 }
 
 /// Says that the API is heard, and what of it is not understood.
-fn tell_of<O: Object>(unread: usize) {
+fn tell_of<O: Object>(unread: &Unread) {
     let path = O::PATH;
-    if unread == 0 {
-        info!(path, "the cluster's API is heard");
-    } else {
-        warn!(
-            path,
-            unread, "objects of the cluster cannot be read: what is known of them stays in force"
-        );
-    }
+    let Some(first) = &unread.first else {
+        return info!(path, "the cluster's API is heard");
+    };
+    warn!(
+        path,
+        unread = unread.count,
+        %first,
+        "objects of the cluster cannot be read: what is known of them stays in force"
+    );
 }
 
 /// A whole answer, of at most so many bytes.
@@ -230,4 +266,27 @@ async fn read(answer: impl AsyncRead, most: u64) -> Result<Vec<u8>, Trouble> {
         return Err(Trouble::TooLong);
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_that_cannot_be_read_is_named_as_far_as_it_can_be() {
+        let error = serde_json::from_str::<u8>("{}").expect_err("no number");
+        let named = r#"{"metadata": {"namespace": "shop", "name": "a\u001b"}, "spec": 1}"#;
+        for (text, name) in [(named, "shop/a"), ("7", "/")] {
+            let object = RawValue::from_string(text.into()).expect("JSON");
+            let mut unread = Unread::default();
+            unread.add(&object, &error);
+            let first = unread.first.clone().expect("it is the first");
+            assert!(first.starts_with(name), "{first}");
+            assert!(!first.contains('\u{1b}'), "{first}");
+            assert!(first.ends_with(&error.to_string()), "{first}");
+            let other = RawValue::from_string("{}".into()).expect("JSON");
+            unread.add(&other, &error);
+            assert_eq!((unread.count, unread.first), (2, Some(first)));
+        }
+    }
 }

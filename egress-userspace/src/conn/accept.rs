@@ -21,7 +21,7 @@ use super::reactors::Home;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Connections that are taken off a listener in one go. Then others of its reactor have their turn: one
-/// caller's flood must not hold up what belongs to others, nor be served by one reactor alone.
+/// caller's flood must not hold up what belongs to others.
 const BURST: usize = 16;
 
 /// A connection that was taken off a listener, and belongs to no reactor yet.

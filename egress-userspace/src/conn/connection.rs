@@ -81,7 +81,7 @@ pub struct Connection {
 }
 
 /// What came to be known of a connection after it was made. Of most that is nothing.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Later {
     /// What its client asked for last, if that is not what it asked for first.
     claim: Option<Box<Claim>>,
@@ -169,8 +169,8 @@ impl Connection {
 
     /// Who opened it, as far as is known now.
     pub fn caller(&self) -> Arc<Caller> {
-        let later = lock(&self.later);
-        Arc::clone(later.caller.as_ref().unwrap_or(&self.known.caller))
+        let later = lock(&self.later).caller.clone();
+        later.unwrap_or_else(|| Arc::clone(&self.known.caller))
     }
 
     /// More is known of who opened it.
@@ -234,9 +234,9 @@ impl Connection {
 
     /// Whether a policy admits what it was made for, and what it is used for.
     pub(super) fn is_admitted_by(&self, policy: &Policy) -> bool {
-        let latest = lock(&self.later).claim.clone();
-        let caller = self.caller();
-        let mut claims = iter::once(&self.claim).chain(latest.as_deref());
+        let Later { claim, caller } = lock(&self.later).clone();
+        let caller = caller.unwrap_or_else(|| Arc::clone(&self.known.caller));
+        let mut claims = iter::once(&self.claim).chain(claim.as_deref());
         claims.all(|claim| {
             match policy.decide(&self.facts(&caller, claim)) {
                 // It is led nowhere that one of another node would not be led now.

@@ -77,11 +77,9 @@ impl Gateway {
     pub(super) fn learn_of_pod(&self, connection: &Connection) -> bool {
         let identifier = self.identifier.as_ref();
         let renewed = identifier.and_then(|identifier| identifier.renewed(&connection.caller()));
-        let is_other = renewed.is_some();
-        if let Some(caller) = renewed {
-            connection.set_caller(caller);
-        }
-        is_other
+        let Some(caller) = renewed else { return false };
+        connection.set_caller(caller);
+        true
     }
 }
 

@@ -65,8 +65,8 @@ impl Reactors {
         Self::start(thread::available_parallelism()?.get())
     }
 
-    /// The one that accepts from a listener: each listener the next one. No others do: a connection would wake all that
-    /// sleep, and with them the core that its client is on, which then goes on later.
+    /// The next one in turn, to accept from a listener. Alone: were there others, a connection would wake all that sleep,
+    /// and one of them would take the core from its client.
     pub fn home(&self) -> Home {
         let next = self.next.fetch_add(1, Ordering::Relaxed);
         Home {
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn listeners_are_spread() {
+    fn homes_are_given_in_turn() {
         let reactors = Reactors::start(3).expect("threads");
         assert_eq!([(); 4].map(|()| reactors.home().own), [0, 1, 2, 0]);
     }

@@ -38,9 +38,10 @@ pub fn pod(path: &str, root: &str) -> Option<PodUid> {
 /// The id of the container that a cgroup belongs to: the outermost one, for what is inside is its own choice.
 pub fn container(path: &str) -> Option<&str> {
     // Of most services the whole path is shorter than an id.
-    let may_have = path.len() >= CONTAINER;
-    let names = may_have.then(|| path.split('/'));
-    names?.find_map(container_id)
+    if path.len() < CONTAINER {
+        return None;
+    }
+    path.split('/').find_map(container_id)
 }
 
 /// As the kubelet's driver `cgroupfs` has it: `kubepods/burstable/pod<uid>`.

@@ -150,8 +150,16 @@ impl Freshness {
 
     /// Whether what is known is too old to say who has an address: that may be another by now.
     pub fn is_old(&self) -> bool {
-        let fresh = self.now();
-        fresh.state < State::Partial && fresh.lasted >= STALE
+        let is_old = |standing: &Standing| {
+            standing.state() < State::Partial && standing.since.1.elapsed() >= STALE
+        };
+        self.lock().iter().any(is_old)
+    }
+
+    /// Whether all is known, as the API has it.
+    pub fn is_synced(&self) -> bool {
+        let is_synced = |standing: &Standing| standing.state() == State::Synced;
+        self.lock().iter().all(is_synced)
     }
 
     fn lock(&self) -> MutexGuard<'_, [Standing; 2]> {

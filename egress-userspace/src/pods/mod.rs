@@ -103,17 +103,19 @@ impl Pods {
         self.tell();
     }
 
-    /// Sets what the label of a namespace says of its pods. Told again what is known, it is no change.
+    /// Sets what the label of a namespace says of its pods. Told again what is known, it is no change, and its pods,
+    /// which are set with their namespace's label, are not looked for.
     pub fn set_mode(&self, namespace: &str, mode: Option<PodMode>) {
         let mut known = self.write();
-        let mut changed = known.namespaces.set(namespace, mode);
+        if !known.namespaces.set(namespace, mode) {
+            return;
+        }
         let pods = known.by_uid.values_mut().map(|entry| &mut entry.pod);
         for pod in pods.filter(|pod| *pod.namespace == *namespace && pod.mode != mode) {
             Arc::make_mut(pod).mode = mode;
-            changed = true;
         }
         drop(known);
-        self.tell_if(changed);
+        self.tell();
     }
 
     /// The API has a namespace no more.
@@ -137,6 +139,13 @@ impl Pods {
     /// enforces, as one that cannot be read may.
     pub fn of_unknown(&self) -> Option<PodMode> {
         self.read().namespaces.of_unknown()
+    }
+
+    /// What holds for a pod of which nothing is known and for which the kernel held this `before`: the same until all is
+    /// known, for it may be one that is known to who held it, or that cannot be read.
+    pub fn held(&self, before: Option<PodMode>, freshness: &Freshness) -> Option<PodMode> {
+        let kept = before.filter(|_| !freshness.is_synced());
+        kept.or_else(|| self.of_unknown())
     }
 
     /// A pod of which no more is known than who it is, with what holds for its namespace by now. Of a namespace that

@@ -14,8 +14,6 @@ pub struct Label(pub Option<PodMode>);
 #[derive(Debug, Default)]
 pub(super) struct Namespaces {
     modes: HashMap<Box<str>, Option<PodMode>, RandomState>,
-    /// Those that enforce.
-    enforcing: HashSet<Box<str>, RandomState>,
     /// Whether there are some that could not be read.
     are_unread: bool,
 }
@@ -29,7 +27,8 @@ impl Namespaces {
     /// What holds for a pod of which nothing is known; `None`: what the policy says. It may be of a namespace that
     /// enforces, as one that cannot be read may.
     pub(super) fn of_unknown(&self) -> Option<PodMode> {
-        let some_may = self.are_unread || !self.enforcing.is_empty();
+        let mut modes = self.modes.values();
+        let some_may = self.are_unread || modes.any(|mode| *mode == Some(PodMode::Enforce));
         some_may.then_some(PodMode::Enforce)
     }
 
@@ -44,17 +43,11 @@ impl Namespaces {
 
     /// Sets what the label of a namespace says; whether that is news.
     pub(super) fn set(&mut self, name: &str, mode: Option<PodMode>) -> bool {
-        if mode == Some(PodMode::Enforce) {
-            self.enforcing.insert(name.into());
-        } else {
-            self.enforcing.remove(name);
-        }
         self.modes.insert(name.into(), mode) != Some(mode)
     }
 
     /// Forgets a namespace; whether it was known.
     pub(super) fn remove(&mut self, name: &str) -> bool {
-        self.enforcing.remove(name);
         self.modes.remove(name).is_some()
     }
 
@@ -64,7 +57,6 @@ impl Namespaces {
         let before = (self.modes.len(), self.are_unread);
         if is_whole {
             self.modes.retain(|name, _| names.contains(name));
-            self.enforcing.retain(|name| names.contains(name));
         }
         self.are_unread = !is_whole;
         (self.modes.len(), self.are_unread) != before
@@ -122,6 +114,7 @@ mod tests {
         assert_eq!(namespaces.of_unknown(), None);
         assert_eq!(namespaces.label("shop"), Some(Label(AUDIT)));
     }
+
     #[test]
     fn one_that_cannot_be_read_stays_as_it_was_and_may_enforce() {
         let mut namespaces = Namespaces::default();

@@ -137,6 +137,7 @@ async fn one_that_ended_has_no_address_any_more_and_is_known_for_a_while() {
     assert_eq!(pods.by_uid(uid(1)), None);
     assert!(pods.by_uid(uid(2)).is_some());
 }
+
 #[tokio::test(start_paused = true)]
 async fn one_that_may_not_have_been_read_stays_known_and_has_no_address() {
     let pods = Pods::default();

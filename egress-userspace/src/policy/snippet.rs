@@ -1,4 +1,4 @@
-//! The entry of a registry that would admit one connection, as text.
+//! The entry of a registry that would admit one connection, and how any entry is written, as text.
 
 use std::fmt;
 use std::net::IpAddr;

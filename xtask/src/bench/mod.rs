@@ -49,7 +49,7 @@ enum What {
     Greeted(greeted::Args),
 }
 
-pub(crate) use path::exercise;
+pub(crate) use path::{exercise, prepare};
 
 pub(crate) fn main(args: &Args) -> Result<()> {
     let Some(what) = &args.what else {

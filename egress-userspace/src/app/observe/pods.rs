@@ -21,6 +21,7 @@ impl Collector for KnownPods {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let fresh = self.freshness.now();
         let synced = fresh.state == State::Synced;
+        let is_heard = fresh.state >= State::Partial;
         let gauge = encoder.encode_descriptor(
             "egress_cluster_synced",
             "Whether what is known of pods is as the cluster's API has it: 1, or 0.",
@@ -28,7 +29,7 @@ impl Collector for KnownPods {
             MetricType::Gauge,
         )?;
         ConstGauge::new(i64::from(synced)).encode(gauge)?;
-        let stale = if synced {
+        let stale = if is_heard {
             0.0
         } else {
             fresh.lasted.as_secs_f64()

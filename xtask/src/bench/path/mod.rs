@@ -63,7 +63,7 @@ pub(crate) struct Options {
 }
 
 pub(super) fn main(args: &Options) -> Result<()> {
-    prepare("")?;
+    prepare("bench")?;
     let tools = Tools::ready(&args.relays, args.gateway.as_deref())?;
     let machine = Machine::now()?;
     let stage = Stage::new(&tools, args.seconds)?;
@@ -110,9 +110,8 @@ pub(super) fn main(args: &Options) -> Result<()> {
     report.results.failures()
 }
 
-/// Puts a gateway under each load once, for so many seconds, to no other end.
+/// Puts a gateway under each load once, for so many seconds, to no other end. The process has been [`prepare`]d.
 pub(crate) fn exercise(gateway: &Path, seconds: u32) -> Result<()> {
-    prepare("")?;
     let relays = [Relay::Egress, Relay::EgressAddress];
     let tools = Tools::ready(&relays, Some(gateway))?;
     let stage = Stage::new(&tools, seconds)?;
@@ -123,11 +122,11 @@ pub(crate) fn exercise(gateway: &Path, seconds: u32) -> Result<()> {
 
 /// Root, and as many descriptors as the machine lets a process have: every relay and every load inherits
 /// them.
-fn prepare(subcommand: &str) -> Result<()> {
+pub(crate) fn prepare(task: &str) -> Result<()> {
     if !command::is_root() {
         bail!(
             "the measurement needs root: it makes network namespaces and cgroups and loads kernel programs.\n\
-             Run `sudo -E env PATH=\"$PATH\" cargo xtask bench {subcommand}`"
+             Run `sudo -E env PATH=\"$PATH\" cargo xtask {task}`"
         );
     }
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;

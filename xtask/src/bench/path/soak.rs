@@ -51,7 +51,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: &Args) -> Result<()> {
-    super::prepare("soak")?;
+    super::prepare("bench soak")?;
     let tools = Tools::ready(&[Relay::Egress], args.gateway.as_deref())?;
     let stage = Stage::new(&tools, SEGMENT)?;
     let running = stage.start(Relay::Egress)?;

@@ -40,7 +40,7 @@ pub(crate) struct Args {
 type Calls = BTreeMap<String, f64>;
 
 pub(crate) fn main(args: &Args) -> Result<()> {
-    super::prepare("syscalls")?;
+    super::prepare("bench syscalls")?;
     if command::find("perf").is_none() {
         install::packages_for("system calls are counted by perf", &["linux-perf"])?;
     }
