@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::kernel::probe::{self, Feature};
+use crate::net;
 
 use super::check::{Check, Subject};
 
@@ -84,6 +85,14 @@ const UNPRIVILEGED: Subject = Subject {
     fix: "sysctl kernel.unprivileged_bpf_disabled=1",
 };
 
+const RING: Subject = Subject {
+    name: "io_uring",
+    needed: false,
+    with: "short messages of many connections are sent together, with one call",
+    without: "each message is sent by a call of its own: busy connections get fewer of them through",
+    fix: "a kernel of 6.1 or later, sysctl kernel.io_uring_disabled=0, and no seccomp filter against it",
+};
+
 pub(super) fn checks() -> Vec<Check> {
     let mut checks = vec![verifier()];
     checks.extend(
@@ -91,7 +100,7 @@ pub(super) fn checks() -> Vec<Check> {
             .iter()
             .map(|(feature, subject)| check(*feature, subject)),
     );
-    checks.extend([lsm(), unprivileged()]);
+    checks.extend([ring(), lsm(), unprivileged()]);
     checks
 }
 
@@ -107,6 +116,13 @@ fn check(feature: Feature, subject: &Subject) -> Check {
         Ok(true) => subject.there("in this kernel"),
         Ok(false) => subject.lacking("not in this kernel"),
         Err(error) => subject.lacking(format!("can't be told: {error}")),
+    }
+}
+
+fn ring() -> Check {
+    match net::can_gather() {
+        Ok(()) => RING.there("at hand"),
+        Err(error) => RING.lacking(error.to_string()),
     }
 }
 

@@ -1,11 +1,14 @@
 //! The table of a thread's sockets: what is known of each, and who waits for it.
 
+use std::collections::HashMap;
+use std::io;
 use std::task::Waker;
 
 use nix::sys::epoll::EpollFlags;
 use slab::Slab;
 
 use super::alarm::Alarm;
+use super::outbox::Unsent;
 use super::readiness::{Readiness, Wait};
 
 /// The table.
@@ -16,6 +19,19 @@ pub(super) struct Places {
     given: u32,
     /// Sockets that have an alarm set.
     alarms: usize,
+    /// What could not be sent of what had gathered: for as long as it takes to wake who it is from.
+    unsent: HashMap<u32, Unsent>,
+}
+
+/// What has become of a socket's last message that was to gather with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Posted {
+    /// There is none, or it is sent.
+    Nothing,
+    /// It is to be sent.
+    Waiting,
+    /// Something of it could not be sent.
+    Unsent,
 }
 
 /// Which socket it is. The kernel is told it as one number.
@@ -33,6 +49,7 @@ pub(super) struct Socket {
     pub(super) readiness: Readiness,
     /// Whether the kernel tells of room to write.
     pub(super) hears_of_room: bool,
+    pub(super) posted: Posted,
     /// Whether `reader` waits for something to read, or for a failure alone.
     awaited: Wait,
     /// Who waits to read, or for a failure: who waits for the one does not for the other.
@@ -54,6 +71,7 @@ impl Places {
             alarm: None,
             readiness,
             hears_of_room,
+            posted: Posted::Nothing,
             awaited: Wait::Read,
             reader: None,
             writer: None,
@@ -72,7 +90,42 @@ impl Places {
         self.of(name)?;
         let socket = self.sockets.remove(name.index as usize);
         self.alarms -= usize::from(socket.alarm.is_some());
+        if socket.posted == Posted::Unsent {
+            self.unsent.remove(&name.index);
+        }
         Some(socket)
+    }
+
+    /// Notes that a socket's message is sent, or what of it could not be. Gives who is to look at that.
+    pub(super) fn sent(&mut self, name: Name, unsent: Option<Unsent>) -> Option<Waker> {
+        let socket = self.of(name)?;
+        let Some(unsent) = unsent else {
+            socket.posted = Posted::Nothing;
+            return None;
+        };
+        socket.posted = Posted::Unsent;
+        let writer = socket.writer.take();
+        self.unsent.insert(name.index, unsent);
+        writer
+    }
+
+    /// Why a socket's message could not be sent, if that was not for want of room.
+    pub(super) fn send_error(&mut self, name: Name) -> Option<&io::Error> {
+        let socket = self.of(name)?;
+        if socket.posted != Posted::Unsent {
+            return None;
+        }
+        self.unsent.get(&name.index)?.error.as_ref()
+    }
+
+    /// What of a socket's message could not be sent; nothing is left of that here.
+    pub(super) fn take_unsent(&mut self, name: Name) -> Option<Unsent> {
+        let socket = self.of(name)?;
+        if socket.posted != Posted::Unsent {
+            return None;
+        }
+        socket.posted = Posted::Nothing;
+        self.unsent.remove(&name.index)
     }
 
     /// Sets a socket's alarm; whether it is the only one.
@@ -117,6 +170,11 @@ impl Socket {
     /// Whether an alarm is set that has not rung.
     pub(super) fn has_alarm(&self) -> bool {
         self.alarm.is_some()
+    }
+
+    /// Whether a message may be posted: there is room for it, as far as it is known, and none before it.
+    pub(super) fn may_post(&self) -> bool {
+        self.posted == Posted::Nothing && self.readiness.is_ready(Wait::Write)
     }
 
     /// Has somebody be woken when the socket is ready. Gives who waited for the same before.

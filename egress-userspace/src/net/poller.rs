@@ -6,24 +6,24 @@
 //! what it tells.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 
 use nix::errno::Errno;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollTimeout};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::task::yield_now;
-use tokio::time::Instant;
 use tracing::error;
 
 use super::alarm::Clock;
-use super::places::{Name, Places, Socket};
-use super::readiness::{Readiness, Wait};
+use super::outbox::Outbox;
+use super::places::{Name, Places, Posted};
 
 /// Events that are taken with one call: more than are ready at once but in a flood.
 const EVENTS: usize = 128;
@@ -41,18 +41,12 @@ thread_local! {
 /// An `epoll`, and who waits for what on it.
 #[derive(Debug)]
 pub(super) struct Poller {
-    epoll: Epoll,
+    pub(super) epoll: Epoll,
+    pub(super) clock: Clock,
     places: Mutex<Places>,
-    clock: Clock,
     /// There is somebody who passes on what the `epoll` tells.
     driven: AtomicBool,
-}
-
-/// A socket's place, which it leaves when this is dropped.
-#[derive(Debug)]
-pub(super) struct Place {
-    poller: Arc<Poller>,
-    name: Name,
+    outbox: Mutex<Outbox>,
 }
 
 /// Passes on what the `epoll` tells until it is dropped, with its runtime at the latest.
@@ -73,6 +67,15 @@ pub fn look_around() {
     }
 }
 
+/// Sends what has gathered on this thread by now: for who has much to do before others have their turn.
+pub fn send_gathered() {
+    CURRENT.with_borrow(|here| {
+        if let Some(poller) = here {
+            poller.send();
+        }
+    });
+}
+
 impl Poller {
     /// That of this thread, made where there is none. Fails outside of a runtime, and where there are no
     /// descriptors.
@@ -91,15 +94,17 @@ impl Poller {
         let runtime = Handle::try_current().map_err(io::Error::other)?;
         let poller = Arc::new(Self {
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
-            places: Mutex::default(),
             clock: Clock::new(),
+            places: Mutex::default(),
             driven: AtomicBool::new(true),
+            outbox: Mutex::new(Outbox::new()),
         });
         // As a stream it is waited for in the same way, and calls of its own can be made on it.
         let news = std::net::TcpStream::from(poller.epoll.0.as_fd().try_clone_to_owned()?);
         news.set_nonblocking(true)?;
         let news = TcpStream::from_std(news)?;
         runtime.spawn(Arc::clone(&poller).ring());
+        runtime.spawn(Arc::clone(&poller).carry());
         let driver = Driver(Arc::clone(&poller));
         runtime.spawn(async move {
             if let Err(error) = driver.run(&news).await {
@@ -107,29 +112,6 @@ impl Poller {
             }
         });
         Ok(poller)
-    }
-
-    /// Takes a socket in. Nobody else may have its descriptor.
-    ///
-    /// Of one that has just been `connected` it is known that there is room to write, and the kernel is asked to tell
-    /// of more only where that was not enough: a word less for most.
-    pub(super) fn take_in(
-        self: &Arc<Self>,
-        socket: &impl AsFd,
-        connected: bool,
-    ) -> io::Result<Place> {
-        let readiness = if connected {
-            Readiness::CONNECTED
-        } else {
-            Readiness::UNKNOWN
-        };
-        let name = self.places().give(readiness, !connected);
-        let place = Place {
-            poller: Arc::clone(self),
-            name: name.ok_or(ErrorKind::OutOfMemory)?,
-        };
-        self.epoll.add(socket, place.event(!connected))?;
-        Ok(place)
     }
 
     /// Passes on what has happened, without waiting for it. `WouldBlock`: that was all.
@@ -177,88 +159,50 @@ impl Poller {
         }
     }
 
-    fn places(&self) -> MutexGuard<'_, Places> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Place {
-    /// Ready when the socket is, as far as it is known. Of those who wait for the same, the last is woken; who waits
-    /// for a failure does not wait to read.
-    pub(super) fn poll_ready(&self, wait: Wait, cx: &mut Context<'_>) -> Poll<()> {
-        let mut places = self.poller.places();
-        let Some(socket) = places
-            .of(self.name)
-            .filter(|socket| !socket.readiness.is_ready(wait))
-        else {
-            return Poll::Ready(());
-        };
-        let before = socket.wait(wait, cx.waker());
-        // What drops with it may want the table.
-        drop(places);
-        drop(before);
-        Poll::Pending
+    /// Sends what gathers while other tasks have their turn, for ever.
+    async fn carry(self: Arc<Self>) {
+        poll_fn(|cx| {
+            self.send();
+            self.outbox().set_carrier(cx.waker());
+            Poll::<()>::Pending
+        })
+        .await;
     }
 
-    /// Makes an attempt if `socket`, whose place it is, is ready for it, as far as it is known. Where it would have
-    /// blocked, the socket is not ready until more is heard of it.
-    pub(super) fn attempt<T>(
-        &self,
-        wait: Wait,
-        socket: BorrowedFd<'_>,
-        attempt: impl FnOnce() -> io::Result<T>,
-    ) -> io::Result<T> {
-        let known = self.with(|socket| socket.readiness);
-        let Some(known) = known.filter(|known| known.is_ready(wait)) else {
-            return Err(ErrorKind::WouldBlock.into());
-        };
-        let result = attempt();
-        if let Err(error) = &result
-            && error.kind() == ErrorKind::WouldBlock
+    /// Sends what has gathered.
+    fn send(&self) {
+        let mut outbox = self.outbox();
+        if outbox.is_empty() {
+            return;
+        }
+        let mut places = self.places();
+        let mut woken = Vec::new();
+        outbox.send(|name, unsent| woken.extend(places.sent(name, unsent)));
+        // Whoever is woken may want the table.
+        drop((places, outbox));
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    /// The table, when no message of this socket waits to be sent any more.
+    pub(super) fn places_without(&self, name: Name) -> MutexGuard<'_, Places> {
+        let mut places = self.places();
+        if places
+            .of(name)
+            .is_some_and(|socket| socket.posted == Posted::Waiting)
         {
-            let is_deaf = self.with(|socket| {
-                socket.readiness.clear(wait, known.seen());
-                wait == Wait::Write && !std::mem::replace(&mut socket.hears_of_room, true)
-            });
-            if is_deaf == Some(true) {
-                // It is looked at anew: room that has come in between is told of.
-                self.poller.epoll.modify(socket, &mut self.event(true))?;
-            }
+            drop(places);
+            self.send();
+            places = self.places();
         }
-        result
+        places
     }
 
-    /// Has whoever waits for the socket then look again at `when`, or a tick of [`Clock`] later. It replaces what
-    /// was set before.
-    pub(super) fn set_alarm(&self, when: Instant) {
-        let alarm = self.poller.clock.at(when);
-        if self.poller.places().set_alarm(self.name, alarm) {
-            self.poller.clock.want();
-        }
+    pub(super) fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether an alarm is set that has not rung.
-    pub(super) fn has_alarm(&self) -> bool {
-        self.with(|socket| socket.has_alarm()).unwrap_or(false)
-    }
-
-    fn with<T>(&self, look: impl FnOnce(&mut Socket) -> T) -> Option<T> {
-        self.poller.places().of(self.name).map(look)
-    }
-
-    /// What the kernel is to tell, and of whom.
-    fn event(&self, room: bool) -> EpollEvent {
-        let mut events = EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
-        events.set(EpollFlags::EPOLLOUT, room);
-        EpollEvent::new(events, self.name.into())
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let gone = self.poller.places().take(self.name);
-        // What drops with it may want the table, which is let go of by now.
-        drop(gone);
+    pub(super) fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

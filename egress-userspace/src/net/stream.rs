@@ -13,7 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::coop::poll_proceed;
 use tokio::time::Instant;
 
-use super::poller::{Place, Poller};
+use super::outbox::Unsent;
+use super::place::Place;
 use super::readiness::Wait;
 
 /// A TCP connection's socket, which belongs to the thread that it was made on.
@@ -29,13 +30,13 @@ pub struct TcpStream {
 impl TcpStream {
     /// Waits for the socket on the current thread. It must not block. Fails outside of a runtime.
     pub fn from_std(socket: std::net::TcpStream) -> io::Result<Self> {
-        let place = Poller::current()?.take_in(&socket, false)?;
+        let place = Place::take(&socket, false)?;
         Ok(Self { place, socket })
     }
 
     /// The same for a socket that has just been connected, and to which nothing was written.
     pub fn connected(socket: std::net::TcpStream) -> io::Result<Self> {
-        let place = Poller::current()?.take_in(&socket, true)?;
+        let place = Place::take(&socket, true)?;
         Ok(Self { place, socket })
     }
 
@@ -92,6 +93,29 @@ impl TcpStream {
     /// Writes what there is room for.
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         self.try_writing(|| (&self.socket).write(bytes))
+    }
+
+    /// Takes a message that may wait to be sent together with those of other sockets, until the tasks that are ready
+    /// now have had their turn; false: it is to be written by itself. Nothing else is to be written before
+    /// [`take_unsent`](Self::take_unsent) was asked what became of it.
+    pub fn post(&self, message: &[u8]) -> bool {
+        self.place.post(self.as_fd(), message)
+    }
+
+    /// Waits until what was posted is sent, or the part of it that there was room for. Where all of it was, nobody is woken
+    /// for that alone.
+    pub fn poll_sent(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.place.poll_sent(cx)
+    }
+
+    /// What of a message that was posted could not be sent. If it waits still, it is sent now.
+    pub fn take_unsent(&self) -> Option<Unsent> {
+        self.place.take_unsent()
+    }
+
+    /// What `look` says of why a message that was posted could not be sent, if it is not for want of room.
+    pub fn send_error<T>(&self, look: impl FnOnce(&io::Error) -> T) -> Option<T> {
+        self.place.send_error(look)
     }
 
     /// Waits until there is something to read, and leaves it there.

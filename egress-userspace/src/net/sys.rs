@@ -1,8 +1,9 @@
-//! System calls that no crate wraps: the only unsafe code of this crate.
+//! System calls that no crate wraps, or not safely: the only unsafe code of this crate.
 
 #![expect(unsafe_code, reason = "each block says why it is sound")]
 
 pub(super) mod bpf;
+pub(super) mod ring;
 
 use std::io;
 use std::mem::size_of;

@@ -11,7 +11,7 @@ use socket2::SockRef;
 
 use super::direction::Direction;
 use super::end::Cut;
-use super::flow::{Batch, Flow, Held};
+use super::flow::{Batch, Begun, Doubt, Flow, Held};
 use crate::net::TcpStream;
 
 /// Half the CPU time of tokio's own 8 KiB; and it still fits a core's second-level cache.
@@ -34,6 +34,9 @@ impl Flow<'_> {
                 return Ok(Batch::Eof);
             }
             let (read, _) = window.split_at(bytes);
+            if self.post(direction, read) {
+                return Ok(Batch::Moved(bytes));
+            }
             // The end of the stream goes out with its last bytes, in one segment. After a cut none does.
             let ends = self.then == Some(Ok(())) && direction.joint.cut().is_none();
             let written = if ends {
@@ -50,7 +53,7 @@ impl Flow<'_> {
     /// Reads what there is; `None`: nothing; 0: the end of the stream.
     fn read(&mut self, direction: Direction<'_>, window: &mut [u8]) -> Result<Option<usize>, Cut> {
         let from = direction.from();
-        if self.probe {
+        if self.doubt == Doubt::Probe {
             return from.attempt(receive(from.stream, window));
         }
         if !self.is_trusting() {
@@ -85,11 +88,11 @@ impl Flow<'_> {
     fn receive_all(&mut self, from: &TcpStream, window: &mut [u8]) -> io::Result<usize> {
         let mut short = None;
         let result = from.try_reading(|| {
-            self.unsure = false;
+            self.doubt = Doubt::No;
             match receive(from, window)? {
                 bytes if (1..window.len()).contains(&bytes) => {
                     short = Some(bytes);
-                    self.unsure = true;
+                    self.doubt = Doubt::Unsure;
                     Err(ErrorKind::WouldBlock.into())
                 }
                 bytes => Ok(bytes),
@@ -131,13 +134,21 @@ impl Direction<'_> {
         self.written(SockRef::from(self.to().stream).send_with_flags(bytes, MSG_NOSIGNAL))
     }
 
-    /// Writes the first bytes of a direction; gives what of them has to be held.
-    pub(super) fn begin_with<'h>(&self, mut bytes: Bytes) -> Result<Option<Box<Held<'h>>>, Cut> {
-        if !bytes.is_empty() {
-            let written = self.write_first(&bytes)?;
-            bytes.advance(written.unwrap_or(0));
+    /// Writes the first bytes of a direction, or posts them.
+    pub(super) fn begin_with<'h>(&self, mut bytes: Bytes) -> Begun<'h> {
+        if bytes.is_empty() {
+            return Begun::Written;
         }
-        Ok(Held::bytes(bytes))
+        if self.post(&bytes) {
+            return Begun::Posted;
+        }
+        match self.write_first(&bytes) {
+            Err(cut) => Begun::Failed(cut),
+            Ok(written) => {
+                bytes.advance(written.unwrap_or(0));
+                Held::bytes(bytes).map_or(Begun::Written, Begun::Held)
+            }
+        }
     }
 
     /// As [`write`](Self::write), for the last bytes before an end of stream, which lets go what is held

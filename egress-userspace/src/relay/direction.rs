@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -109,14 +109,36 @@ impl<'a> Direction<'a> {
             other => other,
         })?;
         if let Some(count) = taken {
-            let counters = self.joint.counters;
-            let written = match self.from {
-                Side::Client => &counters.sent,
-                Side::Upstream => &counters.received,
-            };
-            written.fetch_add(count as u64, Ordering::Relaxed);
-            self.joint.activity.note();
+            self.count(count);
         }
         Ok(taken)
+    }
+
+    /// Posts bytes, to be sent together with what goes elsewhere; false: they are to be written by themselves.
+    pub(super) fn post(&self, bytes: &[u8]) -> bool {
+        let is_posted = self.to().stream.post(bytes);
+        if is_posted {
+            self.count(bytes.len());
+        }
+        is_posted
+    }
+
+    /// Counts bytes as written.
+    fn count(&self, bytes: usize) {
+        self.counter().fetch_add(bytes as u64, Ordering::Relaxed);
+        self.joint.activity.note();
+    }
+
+    /// Takes back what was counted, and is not written after all.
+    pub(super) fn count_back(&self, bytes: usize) {
+        self.counter().fetch_sub(bytes as u64, Ordering::Relaxed);
+    }
+
+    fn counter(&self) -> &'a AtomicU64 {
+        let counters = self.joint.counters;
+        match self.from {
+            Side::Client => &counters.sent,
+            Side::Upstream => &counters.received,
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! done next. It is polled, not awaited, so that a relay that waits is as small as what it must know.
 
 use std::future::Future;
+use std::mem::take;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
@@ -14,7 +15,7 @@ use super::end::Cut;
 use super::gear::Gear;
 use super::pool::Lease;
 use super::turn::Turn;
-use crate::net::look_around;
+use crate::net::{Unsent, look_around};
 
 /// One direction at work.
 pub(super) struct Flow<'a> {
@@ -28,10 +29,19 @@ pub(super) struct Flow<'a> {
     turn: Turn,
     /// Whether a read that brought less than there was room for is taken for the last one.
     trusting: bool,
+    pub(super) doubt: Doubt,
+    /// The last bytes were posted, and it is not known yet what became of them.
+    posted: bool,
+}
+
+/// Whether there may be something to read although it seems that there is not.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    No,
     /// The last read was taken for the last one.
-    pub(super) unsure: bool,
+    Unsure,
     /// The next read is not to ask the socket's poller, which believes that there is nothing.
-    pub(super) probe: bool,
+    Probe,
 }
 
 /// What was read for a destination, which does not take it yet.
@@ -41,6 +51,17 @@ pub(super) struct Held<'a> {
     pipe: Option<Lease>,
     /// Watches the source, which nobody reads from meanwhile.
     watch: Option<Pin<Box<dyn Future<Output = Cut> + Send + 'a>>>,
+}
+
+/// What has become of the first bytes of a direction, which were there before it began.
+pub(super) enum Begun<'a> {
+    /// There were none, or they are written.
+    Written,
+    /// They are to be sent together with others'.
+    Posted,
+    /// Some of them are not written yet.
+    Held(Box<Held<'a>>),
+    Failed(Cut),
 }
 
 /// The outcome of one attempt to move bytes.
@@ -70,35 +91,38 @@ impl<'a> Flow<'a> {
             gear: Gear::default(),
             turn: Turn::default(),
             trusting: false,
-            unsure: false,
-            probe: false,
+            doubt: Doubt::No,
+            posted: false,
         }
     }
 
-    /// Moves what comes until the end of the stream, after what is held of `begun`, unless that has failed.
+    /// Moves what comes until the end of the stream, after the first bytes, unless those have failed.
     /// Who calls this looks at [`doubts`](Self::doubts) from time to time.
-    pub(super) fn trusting(begun: Result<Option<Box<Held<'a>>>, Cut>) -> Self {
-        let (held, then) = match begun {
-            Ok(held) => (held, None),
-            Err(cut) => (None, Some(Err(cut))),
-        };
-        Self {
+    pub(super) fn trusting(begun: Begun<'a>) -> Self {
+        let mut flow = Self {
             trusting: true,
-            then,
-            ..Self::new(u64::MAX, held)
+            ..Self::new(u64::MAX, None)
+        };
+        match begun {
+            Begun::Written => {}
+            Begun::Posted => flow.posted = true,
+            Begun::Held(held) => flow.held = Some(held),
+            Begun::Failed(cut) => flow.then = Some(Err(cut)),
         }
+        flow
     }
 
     /// A read that stops before a byte of urgent data looks like one that took all. Whoever waits
     /// after such a read has to look again, once.
     pub(super) fn doubts(&self) -> bool {
-        self.unsure
+        self.doubt == Doubt::Unsure
     }
 
     /// Has the next poll look whether there is more.
     pub(super) fn look_again(&mut self) {
-        self.probe |= self.unsure;
-        self.unsure = false;
+        if self.doubts() {
+            self.doubt = Doubt::Probe;
+        }
     }
 
     pub(super) fn is_trusting(&self) -> bool {
@@ -118,6 +142,7 @@ impl<'a> Flow<'a> {
     ) -> Poll<Result<u64, Cut>> {
         self.turn.begin();
         loop {
+            ready!(self.poll_sent(direction, cx))?;
             ready!(self.poll_written(direction, cx))?;
             if let Some(end) = self.then {
                 return Poll::Ready(end.map(|()| self.left));
@@ -137,7 +162,9 @@ impl<'a> Flow<'a> {
                     self.turn.moved(bytes);
                 }
                 Batch::Dry => {
-                    self.probe = false;
+                    if self.doubt == Doubt::Probe {
+                        self.doubt = Doubt::No;
+                    }
                     let readable = direction.from().stream.poll_readable(cx);
                     if readable.is_pending() {
                         self.turn = Turn::default();
@@ -151,7 +178,7 @@ impl<'a> Flow<'a> {
 
     fn batch(&mut self, direction: Direction<'_>) -> Result<Batch, Cut> {
         let most = usize::try_from(self.left).unwrap_or(usize::MAX);
-        if self.probe {
+        if self.doubt == Doubt::Probe {
             return self.copy(direction, most.min(SCRATCH));
         }
         match self.gear.pipe(direction.joint.options) {
@@ -163,6 +190,45 @@ impl<'a> Flow<'a> {
     /// Has this written before anything that comes after it.
     pub(super) fn hold(&mut self, held: Option<Box<Held<'a>>>) {
         self.held = held;
+    }
+
+    /// Posts what was read, unless more of it is known; false: it is to be written by itself.
+    pub(super) fn post(&mut self, direction: Direction<'_>, read: &[u8]) -> bool {
+        self.posted = self.trusting && self.then.is_none() && direction.post(read);
+        self.posted
+    }
+
+    /// Hears what became of what was posted. That may wait for as long as nothing comes after it.
+    fn poll_sent(
+        &mut self,
+        direction: Direction<'a>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Cut>> {
+        if !self.posted {
+            return Poll::Ready(Ok(()));
+        }
+        let is_followed = self.then.is_some() || self.left == 0 || self.doubt == Doubt::Probe;
+        if !is_followed && direction.from().stream.poll_readable(cx).is_pending() {
+            ready!(direction.to().stream.poll_sent(cx));
+        }
+        Poll::Ready(self.settle(direction))
+    }
+
+    /// Has what was posted sent, if that waits still, and holds what of it could not be.
+    pub(super) fn settle(&mut self, direction: Direction<'_>) -> Result<(), Cut> {
+        if !take(&mut self.posted) {
+            return Ok(());
+        }
+        let to = direction.to();
+        let Some(Unsent { bytes, error }) = to.stream.take_unsent() else {
+            return Ok(());
+        };
+        direction.count_back(bytes.len());
+        if let Some(error) = error {
+            return Err(to.cut(&error));
+        }
+        self.hold(Held::bytes(bytes));
+        Ok(())
     }
 
     /// Writes all that is held.

@@ -69,8 +69,13 @@ impl<'a> Joint<'a> {
         Direction::new(self, Side::Upstream)
     }
 
-    /// The first cut that a direction met.
+    /// The first cut that was met: by a direction, or by what it has posted, of which it has not heard yet.
     pub(super) fn cut(&self) -> Option<Cut> {
+        for side in [Side::Client, Side::Upstream] {
+            if let Some(cut) = self.pair.peer(side).send_error() {
+                self.note_cut(cut);
+            }
+        }
         self.cut.get().copied()
     }
 

@@ -113,7 +113,10 @@ pub fn relay<'a>(
     let joint = Joint::new(client, upstream, options, counters);
     let begun = joint.up().begin_with(prefix);
     async move {
-        let closed = Work::new(&joint, begun).run(&mut cancel).await;
+        let mut work = Work::new(&joint, begun);
+        let closed = work.run(&mut cancel).await;
+        work.settle();
+        drop(work);
         let ended = Ended::new(joint.up().end(), joint.down().end(), closed);
         if closed.is_ok() {
             joint.close();

@@ -105,7 +105,12 @@ impl Peer<'_> {
         }
     }
 
-    fn cut(&self, error: &io::Error) -> Cut {
+    /// Why a message that was posted could not be sent, if it is not for want of room.
+    pub(super) fn send_error(&self) -> Option<Cut> {
+        self.stream.send_error(|error| self.cut(error))
+    }
+
+    pub(super) fn cut(&self, error: &io::Error) -> Cut {
         Cut::by_error(self.side, error)
     }
 

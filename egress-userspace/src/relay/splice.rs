@@ -8,9 +8,9 @@ use nix::sys::socket::{MsgFlags, recv};
 use super::copy::SCRATCH;
 use super::direction::Direction;
 use super::end::Cut;
-use super::flow::{Batch, Flow, Held};
+use super::flow::{Batch, Doubt, Flow, Held};
 use super::pool::Lease;
-use crate::net::TcpStream;
+use crate::net::{TcpStream, send_gathered};
 
 /// What an attempt to fill a pipe found.
 enum Fill {
@@ -29,12 +29,18 @@ impl Flow<'_> {
         mut pipe: Lease,
         most: usize,
     ) -> Result<Batch, Cut> {
+        // That takes its time.
+        send_gathered();
         let from = direction.from();
         // Where bytes came just before, their end is no surprise.
         let trusted = self.is_trusting() && self.is_moving();
         let filled = from.stream.try_reading(|| {
             let filled = fill(&mut pipe, from.stream, most, trusted);
-            self.unsure = trusted && filled.is_err();
+            self.doubt = if trusted && filled.is_err() {
+                Doubt::Unsure
+            } else {
+                Doubt::No
+            };
             filled
         });
         let filled = from.attempt(filled)?;
@@ -50,7 +56,7 @@ impl Flow<'_> {
             Some(Fill::Held(bytes)) => Ok(Batch::Moved(bytes)),
             Some(Fill::Eof) => Ok(Batch::Eof),
             Some(Fill::Refused) => {
-                self.probe = true;
+                self.doubt = Doubt::Probe;
                 self.copy(direction, most.min(SCRATCH))
             }
             None => Ok(Batch::Dry),

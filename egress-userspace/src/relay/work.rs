@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::end::{Cut, End, Side};
-use super::flow::{Flow, Held};
+use super::flow::{Begun, Flow};
 use super::joint::Joint;
 use super::lost;
 
@@ -43,12 +43,12 @@ enum Time {
 }
 
 impl<'a> Work<'a> {
-    /// `begun`: what is held of the client's first bytes, or how it has failed to write them.
-    pub(super) fn new(joint: &'a Joint<'a>, begun: Result<Option<Box<Held<'a>>>, Cut>) -> Self {
+    /// `begun`: what has become of the client's first bytes.
+    pub(super) fn new(joint: &'a Joint<'a>, begun: Begun<'a>) -> Self {
         Self {
             joint,
             up: Flow::trusting(begun),
-            down: Flow::trusting(Ok(None)),
+            down: Flow::trusting(Begun::Written),
             first: None,
             lost: None,
             doubting: false,
@@ -75,6 +75,13 @@ impl<'a> Work<'a> {
             Pin::new(&mut cancel).poll(cx).map(|()| Err(Cut::Cancelled))
         })
         .await
+    }
+
+    /// Has what was posted sent, and counted as far as it is: of a relay that was cut short.
+    pub(super) fn settle(&mut self) {
+        // It has been cut already, by something else.
+        let _ = self.up.settle(self.joint.up());
+        let _ = self.down.settle(self.joint.down());
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Side, Cut>> {

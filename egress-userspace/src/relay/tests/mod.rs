@@ -5,6 +5,7 @@ mod bytes;
 mod deaf;
 mod ends;
 mod own_process;
+mod posted;
 mod resets;
 mod schedules;
 
