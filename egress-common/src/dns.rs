@@ -109,6 +109,6 @@ pub struct EarlyHead {
 }
 
 const _: () = assert!(size_of::<Asker>() == 32 && align_of::<Asker>() == 8);
-const _: () = assert!(size_of::<EarlyHead>() == 88 && align_of::<EarlyHead>() == 8);
+const _: () = assert!(size_of::<EarlyHead>() == 80 && align_of::<EarlyHead>() == 8);
 const _: () = assert!(size_of::<Early>() == size_of::<EarlyHead>() + EARLY_LEN as usize);
 const _: () = assert!(EARLY_LEN.is_power_of_two());

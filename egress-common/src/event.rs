@@ -81,4 +81,4 @@ impl Event {
     }
 }
 
-const _: () = assert!(size_of::<Event>() == 72 && align_of::<Event>() == 8);
+const _: () = assert!(size_of::<Event>() == 64 && align_of::<Event>() == 8);

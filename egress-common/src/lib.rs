@@ -39,13 +39,13 @@ pub use event::Event;
 pub use flow::FlowKey;
 pub use inbound::{Answerable, Peer, Step, Veth};
 pub use namespace::Namespace;
-pub use origin::{COMM_LEN, Origin, Task};
+pub use origin::{Origin, Task};
 pub use request::Request;
 pub use scope::{Governance, MAX_CGROUP_DEPTH, Scope};
 pub use settings::{Established, LISTEN_PORTS, Settings, SocketKind};
 
 /// Version of everything in this crate. The object carries it, and the gateway refuses another.
-pub const ABI_VERSION: u32 = 7;
+pub const ABI_VERSION: u32 = 8;
 
 /// ELF section of the object that holds [`ABI_VERSION`], four bytes in the target's order.
 pub const ABI_SECTION: &str = "egress_abi";
@@ -70,13 +70,15 @@ pub mod size {
     /// All those flows: what outsiders flood 64 namespaces with leaves room for another. An element is
     /// allocated when it is needed; the table of buckets is there from the start.
     pub const PEERS: usize = 64 * PEERS_PER_VETH;
-    /// Bytes of ring buffer: 13,000 events of 80 bytes, each with the ring's own eight.
+    /// Bytes of ring buffer: 14,000 events of 72 bytes, the ring's own eight among them.
     pub const EVENTS: usize = 1 << 20;
     /// Bytes of ring buffer: 2,000 requests. One that is lost is made again by the next SYN.
     pub const REQUESTS: usize = 1 << 16;
     /// Questions to DNS servers that are on their way through loopback at one moment. Each is looked up as
     /// soon as it is read; one that others have pushed out meanwhile is asked again.
     pub const ASKERS: usize = 8_192;
+    /// Processes that connect. One that others have pushed out gets another number when it connects again.
+    pub const RUNS: usize = 8_192;
     /// Bytes of ring buffer: 100 questions of 600 bytes, that wait a millisecond each for a listener.
     pub const EARLY: usize = 1 << 16;
 }
@@ -102,6 +104,7 @@ mod tests {
             + 2 * hash(size::VETHS, size_of::<u32>(), size_of::<Veth>())
             + size::PEERS * BUCKET
             + hash(size::ASKERS, size_of::<Asker>(), size_of::<Origin>())
+            + hash(size::RUNS, size_of::<u32>(), size_of::<u64>())
             + size::EVENTS
             + size::REQUESTS
             + size::EARLY;

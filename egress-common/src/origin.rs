@@ -2,9 +2,6 @@
 
 use crate::Address;
 
-/// Bytes of a thread's name, the last one always zero (`TASK_COMM_LEN`).
-pub const COMM_LEN: usize = 16;
-
 /// Where a connection was going and who opened it: written by the connect hook, kept in the client
 /// socket's storage, handed to the accepted socket's storage.
 #[repr(C)]
@@ -32,7 +29,7 @@ pub struct Task {
     cgroup: u64,
     pid: u32,
     uid: u32,
-    comm: [u8; COMM_LEN],
+    run: u64,
 }
 
 impl Origin {
@@ -74,14 +71,15 @@ impl Origin {
 }
 
 impl Task {
-    /// Makes a record. `pid` is the thread group's id in the initial PID namespace.
+    /// Makes a record. `pid` is the thread group's id in the initial PID namespace, `run` what tells the program that it
+    /// runs from those that it ran before and others with its id; 0: nothing does.
     #[inline(always)]
-    pub const fn new(cgroup: u64, pid: u32, uid: u32, comm: [u8; COMM_LEN]) -> Self {
+    pub const fn new(cgroup: u64, pid: u32, uid: u32, run: u64) -> Self {
         Self {
             cgroup,
             pid,
             uid,
-            comm,
+            run,
         }
     }
 
@@ -103,12 +101,13 @@ impl Task {
         self.uid
     }
 
-    /// The thread's name, padded with zeros.
+    /// A number that all records have in common which a process makes while it runs one program, and no others with its
+    /// id; 0: not known.
     #[inline(always)]
-    pub const fn comm(&self) -> &[u8; COMM_LEN] {
-        &self.comm
+    pub const fn run(&self) -> u64 {
+        self.run
     }
 }
 
-const _: () = assert!(size_of::<Task>() == 32 && align_of::<Task>() == 8);
-const _: () = assert!(size_of::<Origin>() == 64 && align_of::<Origin>() == 8);
+const _: () = assert!(size_of::<Task>() == 24 && align_of::<Task>() == 8);
+const _: () = assert!(size_of::<Origin>() == 56 && align_of::<Origin>() == 8);

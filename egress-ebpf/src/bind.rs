@@ -16,7 +16,7 @@ pub(crate) fn judge<F: Family>(ctx: &SockAddrContext) -> i32 {
     match try_judge(port) {
         Ok(()) => PROCEED,
         Err(reason) => {
-            let origin = Origin::new(address, port, netns(ctx), task::current());
+            let origin = Origin::new(address, port, netns(ctx), task::recorded());
             report::denied(reason, sock_addr::protocol(ctx), origin);
             REFUSE
         }

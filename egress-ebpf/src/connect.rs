@@ -34,7 +34,7 @@ pub(crate) fn judge<F: Family>(ctx: &SockAddrContext) -> i32 {
         Ok(Verdict::Pass(counter)) => {
             count(counter);
             if counter == Counter::PassedAddress {
-                let origin = Origin::new(address, port, netns(ctx), task::current());
+                let origin = Origin::new(address, port, netns(ctx), task::recorded());
                 report::passed(sock_addr::protocol(ctx), origin);
             }
             PROCEED
@@ -44,7 +44,7 @@ pub(crate) fn judge<F: Family>(ctx: &SockAddrContext) -> i32 {
             PROCEED
         }
         Err(reason) => {
-            let origin = Origin::new(address, port, netns(ctx), task::current());
+            let origin = Origin::new(address, port, netns(ctx), task::recorded());
             report::denied(reason, sock_addr::protocol(ctx), origin);
             refuse::call()
         }

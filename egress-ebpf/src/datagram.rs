@@ -17,7 +17,7 @@ pub(crate) fn judge<F: Family>(ctx: &SockAddrContext) -> i32 {
     match try_judge::<F>(ctx, address, port) {
         Ok(()) => PROCEED,
         Err(reason) => {
-            let origin = Origin::new(address, port, netns(ctx), task::current());
+            let origin = Origin::new(address, port, netns(ctx), task::recorded());
             report::denied(reason, sock_addr::protocol(ctx), origin);
             refuse::call()
         }

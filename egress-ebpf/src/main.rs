@@ -100,7 +100,13 @@ fn egress_socket(ctx: SockContext) -> i32 {
 /// Has listeners made for programs that begin.
 #[raw_tracepoint(tracepoint = "sched_process_exec")]
 fn egress_exec(_ctx: RawTracePointContext) -> i32 {
-    exec::foresee()
+    exec::begun()
+}
+
+/// Forgets what a process ran.
+#[raw_tracepoint(tracepoint = "sched_process_exit")]
+fn egress_exit(_ctx: RawTracePointContext) -> i32 {
+    exec::ended()
 }
 
 /// Judges every packet that leaves.

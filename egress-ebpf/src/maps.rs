@@ -80,6 +80,10 @@ pub(crate) static REQUESTS: RingBuf<Request, { size::REQUESTS }> = RingBuf::new(
 #[btf_map]
 pub(crate) static ASKERS: LruHashMap<Asker, Origin, { size::ASKERS }> = LruHashMap::new();
 
+/// Process id → the number of the program that it runs, see `task`. An LRU: who is pushed out gets another number.
+#[btf_map]
+pub(crate) static RUNS: LruHashMap<u32, u64, { size::RUNS }> = LruHashMap::new();
+
 /// Questions that found no listener, to be answered when there is one.
 #[btf_map]
 pub(crate) static EARLY: RingBuf<Early, { size::EARLY }> = RingBuf::new();

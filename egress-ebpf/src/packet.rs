@@ -10,7 +10,7 @@ use aya_ebpf::bindings::bpf_sock;
 use aya_ebpf::btf_maps::SkStorage;
 use aya_ebpf::helpers::generated::{bpf_sk_fullsock, bpf_sk_storage_get, bpf_skb_cgroup_id};
 use aya_ebpf::programs::SkBuffContext;
-use egress_common::{Address, COMM_LEN, Denied, Governance, Origin, Rule, Settings, Task};
+use egress_common::{Address, Denied, Governance, Origin, Rule, Settings, Task};
 
 use crate::begun::{self, Before};
 use crate::headers::{self, Headers};
@@ -150,7 +150,7 @@ fn full_socket(ctx: &SkBuffContext) -> *mut bpf_sock {
 fn describe(ctx: &SkBuffContext, headers: Option<Headers>) -> (u16, Origin) {
     // SAFETY: the hook's packet.
     let cgroup = unsafe { bpf_skb_cgroup_id(ctx.skb.skb) };
-    let task = Task::new(cgroup, 0, 0, [0; COMM_LEN]);
+    let task = Task::new(cgroup, 0, 0, 0);
     let (protocol, port, address) = headers.map_or((0, [0; 2], Address::NONE), |headers| {
         (headers.protocol, headers.port, headers.address)
     });

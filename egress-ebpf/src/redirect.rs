@@ -72,7 +72,7 @@ pub(crate) fn netns(ctx: &SockAddrContext) -> u64 {
 /// Writes down where the client is going.
 #[inline(always)]
 fn remember(ctx: &SockAddrContext, address: Address, port: [u8; 2]) -> Result<Origin, Denied> {
-    let mut origin = Origin::new(address, port, netns(ctx), task::current());
+    let mut origin = Origin::new(address, port, netns(ctx), task::recorded());
     // SAFETY: the hook's socket is a full socket; the value outlives the call.
     let record = unsafe { ORIG.get_or_insert_ptr_mut(ctx, Some(&mut origin)) };
     if record.is_null() {

@@ -29,7 +29,7 @@ pub(crate) fn judge(ctx: &SockContext) -> i32 {
     match try_judge(ctx, kind, number) {
         Ok(()) => PROCEED,
         Err(reason) => {
-            let nowhere = Origin::new(Address::NONE, [0; 2], 0, task::current());
+            let nowhere = Origin::new(Address::NONE, [0; 2], 0, task::recorded());
             report::denied(reason, number, nowhere);
             REFUSE
         }

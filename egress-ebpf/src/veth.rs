@@ -11,7 +11,7 @@ use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::programs::TcContext;
 use egress_common::{
-    Address, Answerable, COMM_LEN, Counter, Denied, Origin, Peer, Rule, Step, Task, protocol,
+    Address, Answerable, Counter, Denied, Origin, Peer, Rule, Step, Task, protocol,
 };
 
 use crate::frame::{self, Frame, Packet};
@@ -223,7 +223,7 @@ fn report_drop(device: u32, frame: Option<Frame>) {
         Some(Frame::Packet(packet)) => (packet.protocol, packet.port, packet.destination),
         Some(Frame::Arp) | None => (0, [0; 2], Address::NONE),
     };
-    let task = Task::new(cgroup, 0, 0, [0; COMM_LEN]);
+    let task = Task::new(cgroup, 0, 0, 0);
     report::denied(
         Denied::Frame,
         number,

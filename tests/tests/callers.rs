@@ -109,3 +109,59 @@ fn one_program_is_denied_and_another_is_not() -> Result<()> {
     assert_eq!(scene.line()?.pick(KEYS), ALLOWED);
     Ok(())
 }
+
+#[test]
+fn a_process_that_runs_another_program_is_told_by_that_one() -> Result<()> {
+    let scene = Scene::with(&api(""))?;
+    let script = "
+        exec 3<>/dev/tcp/203.0.113.10/443
+        echo no hello >&3
+        cat <&3 >/dev/null
+        exec curl --silent --resolve api.example.com:443:203.0.113.10 https://api.example.com/";
+    let outcome = scene.governed().run("bash", &["-c", script])?;
+    assert!(outcome.text().contains("served by api"), "{outcome:?}");
+    let (first, second) = (scene.line()?, scene.line()?);
+    assert_eq!(first.pick("src.exe verdict"), "/usr/bin/bash deny");
+    assert_eq!(second.pick("src.exe verdict"), "/usr/bin/curl allow");
+    assert_eq!(first.pick("src.pid"), second.pick("src.pid"));
+    Ok(())
+}
+
+/// Calls as a process with an id of its choice, which runs what this one does.
+const WITH_PID: &str = "
+import ctypes, os, signal
+
+def get_with(pid):
+    set_tid = (ctypes.c_int * 1)(pid)
+    clone_args = (ctypes.c_uint64 * 11)()
+    clone_args[4] = signal.SIGCHLD
+    clone_args[8], clone_args[9] = ctypes.addressof(set_tid), 1
+    SYS_CLONE3 = 435
+    child = ctypes.CDLL(None, use_errno=True).syscall(SYS_CLONE3, clone_args, 88)
+    if child == 0:
+        get('api.example.com', '203.0.113.10')
+        os._exit(0)
+    if child < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+";
+
+#[test]
+fn a_process_that_gets_the_id_of_one_that_has_ended_is_not_told_by_that_one() -> Result<()> {
+    let scene = Scene::with(&api(""))?;
+    let mut python = scene.python()?;
+    python.run(WITH_PID)?;
+    call(&scene.governed())?;
+    let before = scene.line()?;
+    assert_eq!(before.pick("src.exe"), "/usr/bin/curl");
+    let pid = before.pick("src.pid");
+    assert_eq!(python.ask(&format!("get_with({pid})"))?, "0");
+    let after = scene.line()?;
+    assert_eq!(after.pick("src.pid verdict"), format!("{pid} allow"));
+    assert!(
+        after.pick("src.exe").contains("python3"),
+        "{}",
+        after.pick("src.exe")
+    );
+    Ok(())
+}

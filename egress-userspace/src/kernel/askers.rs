@@ -6,22 +6,23 @@ use std::sync::Arc;
 use aya::maps::{HashMap, MapData, MapError};
 use egress_common::Asker;
 
+use super::caller::Callers;
 use super::origins::describe;
-use super::{Hierarchy, KernelError, Origin};
+use super::{KernelError, Origin};
 
 /// Looks up the records that the programs leave of each datagram that they turn to a listener.
 #[derive(Debug)]
 pub struct Askers {
     map: HashMap<MapData, Asker, egress_common::Origin>,
-    hierarchy: Arc<Hierarchy>,
+    callers: Arc<Callers>,
 }
 
 impl Askers {
     pub(super) fn new(
         map: HashMap<MapData, Asker, egress_common::Origin>,
-        hierarchy: Arc<Hierarchy>,
+        callers: Arc<Callers>,
     ) -> Self {
-        Self { map, hierarchy }
+        Self { map, callers }
     }
 
     /// Which server the last datagram from `peer` to the listener was meant for, and who sent it; `netns`
@@ -30,7 +31,7 @@ impl Askers {
     pub fn of(&self, netns: u64, peer: SocketAddr) -> Result<Option<Origin>, KernelError> {
         let key = Asker::new(netns, peer.ip().into(), peer.port().to_be_bytes());
         match self.map.get(&key, 0) {
-            Ok(record) => Ok(Some(describe(&record, &self.hierarchy))),
+            Ok(record) => Ok(Some(describe(&record, &self.callers))),
             Err(MapError::KeyNotFound) => Ok(None),
             Err(source) => Err(KernelError::Map {
                 map: "ASKERS",

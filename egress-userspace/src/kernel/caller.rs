@@ -5,6 +5,7 @@ use std::fs;
 use std::hash::BuildHasher;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use egress_common::Task;
 use foldhash::fast::RandomState;
@@ -16,24 +17,53 @@ use super::Hierarchy;
 /// Executables whose paths a thread remembers: more than those on a node that connect all the time.
 const REMEMBERED: usize = 64;
 
+/// So long it is believed that what a process runs has the path that it had. It may have been renamed or deleted.
+const BELIEVED: Duration = Duration::from_secs(1);
+
 thread_local! {
     static PATHS: RefCell<Paths> = RefCell::new(Paths::default());
 }
 
-/// Names the task. What has gone meanwhile is left out.
-pub(super) fn describe(task: &Task, hierarchy: &Hierarchy) -> Caller {
-    let cgroup = CgroupId(task.cgroup());
-    // Read each time: a process may run another program by now.
-    let exe = fs::read_link(exe_link(task.pid())).ok();
-    Caller {
-        pid: task.pid(),
-        uid: task.uid(),
-        exe: exe.map(|path| PATHS.with_borrow_mut(|paths| paths.shared(&path))),
-        cgroup,
-        cgroup_path: hierarchy.path(cgroup),
-        pod: None,
-        held: None,
-        remote: None,
+/// Names tasks.
+#[derive(Debug)]
+pub(super) struct Callers {
+    hierarchy: Arc<Hierarchy>,
+    /// The programs learn when a process runs another program: until then what it runs need not be looked at.
+    remembers: bool,
+}
+
+impl Callers {
+    pub(super) fn new(hierarchy: Arc<Hierarchy>, remembers: bool) -> Self {
+        Self {
+            hierarchy,
+            remembers,
+        }
+    }
+
+    /// Names the task. What has gone meanwhile is left out.
+    pub(super) fn describe(&self, task: &Task) -> Caller {
+        let cgroup = CgroupId(task.cgroup());
+        Caller {
+            pid: task.pid(),
+            uid: task.uid(),
+            exe: PATHS.with_borrow_mut(|paths| self.exe(task, paths)),
+            cgroup,
+            cgroup_path: self.hierarchy.path(cgroup),
+            pod: None,
+            held: None,
+            remote: None,
+        }
+    }
+
+    /// What the task runs; as far as that is not remembered, what it runs now.
+    fn exe(&self, task: &Task, paths: &mut Paths) -> Option<Arc<Path>> {
+        let now = Instant::now();
+        if let Some(exe) = paths.of(task, now).filter(|_| self.remembers) {
+            return Some(exe);
+        }
+        let exe = paths.shared(&fs::read_link(exe_link(task.pid())).ok()?);
+        paths.remember(task, &exe, now);
+        Some(exe)
     }
 }
 
@@ -51,6 +81,15 @@ fn exe_link(pid: u32) -> String {
 struct Paths {
     hasher: RandomState,
     seen: [Option<Arc<Path>>; REMEMBERED],
+    running: [Option<Running>; REMEMBERED],
+}
+
+/// What a process runs.
+struct Running {
+    pid: u32,
+    run: u64,
+    exe: Arc<Path>,
+    since: Instant,
 }
 
 impl Paths {
@@ -65,6 +104,33 @@ impl Paths {
             None => path.into(),
         }
     }
+
+    /// What a task ran a moment ago, if it has run nothing else since.
+    fn of(&self, task: &Task, now: Instant) -> Option<Arc<Path>> {
+        let running = self.running.get(place(task))?.as_ref()?;
+        let is_its = (running.pid, running.run) == (task.pid(), task.run());
+        let is_fresh = now.saturating_duration_since(running.since) < BELIEVED;
+        (is_its && is_fresh).then(|| Arc::clone(&running.exe))
+    }
+
+    fn remember(&mut self, task: &Task, exe: &Arc<Path>, now: Instant) {
+        // Without a number nothing tells when it runs something else.
+        if task.run() != 0
+            && let Some(place) = self.running.get_mut(place(task))
+        {
+            *place = Some(Running {
+                pid: task.pid(),
+                run: task.run(),
+                exe: Arc::clone(exe),
+                since: now,
+            });
+        }
+    }
+}
+
+/// Where it is remembered what a task runs.
+fn place(task: &Task) -> usize {
+    task.pid() as usize % REMEMBERED
 }
 
 impl Default for Paths {
@@ -72,12 +138,16 @@ impl Default for Paths {
         Self {
             hasher: RandomState::default(),
             seen: [const { None }; REMEMBERED],
+            running: [const { None }; REMEMBERED],
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::env;
+    use std::path::PathBuf;
+
     use super::*;
 
     #[test]
@@ -89,6 +159,42 @@ mod tests {
         for number in 0..4 * REMEMBERED {
             let path = format!("/usr/bin/{number}");
             assert_eq!(*paths.shared(path.as_ref()), *Path::new(&path));
+        }
+    }
+
+    #[test]
+    fn what_a_process_runs_is_believed_for_a_moment_and_of_that_run_alone() {
+        let mut paths = Paths::default();
+        let now = Instant::now();
+        let exe: Arc<Path> = Path::new("/usr/bin/curl").into();
+        let task = |pid, run| Task::new(1, pid, 0, run);
+        paths.remember(&task(7, 100), &exe, now);
+        assert_eq!(paths.of(&task(7, 100), now), Some(Arc::clone(&exe)));
+        // It runs something else, or is another process with its id, or in its place.
+        for other in [task(7, 101), task(8, 100), task(7 + 64, 100)] {
+            assert_eq!(paths.of(&other, now), None);
+        }
+        assert_eq!(paths.of(&task(7, 100), now + BELIEVED), None);
+        // Of one without a number it can't be told.
+        paths.remember(&task(7, 0), &exe, now);
+        assert_eq!(paths.of(&task(7, 0), now), None);
+    }
+
+    #[test]
+    fn nothing_is_remembered_where_nobody_tells_what_begins() {
+        let hierarchy = Arc::new(Hierarchy::find().expect("a cgroup v2 hierarchy"));
+        let own = Task::new(1, std::process::id(), 0, 100);
+        let wrong: Arc<Path> = Path::new("/nowhere").into();
+        for (remembers, expected) in [(true, Some("/nowhere")), (false, None)] {
+            let mut paths = Paths::default();
+            paths.remember(&own, &wrong, Instant::now());
+            let callers = Callers::new(Arc::clone(&hierarchy), remembers);
+            let exe = callers.exe(&own, &mut paths).expect("it runs");
+            let expected = expected.map(PathBuf::from);
+            assert_eq!(
+                *exe,
+                expected.unwrap_or_else(|| env::current_exe().expect("a path"))
+            );
         }
     }
 }

@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use aya::Ebpf;
-use aya::programs::links::FdLink;
 use tokio::sync::watch;
 
 use super::about::About;
+use super::caller::Callers;
 use super::cgroup::Hierarchy;
 use super::pins::Pins;
+use super::programs::Watch;
 use super::scope::Governed;
 use super::tables::Tables;
 use super::visible::Visible;
@@ -22,7 +23,7 @@ use super::{
 pub struct Claimed {
     pub(super) hierarchy: Arc<Hierarchy>,
     pub(super) programs: Ebpf,
-    pub(super) exec: Option<FdLink>,
+    pub(super) watch: Watch,
     pub(super) pins: Pins,
     pub(super) is_strict: bool,
     pub(super) visible: Visible,
@@ -41,7 +42,7 @@ impl Claimed {
         let Self {
             hierarchy,
             programs: mut ebpf,
-            exec,
+            watch,
             pins,
             is_strict,
             visible,
@@ -63,14 +64,15 @@ impl Claimed {
             directories.clone(),
             setup.pods.clone(),
         );
+        let callers = Arc::new(Callers::new(Arc::clone(&hierarchy), watch.is_whole));
         let parts = Parts {
-            origins: Origins::new(take(&mut ebpf, "ACC")?, Arc::clone(&hierarchy)),
-            askers: Askers::new(take(&mut ebpf, "ASKERS")?, Arc::clone(&hierarchy)),
-            early: EarlyQueries::start(take(&mut ebpf, "EARLY")?, Arc::clone(&hierarchy))
+            origins: Origins::new(take(&mut ebpf, "ACC")?, Arc::clone(&callers)),
+            askers: Askers::new(take(&mut ebpf, "ASKERS")?, Arc::clone(&callers)),
+            early: EarlyQueries::start(take(&mut ebpf, "EARLY")?, Arc::clone(&callers))
                 .map_err(KernelError::Thread)?,
             requests: Requests::start(take(&mut ebpf, "REQUESTS")?).map_err(KernelError::Thread)?,
             namespaces: Namespaces::new(take(&mut ebpf, "NETNS")?),
-            events: Events::new(take(&mut ebpf, "EVENTS")?, Arc::clone(&hierarchy)),
+            events: Events::new(take(&mut ebpf, "EVENTS")?, callers),
             strict: strict(&mut ebpf, setup, &pins, is_strict, &known, &pods)?,
             pods,
             shown: Shown {
@@ -86,7 +88,7 @@ impl Claimed {
             tables,
             governed: directories,
             programs: ebpf,
-            links: exec.into_iter().collect(),
+            links: watch.links,
             attachments,
             pins,
             on_exit,

@@ -8,8 +8,9 @@ use aya::maps::{MapData, RingBuf};
 use egress_common::Early;
 use tokio::sync::mpsc;
 
+use super::caller::Callers;
 use super::origins::describe;
-use super::{Hierarchy, Origin, wake};
+use super::{Origin, wake};
 
 /// Questions that wait to be read. What finds the queue full is asked again, seconds later, by whoever
 /// asked it.
@@ -34,11 +35,8 @@ pub struct EarlyQuery {
 
 impl EarlyQueries {
     /// Reads the ring on a thread of its own, which the programs wake, until this is dropped.
-    pub(super) fn start(ring: RingBuf<MapData>, hierarchy: Arc<Hierarchy>) -> io::Result<Self> {
-        wake::start("early", ring, QUEUE, move |record| {
-            parse(record, &hierarchy)
-        })
-        .map(Self)
+    pub(super) fn start(ring: RingBuf<MapData>, callers: Arc<Callers>) -> io::Result<Self> {
+        wake::start("early", ring, QUEUE, move |record| parse(record, &callers)).map(Self)
     }
 
     /// The next question; `None`: there will be no more.
@@ -47,12 +45,12 @@ impl EarlyQueries {
     }
 }
 
-fn parse(record: &[u8], hierarchy: &Hierarchy) -> Option<EarlyQuery> {
+fn parse(record: &[u8], callers: &Callers) -> Option<EarlyQuery> {
     let early = Early::parse(record)?;
     let asker = early.asker();
     let ip: IpAddr = asker.address().into();
     Some(EarlyQuery {
-        origin: describe(early.origin(), hierarchy),
+        origin: describe(early.origin(), callers),
         netns: asker.netns(),
         peer: SocketAddr::new(ip, u16::from_be_bytes(asker.port())),
         payload: early.payload()?.to_vec(),

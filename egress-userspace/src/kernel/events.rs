@@ -9,14 +9,15 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::types::{Caller, DenyReason};
 
+use super::Origin;
+use super::caller::Callers;
 use super::origins::destination;
-use super::{Hierarchy, Origin, caller};
 
 /// How often the ring is read: the programs do not wake the reader for an event, which would cost
 /// twenty times the event.
 const PACE: Duration = Duration::from_millis(50);
 /// Events read each time: 10,000 a second take a tenth of a core. A process can be refused a hundred
-/// thousand times a second, and connections must not wait for the log of that: the ring keeps 13,000
+/// thousand times a second, and connections must not wait for the log of that: the ring keeps 14,000
 /// events, and what finds no room in it is counted as lost.
 const BATCH: usize = 512;
 
@@ -24,7 +25,7 @@ const BATCH: usize = 512;
 pub struct Events {
     ring: RingBuf<MapData>,
     pace: Pace,
-    hierarchy: Arc<Hierarchy>,
+    callers: Arc<Callers>,
     last: Option<Last>,
 }
 
@@ -57,11 +58,11 @@ pub enum Ruling {
 }
 
 impl Events {
-    pub(super) fn new(ring: RingBuf<MapData>, hierarchy: Arc<Hierarchy>) -> Self {
+    pub(super) fn new(ring: RingBuf<MapData>, callers: Arc<Callers>) -> Self {
         Self {
             ring,
             pace: Pace::new(),
-            hierarchy,
+            callers,
             last: None,
         }
     }
@@ -71,21 +72,21 @@ impl Events {
         let Self {
             ring,
             pace,
-            hierarchy,
+            callers,
             last,
         } = self;
-        pace.next(|look| read(ring, |task| caller_of(task, look, last, hierarchy)))
+        pace.next(|look| read(ring, |task| caller_of(task, look, last, callers)))
             .await
     }
 }
 
 /// The caller that a task is, by the same look at the ring or by a new one at the task.
-fn caller_of(task: &Task, look: u64, last: &mut Option<Last>, hierarchy: &Hierarchy) -> Caller {
+fn caller_of(task: &Task, look: u64, last: &mut Option<Last>, callers: &Callers) -> Caller {
     let is_same = |last: &&Last| last.look == look && last.task == *task;
     if let Some(last) = last.as_ref().filter(is_same) {
         return last.caller.clone();
     }
-    let caller = caller::describe(task, hierarchy);
+    let caller = callers.describe(task);
     *last = Some(Last {
         look,
         task: *task,
@@ -179,16 +180,17 @@ fn reason(denied: Denied) -> DenyReason {
 
 #[cfg(test)]
 mod tests {
-    use egress_common::COMM_LEN;
     use tokio::time::Instant;
 
+    use super::super::Hierarchy;
     use super::*;
     use crate::types::CgroupId;
 
     #[test]
     fn a_task_is_looked_up_once_for_what_is_read_together() {
         let hierarchy = Hierarchy::find().expect("a cgroup v2 hierarchy");
-        let task = |pid| Task::new(0, pid, 0, [0; COMM_LEN]);
+        let callers = Callers::new(Arc::new(hierarchy), true);
+        let task = |pid| Task::new(0, pid, 0, 0);
         let own = task(std::process::id());
         let known = Caller::unknown(CgroupId(7));
         let mut last = Some(Last {
@@ -196,7 +198,7 @@ mod tests {
             task: own,
             caller: known.clone(),
         });
-        let mut ask = |task, look| caller_of(&task, look, &mut last, &hierarchy);
+        let mut ask = |task, look| caller_of(&task, look, &mut last, &callers);
         assert_eq!(ask(own, 1), known);
         let anew = ask(own, 2);
         assert!(anew.exe.is_some(), "{anew:?}");

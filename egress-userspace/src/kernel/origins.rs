@@ -8,13 +8,14 @@ use aya::maps::{MapData, MapError, SkStorage};
 
 use crate::types::{Caller, OriginalDst};
 
-use super::{Hierarchy, KernelError, caller};
+use super::KernelError;
+use super::caller::Callers;
 
 /// Looks up the records that the programs left on accepted sockets.
 #[derive(Debug)]
 pub struct Origins {
     accepted: SkStorage<MapData, egress_common::Origin>,
-    hierarchy: Arc<Hierarchy>,
+    callers: Arc<Callers>,
 }
 
 /// Where a connection was going and who opened it.
@@ -29,18 +30,15 @@ pub struct Origin {
 impl Origins {
     pub(super) fn new(
         accepted: SkStorage<MapData, egress_common::Origin>,
-        hierarchy: Arc<Hierarchy>,
+        callers: Arc<Callers>,
     ) -> Self {
-        Self {
-            accepted,
-            hierarchy,
-        }
+        Self { accepted, callers }
     }
 
     /// The record of an accepted socket; `None`: the connection did not come through the programs.
     pub fn of(&self, socket: &impl AsRawFd) -> Result<Option<Origin>, KernelError> {
         match self.accepted.get(socket, 0) {
-            Ok(record) => Ok(Some(describe(&record, &self.hierarchy))),
+            Ok(record) => Ok(Some(describe(&record, &self.callers))),
             Err(MapError::KeyNotFound) => Ok(None),
             Err(source) => Err(KernelError::Map { map: "ACC", source }),
         }
@@ -48,10 +46,10 @@ impl Origins {
 }
 
 /// A record in user space's words.
-pub(super) fn describe(record: &egress_common::Origin, hierarchy: &Hierarchy) -> Origin {
+pub(super) fn describe(record: &egress_common::Origin, callers: &Callers) -> Origin {
     Origin {
         dst: destination(record),
-        caller: caller::describe(record.task(), hierarchy),
+        caller: callers.describe(record.task()),
     }
 }
 

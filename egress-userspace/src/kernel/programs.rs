@@ -33,9 +33,13 @@ pub(super) const PROGRAMS: [&str; 13] = [
     "egress_connect6",
 ];
 
-/// Has listeners made before they are needed. It is not pinned: only a gateway that runs makes any.
+/// Sees what begins: has listeners made before they are needed, and what was known of the process forgotten. It is
+/// not pinned, nor is the next: only a gateway that runs makes and knows any.
 const EXEC: &str = "egress_exec";
 const EXEC_TRACEPOINT: &str = "sched_process_exec";
+/// Sees what ends.
+const EXIT: &str = "egress_exit";
+const EXIT_TRACEPOINT: &str = "sched_process_exit";
 
 /// A link always coexists with other programs of its hook; aya's other modes set a flag that
 /// `BPF_LINK_CREATE` refuses.
@@ -78,23 +82,41 @@ pub(super) fn attach(
     Ok(held)
 }
 
-/// Loads and attaches the program that sees what begins; `None`, with a warning, where it can't be: all
-/// that is lost is that the first question of a network namespace may fail.
-pub(super) fn watch_exec(ebpf: &mut Ebpf) -> Option<FdLink> {
-    let attach = |program: &mut Program| -> Result<FdLink, Failure> {
+/// What sees processes begin and end, for as long as it is held.
+pub(super) struct Watch {
+    pub(super) links: Vec<FdLink>,
+    /// Both are seen: what a process runs can be remembered.
+    pub(super) is_whole: bool,
+}
+
+/// Loads and attaches the programs that see what begins and ends. Where one can't be there is a warning: all that is
+/// lost is that the first question of a network namespace may fail, or that each caller's executable is looked for anew.
+pub(super) fn watch(ebpf: &mut Ebpf) -> Watch {
+    let began = watch_one(ebpf, EXEC, EXEC_TRACEPOINT).inspect_err(|error| {
+        warn!(
+            error = error.in_full(),
+            "the first question for a name in a new network namespace may fail"
+        );
+    });
+    let ended = watch_one(ebpf, EXIT, EXIT_TRACEPOINT).inspect_err(|error| {
+        warn!(
+            error = error.in_full(),
+            "what a process runs is looked for at each of its connections"
+        );
+    });
+    Watch {
+        is_whole: began.is_ok() && ended.is_ok(),
+        links: began.into_iter().chain(ended).collect(),
+    }
+}
+
+fn watch_one(ebpf: &mut Ebpf, name: &'static str, tracepoint: &str) -> Result<FdLink, KernelError> {
+    with(ebpf, name, "attach", |program| {
         let program: &mut RawTracePoint = program.try_into()?;
         program.load()?;
-        let id = program.attach(EXEC_TRACEPOINT)?;
+        let id = program.attach(tracepoint)?;
         Ok(program.take_link(id)?.into())
-    };
-    with(ebpf, EXEC, "attach", attach)
-        .inspect_err(|error| {
-            warn!(
-                error = error.in_full(),
-                "the first question for a name in a new network namespace may fail"
-            );
-        })
-        .ok()
+    })
 }
 
 /// Whether programs stayed attached when the gateway before this one went, or are attached by it.
