@@ -88,9 +88,9 @@ const UNPRIVILEGED: Subject = Subject {
 const RING: Subject = Subject {
     name: "io_uring",
     needed: false,
-    with: "short messages of many connections are sent together, with one call",
+    with: "short messages of many relayed connections are sent together, with one call",
     without: "each message is sent by a call of its own: busy connections get fewer of them through",
-    fix: "a kernel of 6.1 or later, sysctl kernel.io_uring_disabled=0, and no seccomp filter against it",
+    fix: "sysctl kernel.io_uring_disabled=0, and a seccomp filter that allows io_uring_setup and io_uring_enter",
 };
 
 pub(super) fn checks() -> Vec<Check> {

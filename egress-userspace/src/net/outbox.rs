@@ -6,10 +6,12 @@
 use std::io;
 use std::ops::Range;
 use std::os::fd::RawFd;
+use std::sync::Once;
 use std::task::Waker;
 
 use bytes::Bytes;
 use nix::sys::socket::{MsgFlags, send};
+use tracing::warn;
 
 use super::places::Name;
 use super::sys::ring::Ring;
@@ -20,7 +22,7 @@ const MESSAGES: u32 = 128;
 /// Bytes that gather at most: they are sent while the processor's second-level cache still has them.
 const BYTES: usize = 64 * 1024;
 
-/// The longest message that waits for others: to copy it costs less than a hundredth of what a call does.
+/// The longest message that waits for others: to copy it costs some hundred nanoseconds, to send it some microseconds.
 pub(super) const LONGEST: usize = 4 * 1024;
 
 /// What gathers on a thread.
@@ -30,6 +32,8 @@ pub(super) struct Outbox {
     ring: Option<Ring>,
     bytes: Vec<u8>,
     messages: Vec<Message>,
+    /// What became of those that the ring has sent: here, so that the memory is kept.
+    results: Vec<Option<io::Result<usize>>>,
     /// Sends them when woken.
     carrier: Waker,
 }
@@ -59,28 +63,35 @@ impl Outbox {
     /// Nothing gathers where the kernel does not let it.
     pub(super) fn new() -> Self {
         Self {
-            ring: Ring::new(MESSAGES).ok(),
+            ring: Ring::new(MESSAGES).inspect_err(alone).ok(),
             bytes: Vec::new(),
             messages: Vec::new(),
+            results: Vec::new(),
             carrier: Waker::noop().clone(),
         }
     }
 
-    /// Takes a message; `None`: it is not one that may wait, or there is no room. Gives who is to be woken, to send it.
+    /// Whether a message is one that may wait for others.
+    pub(super) fn takes(&self, message: &[u8]) -> bool {
+        self.ring.is_some() && message.len() <= LONGEST
+    }
+
+    /// Whether there is room for a message before the others are sent.
+    pub(super) fn has_room(&self, message: &[u8]) -> bool {
+        self.bytes.len() + message.len() <= BYTES && self.messages.len() < MESSAGES as usize
+    }
+
+    /// Takes a message that there is room for. Gives who is to be woken, to send it with those that come after it.
     pub(super) fn take(&mut self, name: Name, socket: RawFd, message: &[u8]) -> Option<Waker> {
         let begin = self.bytes.len();
-        let end = begin + message.len();
-        let has_room = end <= BYTES && self.messages.len() < MESSAGES as usize;
-        if self.ring.is_none() || message.len() > LONGEST || !has_room {
-            return None;
-        }
         self.bytes.extend_from_slice(message);
+        let is_first = self.messages.is_empty();
         self.messages.push(Message {
             name,
             socket,
-            bytes: begin..end,
+            bytes: begin..self.bytes.len(),
         });
-        Some(self.carrier.clone())
+        is_first.then(|| self.carrier.clone())
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -94,8 +105,8 @@ impl Outbox {
 
     /// Sends what has gathered. Tells of each message what of it could not be sent.
     pub(super) fn send(&mut self, mut tell: impl FnMut(Name, Option<Unsent>)) {
-        let (messages, bytes) = (&self.messages, &self.bytes);
-        let mut results: Vec<_> = messages.iter().map(|_| None).collect();
+        let (messages, bytes, results) = (&self.messages, &self.bytes, &mut self.results);
+        results.extend(messages.iter().map(|_| None));
         // One alone costs less without the ring.
         if messages.len() > 1
             && let Some(ring) = self.ring.take()
@@ -103,19 +114,30 @@ impl Outbox {
             let each = messages.iter().map(|each| (each.socket, each.of(bytes)));
             let ring = ring.send(each, |number, sent| {
                 if let Some(place) = results.get_mut(number) {
-                    *place = Some(sent);
+                    *place = Some(sent).filter(|sent| !is_rings_own(sent));
                 }
             });
             // If it fails, they are sent one by one, and none gathers any more.
-            self.ring = ring.ok();
+            self.ring = ring.inspect_err(alone).ok();
         }
-        for (message, sent) in messages.iter().zip(results) {
+        for (message, sent) in messages.iter().zip(results.drain(..)) {
             let sent = sent.unwrap_or_else(|| message.send(bytes));
             tell(message.name, message.unsent(bytes, sent));
         }
         self.messages.clear();
         self.bytes.clear();
     }
+}
+
+/// Says, once, that messages do not gather.
+fn alone(error: &io::Error) {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| warn!(%error, "short messages are sent one by one, without io_uring"));
+}
+
+/// Whether a message failed for want of what the ring needs for it: its socket may take it all the same.
+fn is_rings_own(sent: &io::Result<usize>) -> bool {
+    matches!(sent, Err(error) if error.kind() == io::ErrorKind::OutOfMemory)
 }
 
 impl Message {

@@ -71,6 +71,10 @@ impl Place {
         let Some(known) = known.filter(|known| known.is_ready(wait)) else {
             return Err(ErrorKind::WouldBlock.into());
         };
+        debug_assert!(
+            wait != Wait::Write || self.with(|socket| socket.posted) != Some(Posted::Waiting),
+            "what was posted goes first"
+        );
         let result = attempt();
         if let Err(error) = &result
             && error.kind() == ErrorKind::WouldBlock
@@ -104,17 +108,19 @@ impl Place {
     /// Takes a message for `socket`, whose place it is, to send it together with others; false: it is to be sent by
     /// itself.
     pub(super) fn post(&self, socket: BorrowedFd<'_>, message: &[u8]) -> bool {
-        let mut outbox = self.poller.outbox();
+        let Some(mut outbox) = self.poller.outbox_for(message) else {
+            return false;
+        };
         let mut places = self.poller.places();
         let Some(place) = places.of(self.name).filter(|place| place.may_post()) else {
             return false;
         };
-        let Some(carrier) = outbox.take(self.name, socket.as_raw_fd(), message) else {
-            return false;
-        };
         place.posted = Posted::Waiting;
+        let carrier = outbox.take(self.name, socket.as_raw_fd(), message);
         drop((places, outbox));
-        carrier.wake();
+        if let Some(carrier) = carrier {
+            carrier.wake();
+        }
         true
     }
 

@@ -69,11 +69,10 @@ pub fn look_around() {
 
 /// Sends what has gathered on this thread by now: for who has much to do before others have their turn.
 pub fn send_gathered() {
-    CURRENT.with_borrow(|here| {
-        if let Some(poller) = here {
-            poller.send();
-        }
-    });
+    let here = CURRENT.with_borrow(Option::clone);
+    if let Some(poller) = here {
+        poller.send();
+    }
 }
 
 impl Poller {
@@ -162,8 +161,9 @@ impl Poller {
     /// Sends what gathers while other tasks have their turn, for ever.
     async fn carry(self: Arc<Self>) {
         poll_fn(|cx| {
-            self.send();
+            // In this order: what is posted meanwhile, on another thread, wakes it again.
             self.outbox().set_carrier(cx.waker());
+            self.send();
             Poll::<()>::Pending
         })
         .await;
@@ -195,6 +195,20 @@ impl Poller {
             places = self.places();
         }
         places
+    }
+
+    /// The outbox, with room for a message; `None`: it is not one that may wait.
+    pub(super) fn outbox_for(&self, message: &[u8]) -> Option<MutexGuard<'_, Outbox>> {
+        let outbox = self.outbox();
+        if !outbox.takes(message) {
+            return None;
+        }
+        if outbox.has_room(message) {
+            return Some(outbox);
+        }
+        drop(outbox);
+        self.send();
+        Some(self.outbox()).filter(|outbox| outbox.has_room(message))
     }
 
     pub(super) fn outbox(&self) -> MutexGuard<'_, Outbox> {

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Bytes written to each side: right at any time, after an error too.
+/// Bytes written to each side, or about to be, within the moment in which messages gather. When the relay has ended they
+/// are exact, after an error too.
 #[derive(Debug, Default)]
 pub struct Counters {
     pub(super) sent: AtomicU64,

@@ -15,7 +15,7 @@ use super::end::Cut;
 use super::gear::Gear;
 use super::pool::Lease;
 use super::turn::Turn;
-use crate::net::{Unsent, look_around};
+use crate::net::{Unsent, look_around, send_gathered};
 
 /// One direction at work.
 pub(super) struct Flow<'a> {
@@ -181,7 +181,12 @@ impl<'a> Flow<'a> {
         if self.doubt == Doubt::Probe {
             return self.copy(direction, most.min(SCRATCH));
         }
-        match self.gear.pipe(direction.joint.options) {
+        let pipe = self.gear.pipe(direction.joint.options);
+        if pipe.is_some() || self.turn.is_long() {
+            // What others have to say does not wait for that.
+            send_gathered();
+        }
+        match pipe {
             Some(pipe) => self.splice(direction, pipe, most),
             None => self.copy(direction, most.min(SCRATCH)),
         }
@@ -207,8 +212,9 @@ impl<'a> Flow<'a> {
         if !self.posted {
             return Poll::Ready(Ok(()));
         }
-        let is_followed = self.then.is_some() || self.left == 0 || self.doubt == Doubt::Probe;
-        if !is_followed && direction.from().stream.poll_readable(cx).is_pending() {
+        let looks = self.doubt == Doubt::Probe;
+        if !looks && direction.from().stream.poll_readable(cx).is_pending() {
+            self.turn = Turn::default();
             ready!(direction.to().stream.poll_sent(cx));
         }
         Poll::Ready(self.settle(direction))

@@ -10,7 +10,7 @@ use super::direction::Direction;
 use super::end::Cut;
 use super::flow::{Batch, Doubt, Flow, Held};
 use super::pool::Lease;
-use crate::net::{TcpStream, send_gathered};
+use crate::net::TcpStream;
 
 /// What an attempt to fill a pipe found.
 enum Fill {
@@ -29,8 +29,6 @@ impl Flow<'_> {
         mut pipe: Lease,
         most: usize,
     ) -> Result<Batch, Cut> {
-        // That takes its time.
-        send_gathered();
         let from = direction.from();
         // Where bytes came just before, their end is no surprise.
         let trusted = self.is_trusting() && self.is_moving();

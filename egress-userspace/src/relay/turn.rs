@@ -12,6 +12,9 @@ const ROUND: u32 = 4 * 1024 * 1024;
 /// A turn is at least so long, however many wait: as much as a pipe holds.
 const SHORTEST: u32 = 1024 * 1024;
 
+/// What is copied in some ten microseconds.
+const LONG: u32 = 64 * 1024;
+
 /// A turn is over after so many batches, however small. Tokio lets a task find sockets ready 128 times before it
 /// has to give way, and what two directions do is well within that.
 const MOST_BATCHES: u8 = 32;
@@ -49,6 +52,11 @@ impl Turn {
             .unwrap_or(ROUND)
             .saturating_add(self.moved);
         self.batches = self.batches.saturating_add(1);
+    }
+
+    /// Whether others wait longer for its end than for a message or two.
+    pub(super) fn is_long(&self) -> bool {
+        self.moved >= LONG
     }
 
     /// Whether it is for others to work.

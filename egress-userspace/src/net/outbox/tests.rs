@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
+use super::super::poller::Poller;
 use super::*;
 use crate::net::TcpStream;
 
@@ -201,30 +202,52 @@ async fn a_socket_that_is_dropped_sends_its_message_first_and_nobody_else_does()
 }
 
 #[tokio::test]
-async fn what_is_long_and_what_is_too_much_does_not_gather() {
+async fn what_is_long_does_not_gather() {
     let (near, mut far) = pair().await;
     assert!(!near.post(&[0; LONGEST + 1]));
     assert!(near.post(&[1; LONGEST]));
     assert!(near.take_unsent().is_none());
     assert_eq!(read(&mut far, LONGEST).await, [1; LONGEST]);
-
-    let pairs = pairs(BYTES / LONGEST + 1).await;
-    let taken = pairs.iter().filter(|(near, _)| near.post(&[2; LONGEST]));
-    assert_eq!(taken.count(), BYTES / LONGEST);
-    yield_now().await;
-    let (last, _) = pairs.last().expect("one");
-    assert!(last.post(b"there is room again"));
 }
 
 #[tokio::test]
-async fn no_more_messages_gather_than_the_ring_has_places() {
-    let most = MESSAGES as usize;
-    let pairs = pairs(most + 1).await;
-    let taken = pairs.iter().filter(|(near, _)| near.post(b"."));
-    assert_eq!(taken.count(), most);
-    yield_now().await;
-    for (_, far) in pairs.iter().take(most) {
-        assert!(has_arrived(far));
+async fn what_has_gathered_is_sent_when_there_is_no_room_for_more() {
+    for (message, most) in [
+        (vec![2; LONGEST], BYTES / LONGEST),
+        (vec![3], MESSAGES as usize),
+    ] {
+        let pairs = pairs(most + 1).await;
+        let (last, others) = pairs.split_last().expect("some");
+        for (near, far) in others {
+            assert!(near.post(&message));
+            assert!(!has_arrived(far));
+        }
+        assert!(last.0.post(&message));
+        for (near, far) in others {
+            assert!(is_sent(near));
+            assert!(has_arrived(far));
+        }
+        assert!(!has_arrived(&last.1));
+        yield_now().await;
+        assert!(has_arrived(&last.1));
+    }
+}
+
+#[tokio::test]
+async fn another_thread_can_send_what_has_gathered() {
+    let mut pairs = pairs(3).await;
+    for (near, _) in &pairs {
+        assert!(near.post(b"all"));
+    }
+    let (gone, mut far) = pairs.pop().expect("one");
+    thread::scope(|scope| {
+        scope.spawn(|| drop(gone));
+    });
+    assert_eq!(read(&mut far, 3).await, b"all");
+    for (near, far) in &mut pairs {
+        assert!(is_sent(near));
+        assert_eq!(read(far, 3).await, b"all");
+        assert!(near.post(b"more"));
     }
 }
 
@@ -234,12 +257,14 @@ async fn where_the_ring_fails_each_is_sent_by_itself_from_then_on() {
     for (near, _) in &pairs {
         assert!(near.post(b"all"));
     }
-    // Another thread may not use it.
-    let (gone, mut far) = pairs.pop().expect("one");
-    thread::scope(|scope| {
-        scope.spawn(|| drop(gone));
-    });
-    assert_eq!(read(&mut far, 3).await, b"all");
+    let poller = Poller::current().expect("with the runtime");
+    poller
+        .outbox()
+        .ring
+        .as_ref()
+        .expect("io_uring")
+        .break_down();
+    yield_now().await;
     for (near, far) in &mut pairs {
         assert_eq!(read(far, 3).await, b"all");
         assert!(near.take_unsent().is_none());

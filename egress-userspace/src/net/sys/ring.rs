@@ -8,19 +8,14 @@ use std::os::fd::{AsRawFd as _, RawFd};
 
 use io_uring::{IoUring, opcode, types};
 
-/// A queue of the kernel's, for the thread that made it alone.
+/// A queue of the kernel's.
 pub(crate) struct Ring(IoUring);
 
 impl Ring {
-    /// Of so many places. Fails where the kernel is older than 6.1, or does not let the gateway
-    /// (`kernel.io_uring_disabled`, a seccomp filter).
+    /// Of so many places. Fails where the kernel does not let the gateway (`kernel.io_uring_disabled`, a seccomp
+    /// filter).
     pub(crate) fn new(places: u32) -> io::Result<Self> {
-        let ring = IoUring::builder()
-            .dontfork()
-            .setup_single_issuer()
-            .setup_defer_taskrun()
-            .build(places)?;
-        Ok(Self(ring))
+        IoUring::builder().dontfork().build(places).map(Self)
     }
 
     /// Sends each of `messages`, of which there are at most as many as the ring has places, as far as its socket has
@@ -63,6 +58,17 @@ impl Ring {
         }
         drop((submitter, queue, done));
         Ok(self)
+    }
+}
+
+#[cfg(test)]
+impl Ring {
+    /// Has it fail from now on.
+    pub(crate) fn break_down(&self) {
+        let null = std::fs::File::open("/dev/null").expect("it is there");
+        // SAFETY: both descriptors are open, and the second stays the ring's.
+        let fd = unsafe { libc::dup2(null.as_raw_fd(), self.0.as_raw_fd()) };
+        assert_eq!(fd, self.0.as_raw_fd());
     }
 }
 

@@ -77,3 +77,23 @@ async fn a_message_that_there_is_no_room_for_comes_when_there_is() {
     assert!(got.ends_with(b"message"));
     assert_eq!(counters.received(), 7);
 }
+
+#[tokio::test]
+async fn messages_with_pauses_between_them_never_give_way() {
+    let (_client, accepted) = connected(None).await;
+    let (mut upstream, dialled) = connected(None).await;
+    let (options, counters) = (options(Mode::Auto), Counters::default());
+    let (near, far) = (ours(accepted), ours(dialled));
+    let never = std::future::pending();
+    let mut relay = Box::pin(relay(near, far, Bytes::new(), &options, &counters, never));
+    for count in 1..=100 {
+        assert!(poll!(&mut relay).is_pending());
+        write(&mut upstream, b".").await;
+        // The last one is sent, and this one is told of.
+        for _ in 0..3 {
+            yield_now().await;
+        }
+        assert!(poll!(&mut relay).is_pending());
+        assert_eq!(counters.received(), count);
+    }
+}
