@@ -91,6 +91,12 @@ impl Place {
         result
     }
 
+    /// Whether what there is to be read is all that will be, as far as it is known.
+    pub(super) fn has_ended(&self) -> bool {
+        self.with(|socket| socket.readiness.has_ended())
+            .unwrap_or(false)
+    }
+
     /// Has whoever waits for the socket then look again at `when`, or a tick of [`Clock`] later. It replaces what
     /// was set before.
     pub(super) fn set_alarm(&self, when: Instant) {
@@ -156,7 +162,8 @@ impl Place {
 
     /// What the kernel is to tell, and of whom.
     fn event(&self, room: bool) -> EpollEvent {
-        let mut events = EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
+        let mut events = EpollFlags::EPOLLIN | EpollFlags::EPOLLPRI | EpollFlags::EPOLLRDHUP;
+        events.insert(EpollFlags::EPOLLET);
         events.set(EpollFlags::EPOLLOUT, room);
         EpollEvent::new(events, self.name.into())
     }

@@ -67,6 +67,13 @@ impl Readiness {
         self.told & bits(wait.event() | ended) != 0
     }
 
+    /// Whether the peer's end of stream has arrived in the normal way, and nothing urgent: then what is there to be read
+    /// is all that will be.
+    pub(super) fn has_ended(self) -> bool {
+        let unlike = EpollFlags::EPOLLPRI | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR;
+        self.told & bits(EpollFlags::EPOLLRDHUP | unlike) == bits(EpollFlags::EPOLLRDHUP)
+    }
+
     /// Until now.
     pub(super) fn seen(self) -> Seen {
         Seen(self.news)
@@ -85,6 +92,7 @@ impl Readiness {
 const fn bits(events: EpollFlags) -> u16 {
     let matter = EpollFlags::EPOLLIN
         .union(EpollFlags::EPOLLOUT)
+        .union(EpollFlags::EPOLLPRI)
         .union(EpollFlags::EPOLLRDHUP)
         .union(EpollFlags::EPOLLHUP)
         .union(EpollFlags::EPOLLERR);
@@ -144,6 +152,22 @@ mod tests {
         readiness.tell(EpollFlags::EPOLLHUP);
         readiness.clear(Wait::Write, readiness.seen());
         assert_eq!(ready(readiness), [true, true, false]);
+    }
+
+    #[test]
+    fn an_end_is_one_if_nothing_urgent_was_told_of_and_no_failure() {
+        let end = EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP;
+        assert!(told(end).has_ended());
+        assert!(!told(EpollFlags::EPOLLIN).has_ended());
+        for unlike in [
+            EpollFlags::EPOLLPRI,
+            EpollFlags::EPOLLHUP,
+            EpollFlags::EPOLLERR,
+        ] {
+            let mut readiness = told(unlike);
+            readiness.tell(end);
+            assert!(!readiness.has_ended(), "{unlike:?}");
+        }
     }
 
     #[test]

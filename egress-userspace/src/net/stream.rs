@@ -85,6 +85,12 @@ impl TcpStream {
         self.place.attempt(Wait::Write, self.as_fd(), attempt)
     }
 
+    /// Whether the peer's end of stream is known to have arrived, in the normal way: who has read all that there is
+    /// after that need not look for it.
+    pub fn has_ended(&self) -> bool {
+        self.place.has_ended()
+    }
+
     /// Reads what is there.
     pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.try_reading(|| (&self.socket).read(buffer))

@@ -59,9 +59,16 @@ impl Flow<'_> {
         if !self.is_trusting() {
             return from.attempt(from.stream.try_read(window));
         }
+        let has_ended = from.stream.has_ended();
         let Some(mut bytes) = from.attempt(self.receive_all(from.stream, window))? else {
             return Ok(None);
         };
+        if has_ended && self.doubts() {
+            // Nothing urgent was in its way: what was read was all.
+            self.doubt = Doubt::No;
+            self.then = Some(Ok(()));
+            return Ok(Some(bytes));
+        }
         // Its poller knows already if more has come since, or an end: that costs nothing to ask.
         while bytes > 0 && bytes < window.len() {
             let (_, room) = window.split_at_mut(bytes);
