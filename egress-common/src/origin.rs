@@ -72,7 +72,7 @@ impl Origin {
 
 impl Task {
     /// Makes a record. `pid` is the thread group's id in the initial PID namespace, `run` what tells the program that it
-    /// runs from those that it ran before and others with its id; 0: nothing does.
+    /// runs from those that it ran before, and that others with its id did; 0: nothing does.
     #[inline(always)]
     pub const fn new(cgroup: u64, pid: u32, uid: u32, run: u64) -> Self {
         Self {
@@ -101,8 +101,8 @@ impl Task {
         self.uid
     }
 
-    /// A number that all records have in common which a process makes while it runs one program, and no others with its
-    /// id; 0: not known.
+    /// Two records with the same process id and the same number, unless that is 0, are of the same run of one program: that
+    /// which made the connection, and not who was handed it.
     #[inline(always)]
     pub const fn run(&self) -> u64 {
         self.run

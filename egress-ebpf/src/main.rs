@@ -97,13 +97,13 @@ fn egress_socket(ctx: SockContext) -> i32 {
     socket::judge(&ctx)
 }
 
-/// Has listeners made for programs that begin.
+/// Has listeners made for programs that begin, and forgets what their processes ran.
 #[raw_tracepoint(tracepoint = "sched_process_exec")]
 fn egress_exec(_ctx: RawTracePointContext) -> i32 {
     exec::begun()
 }
 
-/// Forgets what a process ran.
+/// Forgets what a process ran, one of whose threads ends.
 #[raw_tracepoint(tracepoint = "sched_process_exit")]
 fn egress_exit(_ctx: RawTracePointContext) -> i32 {
     exec::ended()

@@ -25,10 +25,21 @@ pub(crate) fn current() -> Task {
 }
 
 /// Forgets what the current process runs.
+///
+/// Nobody gives it a number between the look and the removal: who could is a thread of its own, whose end is still to
+/// come, and a program begins when there is no other thread.
 #[inline(always)]
 pub(crate) fn forget() {
-    // There being nothing to forget is the usual case.
-    let _ = RUNS.remove(pid());
+    let pid = pid();
+    // There being nothing to forget is the usual case, and takes no lock.
+    let Some(run) = RUNS.get_ptr_mut(pid) else {
+        return;
+    };
+    // Some kernels fail to remove where the lock is held up: then it is nobody's number.
+    // SAFETY: a map's value stays valid memory while the program runs. If it is another's by now, that one is looked for
+    // again.
+    unsafe { *run = 0 };
+    let _ = RUNS.remove(pid);
 }
 
 #[inline(always)]
@@ -38,17 +49,18 @@ fn described(pid: u32, run: u64) -> Task {
     Task::new(cgroup, pid, low(bpf_get_current_uid_gid()), run)
 }
 
-/// The number of what the current process runs; 0: it can't have one.
+/// The number of what the current process runs; 0: it has none for now.
 #[inline(always)]
 fn run(pid: u32) -> u64 {
     if let Some(run) = RUNS.get_ptr(pid) {
-        // SAFETY: a map's value stays valid memory while the program runs; these are never changed.
+        // It may be another's by now, whose process id user space does not find beside it.
+        // SAFETY: a map's value stays valid memory while the program runs.
         return unsafe { *run };
     }
-    // A process is given no two at one time.
+    // The same process gets no two within a nanosecond.
     // SAFETY: a helper without arguments.
     let run = unsafe { bpf_ktime_get_ns() };
-    // Where another of its threads was faster, or there is no memory, this record has none.
+    // Where another of its threads was faster, or there is no room, this record has none.
     match RUNS.insert(pid, run, BPF_NOEXIST.into()) {
         Ok(()) => run,
         Err(_) => 0,

@@ -127,6 +127,36 @@ fn a_process_that_runs_another_program_is_told_by_that_one() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn what_a_process_runs_is_looked_for_once_a_second() -> Result<()> {
+    const CALLS: usize = 5;
+    let scene = Scene::with(&api(""))?;
+    let shell = scene.bed.dir().join("shell-0");
+    std::fs::copy("/bin/bash", &shell)?;
+    let dir = scene.bed.dir().display();
+    // Between its calls it is renamed.
+    let script = format!(
+        "for call in {{1..{CALLS}}}; do
+            exec 3<>/dev/tcp/203.0.113.10/443
+            echo no hello >&3
+            cat <&3 >/dev/null
+            mv {dir}/shell-$((call - 1)) {dir}/shell-$call
+        done"
+    );
+    let shell = shell.display().to_string();
+    let outcome = scene.governed().run(&shell, &["-c", &script])?;
+    assert!(outcome.succeeded(), "{outcome:?}");
+    let mut seen = Vec::new();
+    for _ in 0..CALLS {
+        seen.push(scene.line()?.pick("src.exe"));
+    }
+    assert_eq!(seen.first(), Some(&shell));
+    // On a machine that is slow a second may go by, but not after each of them.
+    let remembered = seen.windows(2).any(|two| two.first() == two.last());
+    assert!(remembered, "{seen:?}");
+    Ok(())
+}
+
 /// Calls as a process with an id of its choice, which runs what this one does.
 const WITH_PID: &str = "
 import ctypes, os, signal

@@ -14,7 +14,8 @@ use crate::types::{Caller, CgroupId};
 
 use super::Hierarchy;
 
-/// Executables whose paths a thread remembers: more than those on a node that connect all the time.
+/// Executables whose paths a thread remembers, and processes of which it remembers what they run: more than those on a
+/// node that connect all the time.
 const REMEMBERED: usize = 64;
 
 /// So long it is believed that what a process runs has the path that it had. It may have been renamed or deleted.
@@ -40,7 +41,7 @@ impl Callers {
         }
     }
 
-    /// Names the task. What has gone meanwhile is left out.
+    /// Names the task. What has gone meanwhile is left out, unless it is remembered.
     pub(super) fn describe(&self, task: &Task) -> Caller {
         let cgroup = CgroupId(task.cgroup());
         Caller {
@@ -58,16 +59,20 @@ impl Callers {
     /// What the task runs; as far as that is not remembered, what it runs now.
     fn exe(&self, task: &Task, paths: &mut Paths) -> Option<Arc<Path>> {
         let now = Instant::now();
-        if let Some(exe) = paths.of(task, now).filter(|_| self.remembers) {
+        // Without a number nothing tells when it runs something else.
+        let can_remember = self.remembers && task.run() != 0;
+        if can_remember && let Some(exe) = paths.of(task, now) {
             return Some(exe);
         }
         let exe = paths.shared(&fs::read_link(exe_link(task.pid())).ok()?);
-        paths.remember(task, &exe, now);
+        if can_remember {
+            paths.remember(task, &exe, now);
+        }
         Some(exe)
     }
 }
 
-/// The link to the program that a process runs. It is looked at for each connection, so no formatter is asked.
+/// The link to the program that a process runs, without a formatter: it may be looked at for each connection.
 fn exe_link(pid: u32) -> String {
     const LONGEST: usize = "/proc/4294967295/exe".len();
     let mut link = String::with_capacity(LONGEST);
@@ -114,10 +119,7 @@ impl Paths {
     }
 
     fn remember(&mut self, task: &Task, exe: &Arc<Path>, now: Instant) {
-        // Without a number nothing tells when it runs something else.
-        if task.run() != 0
-            && let Some(place) = self.running.get_mut(place(task))
-        {
+        if let Some(place) = self.running.get_mut(place(task)) {
             *place = Some(Running {
                 pid: task.pid(),
                 run: task.run(),
@@ -171,21 +173,27 @@ mod tests {
         paths.remember(&task(7, 100), &exe, now);
         assert_eq!(paths.of(&task(7, 100), now), Some(Arc::clone(&exe)));
         // It runs something else, or is another process with its id, or in its place.
-        for other in [task(7, 101), task(8, 100), task(7 + 64, 100)] {
+        for other in [
+            task(7, 101),
+            task(8, 100),
+            task(7 + u32::try_from(REMEMBERED).expect("few"), 100),
+        ] {
             assert_eq!(paths.of(&other, now), None);
         }
         assert_eq!(paths.of(&task(7, 100), now + BELIEVED), None);
-        // Of one without a number it can't be told.
-        paths.remember(&task(7, 0), &exe, now);
-        assert_eq!(paths.of(&task(7, 0), now), None);
     }
 
     #[test]
     fn nothing_is_remembered_where_nobody_tells_what_begins() {
         let hierarchy = Arc::new(Hierarchy::find().expect("a cgroup v2 hierarchy"));
-        let own = Task::new(1, std::process::id(), 0, 100);
         let wrong: Arc<Path> = Path::new("/nowhere").into();
-        for (remembers, expected) in [(true, Some("/nowhere")), (false, None)] {
+        let cases = [
+            (true, 100, Some("/nowhere")),
+            (true, 0, None),
+            (false, 100, None),
+        ];
+        for (remembers, run, expected) in cases {
+            let own = Task::new(1, std::process::id(), 0, run);
             let mut paths = Paths::default();
             paths.remember(&own, &wrong, Instant::now());
             let callers = Callers::new(Arc::clone(&hierarchy), remembers);

@@ -9,7 +9,7 @@ use super::about::About;
 use super::caller::Callers;
 use super::cgroup::Hierarchy;
 use super::pins::Pins;
-use super::programs::Watch;
+use super::programs::Watchers;
 use super::scope::Governed;
 use super::tables::Tables;
 use super::visible::Visible;
@@ -23,7 +23,7 @@ use super::{
 pub struct Claimed {
     pub(super) hierarchy: Arc<Hierarchy>,
     pub(super) programs: Ebpf,
-    pub(super) watch: Watch,
+    pub(super) watchers: Watchers,
     pub(super) pins: Pins,
     pub(super) is_strict: bool,
     pub(super) visible: Visible,
@@ -42,7 +42,7 @@ impl Claimed {
         let Self {
             hierarchy,
             programs: mut ebpf,
-            watch,
+            watchers,
             pins,
             is_strict,
             visible,
@@ -64,7 +64,7 @@ impl Claimed {
             directories.clone(),
             setup.pods.clone(),
         );
-        let callers = Arc::new(Callers::new(Arc::clone(&hierarchy), watch.is_whole));
+        let callers = Arc::new(Callers::new(Arc::clone(&hierarchy), watchers.see_all));
         let parts = Parts {
             origins: Origins::new(take(&mut ebpf, "ACC")?, Arc::clone(&callers)),
             askers: Askers::new(take(&mut ebpf, "ASKERS")?, Arc::clone(&callers)),
@@ -88,7 +88,7 @@ impl Claimed {
             tables,
             governed: directories,
             programs: ebpf,
-            links: watch.links,
+            links: watchers.links,
             attachments,
             pins,
             on_exit,

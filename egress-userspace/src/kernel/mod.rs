@@ -183,7 +183,7 @@ impl Kernel {
         let pins = Pins::new(&setup.bpffs)?;
         let mut ebpf = load(&object, &pins, errno::chosen(setup.deny_errno)?)?;
         programs::load(&mut ebpf)?;
-        let watch = programs::watch(&mut ebpf);
+        let watchers = programs::watch(&mut ebpf);
         let is_strict = setup.strict && Strict::load(&mut ebpf)?;
         #[cfg(feature = "kernel-log")]
         trace::start(&mut ebpf);
@@ -214,7 +214,7 @@ impl Kernel {
         Ok(Claimed {
             hierarchy,
             programs: ebpf,
-            watch,
+            watchers,
             pins,
             is_strict,
             visible,

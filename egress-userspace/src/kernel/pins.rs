@@ -18,7 +18,7 @@ pub(super) const ABOUT: &str = "ABOUT";
 const MAPS_OF: &[u8] = b"maps-";
 
 /// The maps that another gateway goes on with.
-pub(super) const MAPS: [&str; 18] = [
+pub(super) const MAPS: [&str; 19] = [
     "CFG",
     ABOUT,
     "SCOPE",
@@ -36,6 +36,7 @@ pub(super) const MAPS: [&str; 18] = [
     "OPENED",
     "PEERS",
     "ASKERS",
+    "RUNS",
     "EARLY",
 ];
 

@@ -34,7 +34,7 @@ pub(super) const PROGRAMS: [&str; 13] = [
 ];
 
 /// Sees what begins: has listeners made before they are needed, and what was known of the process forgotten. It is
-/// not pinned, nor is the next: only a gateway that runs makes and knows any.
+/// not pinned, nor is the next: while no gateway runs nobody makes listeners, or asks what a process runs.
 const EXEC: &str = "egress_exec";
 const EXEC_TRACEPOINT: &str = "sched_process_exec";
 /// Sees what ends.
@@ -83,15 +83,15 @@ pub(super) fn attach(
 }
 
 /// What sees processes begin and end, for as long as it is held.
-pub(super) struct Watch {
+pub(super) struct Watchers {
     pub(super) links: Vec<FdLink>,
     /// Both are seen: what a process runs can be remembered.
-    pub(super) is_whole: bool,
+    pub(super) see_all: bool,
 }
 
 /// Loads and attaches the programs that see what begins and ends. Where one can't be there is a warning: all that is
 /// lost is that the first question of a network namespace may fail, or that each caller's executable is looked for anew.
-pub(super) fn watch(ebpf: &mut Ebpf) -> Watch {
+pub(super) fn watch(ebpf: &mut Ebpf) -> Watchers {
     let began = watch_one(ebpf, EXEC, EXEC_TRACEPOINT).inspect_err(|error| {
         warn!(
             error = error.in_full(),
@@ -104,8 +104,8 @@ pub(super) fn watch(ebpf: &mut Ebpf) -> Watch {
             "what a process runs is looked for at each of its connections"
         );
     });
-    Watch {
-        is_whole: began.is_ok() && ended.is_ok(),
+    Watchers {
+        see_all: began.is_ok() && ended.is_ok(),
         links: began.into_iter().chain(ended).collect(),
     }
 }
