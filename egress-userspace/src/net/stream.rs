@@ -181,6 +181,17 @@ impl TcpStream {
     pub(crate) async fn connect(address: SocketAddr) -> io::Result<Self> {
         tokio::net::TcpStream::connect(address).await?.try_into()
     }
+
+    /// One that has just been connected over loopback, and its peer.
+    pub(crate) async fn pair() -> (Self, tokio::net::TcpStream) {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await;
+        let listener = listener.expect("a listener");
+        let address = listener.local_addr().expect("its address");
+        let near = tokio::net::TcpStream::connect(address).await;
+        let near = near.and_then(tokio::net::TcpStream::into_std);
+        let (far, _) = listener.accept().await.expect("accepted");
+        (near.and_then(Self::connected).expect("connected"), far)
+    }
 }
 
 impl AsFd for TcpStream {

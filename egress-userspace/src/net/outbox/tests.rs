@@ -2,7 +2,6 @@
 
 use std::io::ErrorKind;
 use std::mem::MaybeUninit;
-use std::net::Ipv4Addr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +11,6 @@ use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpListener;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
@@ -33,22 +31,10 @@ impl Wake for Count {
     }
 }
 
-/// A socket that has just been connected, and its peer.
-async fn pair() -> (TcpStream, tokio::net::TcpStream) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-    let listener = listener.expect("a listener");
-    let address = listener.local_addr().expect("its address");
-    let near = tokio::net::TcpStream::connect(address).await;
-    let near = near.and_then(tokio::net::TcpStream::into_std);
-    let (far, _) = listener.accept().await.expect("accepted");
-    let near = near.and_then(TcpStream::connected).expect("connected");
-    (near, far)
-}
-
 async fn pairs(count: usize) -> Vec<(TcpStream, tokio::net::TcpStream)> {
     let mut pairs = Vec::new();
     for _ in 0..count {
-        pairs.push(pair().await);
+        pairs.push(TcpStream::pair().await);
     }
     pairs
 }
@@ -122,7 +108,7 @@ async fn what_becomes_of_a_message_can_be_heard_at_once() {
 #[tokio::test]
 async fn what_there_is_no_room_for_is_given_back_to_who_is_woken() {
     for others in [0, 1] {
-        let (near, _far) = pair().await;
+        let (near, _far) = TcpStream::pair().await;
         let others = pairs(others).await;
         fill(&near);
         assert!(near.post(b"too much"));
@@ -154,7 +140,7 @@ async fn what_there_is_no_room_for_is_given_back_to_who_is_woken() {
 #[tokio::test]
 async fn a_failure_is_told_of_until_it_is_heard() {
     for others in [0, 1] {
-        let (near, far) = pair().await;
+        let (near, far) = TcpStream::pair().await;
         let others = pairs(others).await;
         let mut failed = pin!(near.failed());
         SockRef::from(&far)
@@ -185,12 +171,12 @@ async fn a_failure_is_told_of_until_it_is_heard() {
 
 #[tokio::test]
 async fn a_socket_that_is_dropped_sends_its_message_first_and_nobody_else_does() {
-    let (near, mut far) = pair().await;
-    let (other, mut others) = pair().await;
+    let (near, mut far) = TcpStream::pair().await;
+    let (other, mut others) = TcpStream::pair().await;
     assert!(near.post(b"last"));
     drop(near);
     // It may have the descriptor now.
-    let (next, mut nexts) = pair().await;
+    let (next, mut nexts) = TcpStream::pair().await;
     assert!(next.post(b"next"));
     assert!(other.post(b"other"));
     yield_now().await;
@@ -203,7 +189,7 @@ async fn a_socket_that_is_dropped_sends_its_message_first_and_nobody_else_does()
 
 #[tokio::test]
 async fn what_is_long_does_not_gather() {
-    let (near, mut far) = pair().await;
+    let (near, mut far) = TcpStream::pair().await;
     assert!(!near.post(&[0; LONGEST + 1]));
     assert!(near.post(&[1; LONGEST]));
     assert!(near.take_unsent().is_none());

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
@@ -19,13 +18,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Both ends of a connection: the first as one that was connected, the second as one of which nothing is known.
 async fn pair() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-    let listener = listener.expect("a listener");
-    let address = listener.local_addr().expect("its address");
-    let near = tokio::net::TcpStream::connect(address).await;
-    let near = near.and_then(tokio::net::TcpStream::into_std);
-    let (far, _) = listener.accept().await.expect("accepted");
-    let near = near.and_then(TcpStream::connected).expect("connected");
+    let (near, far) = TcpStream::pair().await;
     (near, far.try_into().expect("with the runtime"))
 }
 

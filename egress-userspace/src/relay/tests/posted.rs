@@ -8,6 +8,25 @@ use tokio::task::yield_now;
 
 use super::*;
 
+/// A relay that nobody ends.
+fn start<'a>(
+    client: net::TcpStream,
+    upstream: TcpStream,
+    options: &'a Options,
+    counters: &'a Counters,
+) -> Pin<Box<impl Future<Output = Ended> + 'a>> {
+    let never = std::future::pending();
+    let upstream = ours(upstream);
+    Box::pin(relay(
+        client,
+        upstream,
+        Bytes::new(),
+        options,
+        counters,
+        never,
+    ))
+}
+
 /// Polls a relay until it has posted a message of the upstream's for the client, which does not have it yet.
 async fn until_posted(
     mut relay: Pin<&mut impl Future<Output = Ended>>,
@@ -25,9 +44,7 @@ async fn a_client_that_resets_while_a_message_waits_for_it_has_not_ended() {
     let (client, accepted) = connected(None).await;
     let (mut upstream, dialled) = connected(None).await;
     let (options, counters) = (options(Mode::Auto), Counters::default());
-    let (near, far) = (ours(accepted), ours(dialled));
-    let never = std::future::pending();
-    let mut relay = Box::pin(relay(near, far, Bytes::new(), &options, &counters, never));
+    let mut relay = start(ours(accepted), dialled, &options, &counters);
     write(&mut upstream, b"message").await;
     until_posted(relay.as_mut(), &counters, b"message").await;
     let early = client.try_read(&mut [0]).map_err(|error| error.kind());
@@ -60,9 +77,7 @@ async fn a_message_that_there_is_no_room_for_comes_when_there_is() {
     while let Ok(sent) = SockRef::from(&near).send(&piece) {
         filled += sent;
     }
-    let never = std::future::pending();
-    let far = ours(dialled);
-    let mut relay = Box::pin(relay(near, far, Bytes::new(), &options, &counters, never));
+    let mut relay = start(near, dialled, &options, &counters);
     write(&mut upstream, b"message").await;
     until_posted(relay.as_mut(), &counters, b"message").await;
     yield_now().await;
@@ -83,9 +98,7 @@ async fn messages_with_pauses_between_them_never_give_way() {
     let (_client, accepted) = connected(None).await;
     let (mut upstream, dialled) = connected(None).await;
     let (options, counters) = (options(Mode::Auto), Counters::default());
-    let (near, far) = (ours(accepted), ours(dialled));
-    let never = std::future::pending();
-    let mut relay = Box::pin(relay(near, far, Bytes::new(), &options, &counters, never));
+    let mut relay = start(ours(accepted), dialled, &options, &counters);
     for count in 1..=100 {
         assert!(poll!(&mut relay).is_pending());
         write(&mut upstream, b".").await;
