@@ -1,5 +1,6 @@
 //! The client's end of a connection.
 
+use std::cell::RefCell;
 use std::os::fd::AsRawFd;
 
 use bytes::Bytes;
@@ -10,6 +11,11 @@ use socket2::SockRef;
 use crate::net::TcpStream;
 use crate::sniff::FIRST_READ;
 use crate::types::Claim;
+
+thread_local! {
+    /// Where what has arrived is read to, before it is known how much that is.
+    static FIRST: RefCell<[u8; FIRST_READ]> = const { RefCell::new([0; FIRST_READ]) };
+}
 
 /// The client's socket, with what was read from it.
 #[derive(Debug)]
@@ -36,14 +42,15 @@ impl Downstream {
     /// all that is wanted of it, and nobody has to be waited for or woken. An end of stream is met again
     /// by who reads next; an error is told of once.
     pub(super) fn at_hand(&self, most: usize) -> nix::Result<Vec<u8>> {
-        let mut bytes = [0; FIRST_READ];
-        let (room, _) = bytes.split_at_mut(most.min(FIRST_READ));
-        let read = match recv(self.stream.as_raw_fd(), room, MsgFlags::MSG_DONTWAIT) {
-            Err(Errno::EAGAIN) => 0,
-            read => read?,
-        };
-        let (bytes, _) = room.split_at(read);
-        Ok(bytes.into())
+        FIRST.with_borrow_mut(|first| {
+            let (room, _) = first.split_at_mut(most.min(FIRST_READ));
+            let read = match recv(self.stream.as_raw_fd(), room, MsgFlags::MSG_DONTWAIT) {
+                Err(Errno::EAGAIN) => 0,
+                read => read?,
+            };
+            let (bytes, _) = room.split_at(read);
+            Ok(bytes.into())
+        })
     }
 
     /// Has it close with an end of stream: whatever was written is all that there was to say.

@@ -1,16 +1,21 @@
 //! The threads that connections are served on: one for each core, each with a reactor of its own.
 //!
 //! A connection stays on the thread that it is given to. Its sockets, its task and its timers are that
-//! thread's alone, so that what happens to it wakes no other: with a runtime that shares its work among
+//! thread's alone, so that what happens to it reactor no other: with a runtime that shares its work among
 //! threads, waking each other cost a fifth of what a short connection does.
 
-use std::future::{Future, pending};
+use std::fmt;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::sync::Arc;
+use std::mem::take;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::thread;
 
 use futures_util::FutureExt as _;
+use futures_util::task::AtomicWaker;
 use tokio::runtime::{Builder, EnterGuard, Handle};
 
 use crate::net;
@@ -34,7 +39,19 @@ pub struct Reactors {
 struct Reactor {
     runtime: Handle,
     load: Arc<Load>,
+    arrivals: Arc<Arrivals>,
 }
+
+/// What another reactor has handed over, until it is taken in. Of those that come before that only the first wakes the
+/// reactor: to wake it for each, as a runtime does, is a call for each.
+#[derive(Default)]
+struct Arrivals {
+    waiting: Mutex<Vec<Serving>>,
+    reactor: AtomicWaker,
+}
+
+/// What serves a connection.
+type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// How many connections a reactor has.
 #[derive(Debug, Default)]
@@ -77,18 +94,18 @@ impl Reactors {
 
     /// The one that is to have a connection: `own`, unless another, chosen by chance, has fewer. Of two the
     /// better one is nearly as good as the best of all (Mitzenmacher, 2001).
-    fn choose(&self, own: usize) -> Option<&Reactor> {
+    fn choose(&self, own: usize) -> Option<(usize, &Reactor)> {
         let others = self.all.len().saturating_sub(1);
         let step = if others == 0 {
             0
         } else {
             fastrand::usize(1..=others)
         };
-        let other = self.all.get((own + step) % self.all.len())?;
-        let own = self.all.get(own)?;
-        let most = other.load.get();
-        let is_fuller = own.load.get() > most + most / SLACK_PER + SLACK;
-        Some(if is_fuller { other } else { own })
+        let other = (own + step) % self.all.len();
+        let most = self.all.get(other)?.load.get();
+        let is_fuller = self.all.get(own)?.load.get() > most + most / SLACK_PER + SLACK;
+        let chosen = if is_fuller { other } else { own };
+        Some((chosen, self.all.get(chosen)?))
     }
 }
 
@@ -108,9 +125,15 @@ impl Home {
 
     /// Runs what serves a connection, on this reactor or on one that has fewer.
     pub(super) fn serve(&self, connection: impl Future<Output = ()> + Send + 'static) {
-        if let Some(reactor) = self.reactors.choose(self.own) {
-            let share = Share::new(&reactor.load);
-            reactor.runtime.spawn(connection.map(|()| drop(share)));
+        let Some((index, reactor)) = self.reactors.choose(self.own) else {
+            return;
+        };
+        let share = Share::new(&reactor.load);
+        let serving = connection.map(|()| drop(share));
+        if index == self.own {
+            reactor.runtime.spawn(serving);
+        } else {
+            reactor.arrivals.push(Box::pin(serving));
         }
     }
 }
@@ -119,6 +142,8 @@ impl Reactor {
     fn start(index: usize) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
+        let arrivals = Arc::<Arrivals>::default();
+        let taking = Arc::clone(&arrivals);
         thread::Builder::new()
             .name(format!("reactor-{index}"))
             .spawn(move || {
@@ -126,13 +151,43 @@ impl Reactor {
                     // Its descriptors are taken now and not with the first connection. An error is met by
                     // each connection, too, and told of.
                     let _ = net::prepare();
-                    pending::<()>().await;
+                    poll_fn(|cx| taking.poll_take_in(cx)).await;
                 });
             })?;
         Ok(Self {
             runtime: handle,
             load: Arc::default(),
+            arrivals,
         })
+    }
+}
+
+impl fmt::Debug for Arrivals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arrivals").finish_non_exhaustive()
+    }
+}
+
+impl Arrivals {
+    fn push(&self, serving: Serving) {
+        self.waiting().push(serving);
+        // Nobody is woken again who has been woken and did not wait again since.
+        self.reactor.wake();
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Serving>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins to serve what has arrived, and waits for more, for ever. Runs on the reactor.
+    fn poll_take_in(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // In this order: who comes after the look reactor again.
+        self.reactor.register(cx.waker());
+        let arrived = take(&mut *self.waiting());
+        for serving in arrived {
+            tokio::spawn(serving);
+        }
+        Poll::Pending
     }
 }
 
@@ -157,12 +212,23 @@ impl Drop for Share {
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Wake, Waker};
     use std::thread::ThreadId;
 
     use tokio::sync::oneshot;
     use tokio::task::yield_now;
 
     use super::*;
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 
     /// Serves one that says which thread it is on, and stays until told to end.
     async fn one(home: &Home) -> (ThreadId, oneshot::Sender<()>) {
@@ -189,6 +255,28 @@ mod tests {
         }
         // The most that it may have more than the other: 57 > 44 + 44 / 4 + 1.
         assert_eq!(at_home, 57, "of 101");
+    }
+
+    #[tokio::test]
+    async fn of_those_that_are_handed_over_together_the_first_alone_reactor() {
+        let arrivals = Arrivals::default();
+        let (reactor, served) = (Arc::<Count>::default(), Arc::<AtomicUsize>::default());
+        let waker = Waker::from(Arc::clone(&reactor));
+        let mut cx = Context::from_waker(&waker);
+        for round in 1..=2 {
+            assert!(arrivals.poll_take_in(&mut cx).is_pending());
+            for _ in 0..3 {
+                let served = Arc::clone(&served);
+                arrivals.push(Box::pin(async move {
+                    served.fetch_add(1, Ordering::Relaxed);
+                }));
+            }
+            assert_eq!(reactor.0.load(Ordering::Relaxed), round);
+        }
+        assert!(arrivals.poll_take_in(&mut cx).is_pending());
+        while served.load(Ordering::Relaxed) < 6 {
+            yield_now().await;
+        }
     }
 
     #[tokio::test]

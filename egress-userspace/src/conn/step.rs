@@ -58,8 +58,10 @@ pub(super) async fn by_name(
     sniff(live, plan, limits, client, record).await?;
     let permit = decide(live, &known.facts(&client.claim), record)?;
     let ends = known.ends(&client.claim, !client.sent.is_empty());
-    let dialled = live.dialer.dial(&permit, &ends).await;
-    connected(dialled, &live.dialer, permit, &ends, record).await
+    match live.dialer.dial(&permit, &ends).await {
+        Ok(upstream) => Ok(arrived(permit, upstream, record)),
+        failed => Box::pin(connected(failed, &live.dialer, permit, &ends, record)).await,
+    }
 }
 
 /// Reads what the client says it wants, where that can matter.
@@ -78,9 +80,13 @@ pub(super) async fn sniff(
     let read = client
         .at_hand(bounds.max_buffered())
         .map_err(|_| Stop::ClientGone)?;
-    let sniffed = sniff::sniff_on(read, &mut client.stream, &bounds)
-        .await
-        .map_err(|_| Stop::ClientGone)?;
+    // A client that speaks first has mostly said it all by now: only others take what waiting takes.
+    let sniffed = match sniff::at_once(read, &bounds) {
+        Ok(sniffed) => sniffed,
+        Err(read) => Box::pin(sniff::sniff_on(read, &mut client.stream, &bounds))
+            .await
+            .map_err(|_| Stop::ClientGone)?,
+    };
     client.claim = match (plan, sniffed.ended, sniffed.claim) {
         // Silence is no claim, but where a name was needed the log should say what was missing.
         (SniffPlan::Named, sniff::Ended::TimedOut, Claim::Opaque) => {
@@ -127,11 +133,15 @@ pub(super) async fn connected(
         dialled => (permit, dialled),
     };
     let upstream = dialled.map_err(Stop::Unreachable)?;
+    Ok(arrived(permit, upstream, record))
+}
+
+fn arrived(permit: Permit, upstream: Upstream, record: &mut Record) -> (Permit, Upstream) {
     if upstream.redialled {
         record.redialled();
     }
     record.connected(upstream.addr, upstream.resolve_time, upstream.connect_time);
-    Ok((permit, upstream))
+    (permit, upstream)
 }
 
 fn permitted(verdict: Verdict, record: &mut Record) -> Result<Permit, Stop> {

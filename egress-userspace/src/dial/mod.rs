@@ -33,7 +33,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::balance::Balance;
-use self::connect::{AttemptError, Wanted};
+use self::connect::{AttemptError, Begun, Wanted};
 use self::guard::Cleared;
 use self::names::Names;
 use self::order::order;
@@ -184,9 +184,11 @@ impl Dialer {
         };
         let addresses = order(plan.candidates, &mut balance);
         let failed = |addr| blame(state.as_deref(), permit, addr, &all);
+        let introduces = proxy_protocol.is_some() || tls.is_some();
         let wanted = Wanted {
             // What the gateway itself says comes first, and at once.
-            speaks: ends.speaks || proxy_protocol.is_some() || tls.is_some(),
+            speaks: ends.speaks || introduces,
+            introduces,
         };
         let (addr, mut stream) = self.connect(&addresses, &pool, wanted, failed).await?;
         lease.settle(addr);
@@ -230,13 +232,21 @@ impl Dialer {
         wanted: Wanted,
         failed: impl Fn(SocketAddr),
     ) -> Result<(SocketAddr, TcpStream), DialError> {
+        let (first, others) = addresses.split_first().ok_or(DialError::NoEndpoint)?;
+        let addr = first.addr();
+        let begun = match connect::begin(addr, wanted) {
+            // There is no race, and no room for one.
+            Ok(Begun::Connected(stream)) => return Ok((addr, stream)),
+            begun => begun,
+        };
         let pace = Pace {
             timeout: self.connect_timeout(pool),
             delay: self.settings.attempt_delay,
             spare: Arc::clone(&self.memory.spare),
         };
+        let first = async move { begun?.finish().await };
         let attempt = |addr| connect::open(addr, wanted);
-        race(addresses, &pace, attempt, failed)
+        Box::pin(race((addr, first), others, &pace, attempt, failed))
             .await
             .map_err(|lost| match lost {
                 Lost::Nowhere => DialError::NoEndpoint,

@@ -25,6 +25,8 @@ pub(super) struct Plan {
 
 /// Plans one connection from a node that is at `here`. Unless it is `pinned`, the client's own address is
 /// no better than others of a name, but where something is required of it.
+///
+/// What waits for answers is on the heap: where all is known there is no room for it.
 pub(super) async fn plan(
     permit: &Permit,
     names: &Names,
@@ -32,7 +34,7 @@ pub(super) async fn plan(
     pinned: bool,
 ) -> Result<Plan, DialError> {
     let verified = match permit.required() {
-        Some(required) => Some(verify(names, required).await?),
+        Some(required) => Some(Box::pin(verify(names, required)).await?),
         None => None,
     };
     match permit.target() {
@@ -52,16 +54,20 @@ pub(super) async fn plan(
         Target::Name { name, port, prefer } => {
             let verified = verified.filter(|verified| verified.name == name);
             let prefer = prefer.filter(|_| pinned || permit.required().is_some());
-            named(permit, names, (name, *port), prefer, verified).await
+            Box::pin(named(permit, names, (name, *port), prefer, verified)).await
         }
-        Target::Endpoints(targets) => Ok(Plan {
-            candidates: endpoints(permit, targets, names, here).await?,
-            resolved: verified.is_some()
-                || targets
-                    .iter()
-                    .any(|target| matches!(target.host, EndpointHost::Name(..))),
-            redialled: false,
-        }),
+        Target::Endpoints(targets) => {
+            let listed = targets.iter().map(|target| listed(target, here));
+            let listed = listed.collect::<Option<Vec<_>>>();
+            Ok(Plan {
+                resolved: verified.is_some() || listed.is_none(),
+                candidates: match listed {
+                    Some(listed) => listed,
+                    None => Box::pin(endpoints(permit, targets, names, here)).await?,
+                },
+                redialled: false,
+            })
+        }
     }
 }
 
@@ -133,14 +139,8 @@ async fn endpoints(
     let mut found = Vec::new();
     let mut failure = None;
     for (target, source) in sources {
-        let distance = distance(here, target.locality.as_ref());
         match source {
-            Source::Address(addr) => found.push(Candidate {
-                addr: Cleared::permitted(addr),
-                weight: target.weight,
-                distance,
-                second: false,
-            }),
+            Source::Address(addr) => found.push(of_endpoint(target, addr, here)),
             Source::Name(name, port, lookup) => {
                 let answer = lookup
                     .await
@@ -149,6 +149,7 @@ async fn endpoints(
                     .and_then(|answer| clear(permit, name, port, &answer));
                 match answer {
                     Ok(cleared) => {
+                        let distance = distance(here, target.locality.as_ref());
                         found.extend(candidates(permit, cleared, target.weight, distance));
                     }
                     Err(error) => failure = failure.or(Some(error)),
@@ -171,6 +172,23 @@ fn begin<'a>(target: &'a EndpointTarget, names: &Names) -> Source<'a> {
             let lookup = tokio::spawn(async move { names.ask(&wanted).await });
             Source::Name(name, *port, AbortOnDropHandle::new(lookup))
         }
+    }
+}
+
+/// An endpoint whose address is listed; `None`: it is a name's.
+fn listed(target: &EndpointTarget, here: Option<&Locality>) -> Option<Candidate> {
+    match target.host {
+        EndpointHost::Address(addr) => Some(of_endpoint(target, addr, here)),
+        EndpointHost::Name(..) => None,
+    }
+}
+
+fn of_endpoint(target: &EndpointTarget, addr: SocketAddr, here: Option<&Locality>) -> Candidate {
+    Candidate {
+        addr: Cleared::permitted(addr),
+        weight: target.weight,
+        distance: distance(here, target.locality.as_ref()),
+        second: false,
     }
 }
 

@@ -19,6 +19,9 @@ const MAX_RUNNING: usize = 4;
 /// lost, for the kernel sends a second one then (RFC 6298 section 2.1).
 const SYN_LOST: Duration = Duration::from_secs(1);
 
+/// The rank of the first address.
+const FIRST: usize = 0;
+
 /// How fast addresses are tried.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -33,7 +36,7 @@ pub(super) struct Pace {
 /// Why there is no connection.
 #[derive(Debug)]
 pub(super) enum Lost {
-    /// There is no address.
+    /// No attempt came to an end.
     Nowhere,
     /// None accepted in time.
     Timeout,
@@ -41,13 +44,17 @@ pub(super) enum Lost {
     Failed(SocketAddr, AttemptError),
 }
 
-/// Tries `addresses` in their order, a new one every so often and at once when one fails, and takes
-/// the first that succeeds. The rest are given up.
+/// Tries addresses in their order, a new one every so often and at once when one fails, and takes
+/// the first that succeeds. The rest are given up. The attempt on the first has begun.
 ///
 /// `failed` is told of each address that did not accept: it refused, was not heard of in time, or
 /// was overtaken by one that was tried later.
 pub(super) async fn race<T, F>(
-    addresses: &[Cleared],
+    (addr, first): (
+        SocketAddr,
+        impl Future<Output = Result<T, AttemptError>> + Send + 'static,
+    ),
+    others: &[Cleared],
     pace: &Pace,
     attempt: impl Fn(SocketAddr) -> F,
     failed: impl Fn(SocketAddr),
@@ -58,24 +65,24 @@ where
 {
     let began = Instant::now();
     let deadline = began + pace.timeout;
-    let mut waiting = addresses.iter().map(|cleared| cleared.addr()).enumerate();
+    let ranks = FIRST + 1..FIRST + 1 + others.len();
+    let mut waiting = ranks.zip(others.iter().map(|cleared| cleared.addr()));
     let due = |left: usize| match left {
         0 => deadline,
         _ => deadline.min(Instant::now() + pace.delay),
     };
     let mut earliest = Earliest(None);
-    let (rank, addr) = waiting.next().ok_or(Lost::Nowhere)?;
     // Nearly always the first accepts before another is due: only then it takes a task of its own.
-    let mut first = Box::pin(attempt(addr));
-    let mut running = match timeout_at(due(waiting.len()), &mut first).await {
+    let mut first = Box::pin(first);
+    let mut running = match timeout_at(due(others.len()), &mut first).await {
         Ok(Ok(stream)) => return Ok((addr, stream)),
         Ok(Err(error)) => {
-            earliest.meet(rank, addr, error, &failed);
+            earliest.meet(FIRST, addr, error, &failed);
             Running::default()
         }
         Err(_elapsed) => {
             let mut running = Running::default();
-            running.begin(rank, addr, began, None, first);
+            running.begin(FIRST, addr, began, None, first);
             running
         }
     };

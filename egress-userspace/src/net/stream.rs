@@ -53,7 +53,7 @@ impl TcpStream {
     /// Waits until the socket has failed. Neither data nor an end of stream is a failure. Who waits for it does not wait
     /// to read.
     pub async fn failed(&self) {
-        poll_fn(|cx| self.poll_ready(Wait::Failure, cx)).await;
+        poll_fn(|cx| self.poll_failed(cx)).await;
     }
 
     /// As [`readable`](Self::readable).
@@ -64,6 +64,11 @@ impl TcpStream {
     /// As [`writable`](Self::writable).
     pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll_ready(Wait::Write, cx)
+    }
+
+    /// As [`failed`](Self::failed).
+    pub fn poll_failed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_ready(Wait::Failure, cx)
     }
 
     /// A task whose sockets are always ready has to let others have their turn from time to time, as with tokio's own

@@ -125,7 +125,10 @@ impl<'a> Direction<'a> {
 
     /// Counts bytes as written.
     fn count(&self, bytes: usize) {
-        self.counter().fetch_add(bytes as u64, Ordering::Relaxed);
+        let before = self.counter().fetch_add(bytes as u64, Ordering::Relaxed);
+        if before > 0 && self.from == Side::Client {
+            self.joint.prompt();
+        }
         self.joint.activity.note();
     }
 

@@ -26,6 +26,7 @@ pub(crate) struct Joint<'a> {
     pub(super) options: &'a Options,
     pub(super) counters: &'a Counters,
     probed: AtomicBool,
+    prompt: AtomicBool,
     cut: OnceLock<Cut>,
     sent: OnceLock<End>,
     received: OnceLock<End>,
@@ -53,6 +54,7 @@ impl<'a> Joint<'a> {
             options,
             counters,
             probed: AtomicBool::new(false),
+            prompt: AtomicBool::new(false),
             cut: OnceLock::new(),
             sent: OnceLock::new(),
             received: OnceLock::new(),
@@ -77,6 +79,16 @@ impl<'a> Joint<'a> {
             }
         }
         self.cut.get().copied()
+    }
+
+    /// The upstream was sent more than a first message: from now on none waits until another is acknowledged (Nagle's
+    /// algorithm, RFC 9293 section 3.7.4), and this one goes out. A first one never waits, and most connections that do not
+    /// last have no other.
+    pub(super) fn prompt(&self) {
+        if !self.prompt.load(Ordering::Relaxed) {
+            self.prompt.store(true, Ordering::Relaxed);
+            self.pair.prompt();
+        }
     }
 
     /// Notes a cut, as soon as the kernel tells of it: it tells once.
@@ -104,10 +116,7 @@ impl<'a> Joint<'a> {
         let lasted = max_duration.map(|most| (start + most, Due::Cut(Cut::MaxDuration)));
         let is_probed = self.probed.load(Ordering::Relaxed);
         let probes = (!is_probed).then(|| (start + LASTING, Due::Probes));
-        [idle, lasted, probes]
-            .into_iter()
-            .flatten()
-            .min_by_key(|(due, _)| *due)
+        earlier(earlier(idle, lasted), probes)
     }
 
     /// Does what is due; with what the relay is to end by, if it is.
@@ -162,6 +171,14 @@ impl<'a> Joint<'a> {
     }
 }
 
+/// What is due first, of two things that may be.
+fn earlier(one: Option<(Instant, Due)>, other: Option<(Instant, Due)>) -> Option<(Instant, Due)> {
+    match (one, other) {
+        (Some(one), Some(other)) if other.0 < one.0 => Some(other),
+        (one, other) => one.or(other),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use socket2::SockRef;
@@ -174,6 +191,14 @@ mod tests {
     const IDLE: Duration = Duration::from_mins(1);
     const LONGEST: Duration = Duration::from_mins(2);
 
+    const OPTIONS: Options = Options {
+        mode: Mode::Auto,
+        idle_timeout: Some(IDLE),
+        max_duration: Some(LONGEST),
+        keepalive: None,
+        max_pipes: 0,
+    };
+
     fn probed(joint: &Joint<'_>) -> bool {
         let upstream = SockRef::from(joint.pair.peer(Side::Upstream).stream);
         upstream.keepalive().expect("the option")
@@ -185,16 +210,23 @@ mod tests {
         TcpStream::connect(address).await.expect("connect")
     }
 
+    #[tokio::test]
+    async fn only_what_follows_a_first_message_asks_not_to_wait() {
+        let (client, _far_client) = TcpStream::pair().await;
+        let (upstream, _far_upstream) = TcpStream::pair().await;
+        let (options, counters) = (OPTIONS, Counters::default());
+        let joint = Joint::new(client, upstream, &options, &counters);
+        let is_prompt = || SockRef::from(joint.pair.peer(Side::Upstream).stream).tcp_nodelay();
+        for expected in [false, true] {
+            let written = joint.up().write(b"message");
+            assert_eq!(written, Ok(Some(7)));
+            assert_eq!(is_prompt().expect("the option"), expected);
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn silence_is_counted_from_the_last_byte_and_the_longest_life_from_the_start() {
-        let options = Options {
-            mode: Mode::Auto,
-            idle_timeout: Some(IDLE),
-            max_duration: Some(LONGEST),
-            keepalive: None,
-            max_pipes: 0,
-        };
-        let counters = Counters::default();
+        let (options, counters) = (OPTIONS, Counters::default());
         let joint = Joint::new(socket().await, socket().await, &options, &counters);
         let start = joint.activity.start();
         assert_eq!(joint.due(), Some((start + LASTING, Due::Probes)));

@@ -1,7 +1,9 @@
 //! The two sockets of a relay, and what is asked of each.
 
+use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -44,6 +46,13 @@ impl Pair {
         self.client.has_alarm() && self.upstream.has_alarm()
     }
 
+    /// Has the upstream be sent what is written at once, what waits included. The client's was accepted from a listener
+    /// that has it so.
+    pub(super) fn prompt(&self) {
+        // It fails on no TCP socket; if it did, messages would be late.
+        let _ = self.upstream.set_nodelay(true);
+    }
+
     /// Has the kernel look whether the upstream is still there.
     pub(super) fn probe(&self, set: Option<Keepalive>) {
         // It fails on no TCP socket; if it did, the idle timeout would end the connection.
@@ -82,8 +91,12 @@ pub(super) struct Peer<'a> {
 impl Peer<'_> {
     /// Waits until the socket fails. Neither data nor an end of stream is a failure.
     pub(super) async fn failure(&self) -> Cut {
-        self.stream.failed().await;
-        self.cause()
+        poll_fn(|cx| self.poll_failure(cx)).await
+    }
+
+    /// As [`failure`](Self::failure).
+    pub(super) fn poll_failure(&self, cx: &mut Context<'_>) -> Poll<Cut> {
+        self.stream.poll_failed(cx).map(|()| self.cause())
     }
 
     /// Sends the end of stream.

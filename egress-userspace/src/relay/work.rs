@@ -26,7 +26,7 @@ pub(super) struct Work<'a> {
     down: Flow<'a>,
     /// Who finished first.
     first: Option<Side>,
-    /// Watches for what ends the direction that is left.
+    /// What ends the direction that is left, where one was reset. On the heap, for few relays are cut short so.
     lost: Option<Pin<Box<dyn Future<Output = Cut> + Send + 'a>>>,
     /// The alarm is set for what is doubted.
     doubting: bool,
@@ -104,13 +104,20 @@ impl<'a> Work<'a> {
                 return Poll::Ready(self.joint.cut().map_or(Ok(first), Err));
             }
             self.first = Some(direction.from().side);
+            if self.joint.cut().is_some() {
+                self.lost = Some(Box::pin(lost(other)));
+            }
         }
         if self.first.is_none() {
             return Poll::Pending;
         }
         let left = if up.end().is_none() { up } else { down };
-        let lost = self.lost.get_or_insert_with(|| Box::pin(lost(left)));
-        lost.as_mut().poll(cx).map(Err)
+        match &mut self.lost {
+            Some(lost) => lost.as_mut().poll(cx),
+            // Its destination is no longer read from, so a reset of it has to be watched for.
+            None => left.to().poll_failure(cx),
+        }
+        .map(Err)
     }
 
     /// Looks what is due if the alarm has rung, and sets the next one.

@@ -69,7 +69,20 @@ where
     sniff_on(Vec::new(), stream, limits).await
 }
 
-/// The same, where these bytes have been read already: at most [`Limits::max_buffered`].
+/// What these bytes say, at most [`Limits::max_buffered`], if they are all that it takes; otherwise they are given back,
+/// for [`sniff_on`].
+pub(crate) fn at_once(read: Vec<u8>, limits: &Limits) -> Result<Sniffed, Vec<u8>> {
+    match detect(&read, limits.cap) {
+        Ok(claim) => Ok(Sniffed {
+            claim,
+            buffered: read.into(),
+            ended: Ended::Decided,
+        }),
+        Err(_) => Err(read),
+    }
+}
+
+/// As [`sniff`], where these bytes have been read already: at most [`Limits::max_buffered`].
 pub(crate) async fn sniff_on<S>(
     read: Vec<u8>,
     stream: &mut S,

@@ -15,7 +15,7 @@ mod tests;
 mod tls;
 
 pub use driver::{Ended, Limits, Sniffed, sniff};
-pub(crate) use driver::{FIRST_READ, sniff_on};
+pub(crate) use driver::{FIRST_READ, at_once, sniff_on};
 pub(crate) use http1::{Ambiguous, MAX_HEADERS, framing, head_length};
 pub use http1::{Framing, Protocol, RequestHead, RequestKind, Tunnel, TunnelHost, request, tunnel};
 pub(crate) use http2::{PREFACE as HTTP2_PREFACE, asked_in};

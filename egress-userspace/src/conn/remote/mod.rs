@@ -38,7 +38,7 @@ use super::connection::Known;
 use super::downstream::Downstream;
 use super::limits::Room;
 use super::stop::Stop;
-use super::{Accepted, Gateway, Joining, Live, Opened, step};
+use super::{Accepted, Gateway, Live, Opened, Rest, step};
 
 /// How long a client has to take what is left for it, once its connection is over. It takes up its room meanwhile.
 const LINGER: Duration = Duration::from_secs(10);
@@ -86,7 +86,7 @@ impl Gateway {
         stream: TcpStream,
         peer: ClientAddr,
         at: &RemoteListener,
-    ) -> Option<Joining> {
+    ) -> Option<Rest> {
         let mut record = self.account.open(self.next_id(), peer);
         record.comes_from(Arc::new(at.stranger(peer.ip())));
         // Held to the end of a refusal too.
@@ -108,7 +108,8 @@ impl Gateway {
         let (mut client, caller) = match arrived {
             Ok(arrived) => arrived,
             Err(Parted(stop, Some(client))) => {
-                return self.settle(client, room, Err(stop), record).await;
+                self.settle(client, room, Err(stop), record).await;
+                return None;
             }
             Err(Parted(stop, None)) => {
                 record.finish(&stop.outcome());
@@ -131,7 +132,13 @@ impl Gateway {
             opened = visit.open(&mut client, &mut room, &mut record) => opened,
             () = self.cut.cancelled() => Err(Stop::Cut),
         };
-        self.settle(client, room, opened, record).await
+        let is_joined = opened.is_ok();
+        let rest = self.settle(client, room, opened, record);
+        if is_joined {
+            return Some(rest);
+        }
+        rest.await;
+        None
     }
 
     /// From the accepted socket to one that speaks in the clear and has its room, and who it is; `None`: one that is

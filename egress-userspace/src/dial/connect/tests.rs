@@ -8,13 +8,20 @@ use tokio::time::timeout;
 
 use super::*;
 
-const PLAIN: Wanted = Wanted { speaks: false };
+const PLAIN: Wanted = Wanted {
+    speaks: false,
+    introduces: false,
+};
 
 #[tokio::test]
 async fn a_socket_has_its_options() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
     let addr = listener.local_addr().expect("its address");
-    let stream = open(addr, PLAIN).await.expect("a connection");
+    let wanted = Wanted {
+        introduces: true,
+        ..PLAIN
+    };
+    let stream = open(addr, wanted).await.expect("a connection");
     let socket = SockRef::from(&stream);
     assert!(socket.tcp_nodelay().expect("the option"));
 }
@@ -43,7 +50,7 @@ async fn an_address_that_refuses_is_told_of_as_such() {
 async fn is_accepted_in_silence(speaks: bool) -> bool {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
     let addr = listener.local_addr().expect("its address");
-    let wanted = Wanted { speaks };
+    let wanted = Wanted { speaks, ..PLAIN };
     let stream = open(addr, wanted).await;
     let accepted = timeout(Duration::ZERO, listener.accept()).await.is_ok();
     drop(stream.expect("connected"));

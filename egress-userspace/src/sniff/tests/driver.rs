@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use super::captures::{capture, hellos, requests};
 use super::malformed;
-use crate::sniff::{DEFAULT_CAP, Ended, Limits, Sniffed, sniff};
+use crate::sniff::{DEFAULT_CAP, Ended, Limits, Sniffed, at_once, sniff};
 use crate::types::{Claim, DenyReason};
 
 pub(super) const LIMITS: Limits = Limits {
@@ -56,6 +56,26 @@ async fn every_capture_is_found_and_kept_for_the_upstream() {
         let mut answer = Vec::new();
         client.read_to_end(&mut answer).await.expect("the end");
         assert!(answer.is_empty(), "{file}: nothing is said to the client");
+    }
+}
+
+#[test]
+fn what_has_been_read_is_enough_when_it_has_the_claim_and_given_back_until_then() {
+    for (file, claim) in hellos().into_iter().chain(requests()) {
+        let bytes = capture(file);
+        for length in 0..bytes.len() {
+            let (part, _) = bytes.split_at(length);
+            match at_once(part.into(), &LIMITS) {
+                Ok(sniffed) => assert_eq!(
+                    (sniffed.claim, &sniffed.buffered[..]),
+                    (claim.clone(), part),
+                    "{file}"
+                ),
+                Err(back) => assert_eq!(back, part, "{file}"),
+            }
+        }
+        let sniffed = at_once(bytes, &LIMITS).expect("all of it");
+        assert_eq!((sniffed.claim, sniffed.ended), (claim, Ended::Decided));
     }
 }
 
