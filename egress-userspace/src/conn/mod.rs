@@ -5,6 +5,7 @@
 //! While it is relayed each new policy judges it again (`rejudge`).
 
 mod accept;
+mod arrivals;
 mod connection;
 mod connections;
 mod direct;
@@ -278,11 +279,10 @@ impl Gateway {
 /// take its answer is a connection.
 async fn stopped(client: Downstream, room: Room, stop: Stop, record: Record) {
     record.finish(&stop.outcome());
-    match stop.words() {
-        Some(words) => refuse(client, words).await,
-        // It has its answer.
-        None if matches!(stop, Stop::Answered) => drop(client),
-        None => client.reset(),
+    match (stop.words(), stop) {
+        (Some(words), _) => Box::pin(refuse(client, words)).await,
+        (None, Stop::Answered) => drop(client),
+        (None, _) => client.reset(),
     }
     drop(room);
 }

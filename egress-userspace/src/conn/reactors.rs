@@ -1,23 +1,19 @@
 //! The threads that connections are served on: one for each core, each with a reactor of its own.
 //!
 //! A connection stays on the thread that it is given to. Its sockets, its task and its timers are that
-//! thread's alone, so that what happens to it reactor no other: with a runtime that shares its work among
+//! thread's alone, so that what happens to it wakes no other: with a runtime that shares its work among
 //! threads, waking each other cost a fifth of what a short connection does.
 
-use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending};
 use std::io;
-use std::mem::take;
-use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::thread;
 
 use futures_util::FutureExt as _;
-use futures_util::task::AtomicWaker;
 use tokio::runtime::{Builder, EnterGuard, Handle};
 
+use super::arrivals::Arrivals;
 use crate::net;
 
 /// A reactor keeps what it accepts unless it has so many connections more than another: handing one over
@@ -41,17 +37,6 @@ struct Reactor {
     load: Arc<Load>,
     arrivals: Arc<Arrivals>,
 }
-
-/// What another reactor has handed over, until it is taken in. Of those that come before that only the first wakes the
-/// reactor: to wake it for each, as a runtime does, is a call for each.
-#[derive(Default)]
-struct Arrivals {
-    waiting: Mutex<Vec<Serving>>,
-    reactor: AtomicWaker,
-}
-
-/// What serves a connection.
-type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// How many connections a reactor has.
 #[derive(Debug, Default)]
@@ -133,7 +118,8 @@ impl Home {
         if index == self.own {
             reactor.runtime.spawn(serving);
         } else {
-            reactor.arrivals.push(Box::pin(serving));
+            let begin = || drop(tokio::spawn(serving));
+            reactor.arrivals.push(Box::new(begin));
         }
     }
 }
@@ -143,7 +129,7 @@ impl Reactor {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let arrivals = Arc::<Arrivals>::default();
-        let taking = Arc::clone(&arrivals);
+        handle.spawn(Arc::clone(&arrivals).take_in());
         thread::Builder::new()
             .name(format!("reactor-{index}"))
             .spawn(move || {
@@ -151,7 +137,7 @@ impl Reactor {
                     // Its descriptors are taken now and not with the first connection. An error is met by
                     // each connection, too, and told of.
                     let _ = net::prepare();
-                    poll_fn(|cx| taking.poll_take_in(cx)).await;
+                    pending::<()>().await;
                 });
             })?;
         Ok(Self {
@@ -159,35 +145,6 @@ impl Reactor {
             load: Arc::default(),
             arrivals,
         })
-    }
-}
-
-impl fmt::Debug for Arrivals {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Arrivals").finish_non_exhaustive()
-    }
-}
-
-impl Arrivals {
-    fn push(&self, serving: Serving) {
-        self.waiting().push(serving);
-        // Nobody is woken again who has been woken and did not wait again since.
-        self.reactor.wake();
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Vec<Serving>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Begins to serve what has arrived, and waits for more, for ever. Runs on the reactor.
-    fn poll_take_in(&self, cx: &mut Context<'_>) -> Poll<()> {
-        // In this order: who comes after the look reactor again.
-        self.reactor.register(cx.waker());
-        let arrived = take(&mut *self.waiting());
-        for serving in arrived {
-            tokio::spawn(serving);
-        }
-        Poll::Pending
     }
 }
 
@@ -212,23 +169,12 @@ impl Drop for Share {
 
 #[cfg(test)]
 mod tests {
-    use std::task::{Wake, Waker};
     use std::thread::ThreadId;
 
     use tokio::sync::oneshot;
     use tokio::task::yield_now;
 
     use super::*;
-
-    /// Counts how often it is woken.
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
 
     /// Serves one that says which thread it is on, and stays until told to end.
     async fn one(home: &Home) -> (ThreadId, oneshot::Sender<()>) {
@@ -255,28 +201,6 @@ mod tests {
         }
         // The most that it may have more than the other: 57 > 44 + 44 / 4 + 1.
         assert_eq!(at_home, 57, "of 101");
-    }
-
-    #[tokio::test]
-    async fn of_those_that_are_handed_over_together_the_first_alone_reactor() {
-        let arrivals = Arrivals::default();
-        let (reactor, served) = (Arc::<Count>::default(), Arc::<AtomicUsize>::default());
-        let waker = Waker::from(Arc::clone(&reactor));
-        let mut cx = Context::from_waker(&waker);
-        for round in 1..=2 {
-            assert!(arrivals.poll_take_in(&mut cx).is_pending());
-            for _ in 0..3 {
-                let served = Arc::clone(&served);
-                arrivals.push(Box::pin(async move {
-                    served.fetch_add(1, Ordering::Relaxed);
-                }));
-            }
-            assert_eq!(reactor.0.load(Ordering::Relaxed), round);
-        }
-        assert!(arrivals.poll_take_in(&mut cx).is_pending());
-        while served.load(Ordering::Relaxed) < 6 {
-            yield_now().await;
-        }
     }
 
     #[tokio::test]

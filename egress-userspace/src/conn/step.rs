@@ -60,7 +60,8 @@ pub(super) async fn by_name(
     let ends = known.ends(&client.claim, !client.sent.is_empty());
     match live.dialer.dial(&permit, &ends).await {
         Ok(upstream) => Ok(arrived(permit, upstream, record)),
-        failed => Box::pin(connected(failed, &live.dialer, permit, &ends, record)).await,
+        // On the heap: there is no room for it where the upstream is connected.
+        Err(error) => Box::pin(failed(error, &live.dialer, permit, &ends, record)).await,
     }
 }
 
@@ -114,8 +115,7 @@ pub(super) fn decide(live: &Live, facts: &Facts<'_>, record: &mut Record) -> Res
     permitted(verdict, record)
 }
 
-/// What came of dialling where the permit leads. In audit mode an answer that the guard refuses is let
-/// through to where the client was going, and recorded.
+/// What came of dialling where the permit leads.
 pub(super) async fn connected(
     dialled: Result<Upstream, DialError>,
     dialer: &Dialer,
@@ -123,15 +123,27 @@ pub(super) async fn connected(
     ends: &Ends<'_>,
     record: &mut Record,
 ) -> Result<(Permit, Upstream), Stop> {
-    let (permit, dialled) = match dialled {
-        Err(error) if let Some(reason) = error.denial() => {
-            debug!(%error, "refused");
-            let permit = permitted(permit.refuse(reason, ends.dst), record)?;
-            let dialled = Box::pin(dialer.dial(&permit, ends)).await;
-            (permit, dialled)
-        }
-        dialled => (permit, dialled),
+    match dialled {
+        Ok(upstream) => Ok(arrived(permit, upstream, record)),
+        Err(error) => failed(error, dialer, permit, ends, record).await,
+    }
+}
+
+/// Of an upstream that cannot be dialled. In audit mode an answer that the guard refuses is let through to where the
+/// client was going, and recorded.
+async fn failed(
+    error: DialError,
+    dialer: &Dialer,
+    permit: Permit,
+    ends: &Ends<'_>,
+    record: &mut Record,
+) -> Result<(Permit, Upstream), Stop> {
+    let Some(reason) = error.denial() else {
+        return Err(Stop::Unreachable(error));
     };
+    debug!(%error, "refused");
+    let permit = permitted(permit.refuse(reason, ends.dst), record)?;
+    let dialled = Box::pin(dialer.dial(&permit, ends)).await;
     let upstream = dialled.map_err(Stop::Unreachable)?;
     Ok(arrived(permit, upstream, record))
 }

@@ -1,4 +1,4 @@
-//! Connecting to the first of several addresses that answers (RFC 8305, "happy eyeballs").
+//! Connecting to one address.
 
 use std::io;
 use std::net::SocketAddr;
@@ -27,9 +27,9 @@ pub(super) struct Wanted {
 }
 
 /// A socket that is being connected.
-pub(super) enum Begun {
+pub(super) enum Connecting {
     /// The peer has accepted already, as one on this node does before the call is over.
-    Connected(TcpStream),
+    Done(TcpStream),
     /// It is waited for.
     Waiting(TcpStream),
 }
@@ -40,14 +40,14 @@ pub(super) async fn open(addr: SocketAddr, wanted: Wanted) -> Result<TcpStream, 
 }
 
 /// Begins to connect a socket to `addr`.
-pub(super) fn begin(addr: SocketAddr, wanted: Wanted) -> Result<Begun, AttemptError> {
+pub(super) fn begin(addr: SocketAddr, wanted: Wanted) -> Result<Connecting, AttemptError> {
     let socket = prepare(addr, wanted).map_err(AttemptError::Socket)?;
     let answered = connect(&socket, addr).map_err(of_connecting)?;
     // To the runtime only now: a socket that nobody has connected yet would look as if it had failed.
     let begun = if answered {
-        TcpStream::connected(socket.into()).map(Begun::Connected)
+        TcpStream::connected(socket.into()).map(Connecting::Done)
     } else {
-        TcpStream::from_std(socket.into()).map(Begun::Waiting)
+        TcpStream::from_std(socket.into()).map(Connecting::Waiting)
     };
     begun.map_err(AttemptError::Socket)
 }
@@ -62,11 +62,11 @@ fn connect(socket: &Socket, addr: SocketAddr) -> io::Result<bool> {
     }
 }
 
-impl Begun {
+impl Connecting {
     /// Waits for what has been begun.
     pub(super) async fn finish(self) -> Result<TcpStream, AttemptError> {
         let stream = match self {
-            Self::Connected(stream) => return Ok(stream),
+            Self::Done(stream) => return Ok(stream),
             Self::Waiting(stream) => stream,
         };
         stream.writable().await;

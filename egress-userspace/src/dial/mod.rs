@@ -33,7 +33,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::balance::Balance;
-use self::connect::{AttemptError, Begun, Wanted};
+use self::connect::{AttemptError, Connecting, Wanted};
 use self::guard::Cleared;
 use self::names::Names;
 use self::order::order;
@@ -236,7 +236,7 @@ impl Dialer {
         let addr = first.addr();
         let begun = match connect::begin(addr, wanted) {
             // There is no race, and no room for one.
-            Ok(Begun::Connected(stream)) => return Ok((addr, stream)),
+            Ok(Connecting::Done(stream)) => return Ok((addr, stream)),
             begun => begun,
         };
         let pace = Pace {

@@ -57,12 +57,12 @@ pub(super) async fn plan(
             Box::pin(named(permit, names, (name, *port), prefer, verified)).await
         }
         Target::Endpoints(targets) => {
-            let listed = targets.iter().map(|target| listed(target, here));
-            let listed = listed.collect::<Option<Vec<_>>>();
+            let addresses: Option<Vec<_>> = targets.iter().map(|each| listed(each, here)).collect();
             Ok(Plan {
-                resolved: verified.is_some() || listed.is_none(),
-                candidates: match listed {
-                    Some(listed) => listed,
+                resolved: verified.is_some() || addresses.is_none(),
+                candidates: match addresses {
+                    Some(none) if none.is_empty() => return Err(DialError::NoEndpoint),
+                    Some(addresses) => addresses,
                     None => Box::pin(endpoints(permit, targets, names, here)).await?,
                 },
                 redialled: false,

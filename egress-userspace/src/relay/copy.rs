@@ -160,9 +160,9 @@ impl Direction<'_> {
 
     /// As [`write`](Self::write), for the last bytes before an end of stream, which lets go what is held
     /// back until then.
-    fn write_before_eof(&self, bytes: &[u8]) -> Result<Option<usize>, Cut> {
+    pub(super) fn write_before_eof(&self, bytes: &[u8]) -> Result<Option<usize>, Cut> {
         let stream = self.to().stream;
-        self.written(
+        self.taken(
             stream.try_writing(|| {
                 SockRef::from(stream).send_with_flags(bytes, MSG_MORE | MSG_NOSIGNAL)
             }),

@@ -101,8 +101,17 @@ impl<'a> Direction<'a> {
         cut
     }
 
-    /// Counts what an attempt to write has written; `None`: it would have blocked.
+    /// Counts what an attempt to write has written, and has it go out; `None`: it would have blocked.
     pub(super) fn written(&self, result: io::Result<usize>) -> Result<Option<usize>, Cut> {
+        let taken = self.taken(result)?;
+        if let Some(count) = taken {
+            self.prompt(count);
+        }
+        Ok(taken)
+    }
+
+    /// The same of what is held back for the end of the stream, which lets it go.
+    pub(super) fn taken(&self, result: io::Result<usize>) -> Result<Option<usize>, Cut> {
         let taken = self.to().attempt(match result {
             // There was something to write: without this it would be tried for ever.
             Ok(0) => Err(ErrorKind::WriteZero.into()),
@@ -119,17 +128,23 @@ impl<'a> Direction<'a> {
         let is_posted = self.to().stream.post(bytes);
         if is_posted {
             self.count(bytes.len());
+            self.prompt(bytes.len());
         }
         is_posted
     }
 
     /// Counts bytes as written.
     fn count(&self, bytes: usize) {
-        let before = self.counter().fetch_add(bytes as u64, Ordering::Relaxed);
-        if before > 0 && self.from == Side::Client {
+        self.counter().fetch_add(bytes as u64, Ordering::Relaxed);
+        self.joint.activity.note();
+    }
+
+    /// Has the upstream be sent at once what is written to it from its second message on, of which this many bytes were
+    /// counted last.
+    fn prompt(&self, bytes: usize) {
+        if self.from == Side::Client && self.counter().load(Ordering::Relaxed) > bytes as u64 {
             self.joint.prompt();
         }
-        self.joint.activity.note();
     }
 
     /// Takes back what was counted, and is not written after all.

@@ -46,8 +46,8 @@ impl Pair {
         self.client.has_alarm() && self.upstream.has_alarm()
     }
 
-    /// Has the upstream be sent what is written at once, what waits included. The client's was accepted from a listener
-    /// that has it so.
+    /// Has the upstream be sent at once what is written, what waits included. The client's socket has it so from the
+    /// start: from its listener, or from who speaks TLS with it.
     pub(super) fn prompt(&self) {
         // It fails on no TCP socket; if it did, messages would be late.
         let _ = self.upstream.set_nodelay(true);

@@ -86,6 +86,7 @@ impl<'a> Work<'a> {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Side, Cut>> {
         let (up, down) = (self.joint.up(), self.joint.down());
+        let both = self.first.is_none();
         for (direction, other, flow) in [(up, down, &mut self.up), (down, up, &mut self.down)] {
             if direction.end().is_some() {
                 continue;
@@ -104,14 +105,14 @@ impl<'a> Work<'a> {
                 return Poll::Ready(self.joint.cut().map_or(Ok(first), Err));
             }
             self.first = Some(direction.from().side);
-            if self.joint.cut().is_some() {
-                self.lost = Some(Box::pin(lost(other)));
-            }
         }
         if self.first.is_none() {
             return Poll::Pending;
         }
         let left = if up.end().is_none() { up } else { down };
+        if both && self.joint.cut().is_some() {
+            self.lost = Some(Box::pin(lost(left)));
+        }
         match &mut self.lost {
             Some(lost) => lost.as_mut().poll(cx),
             // Its destination is no longer read from, so a reset of it has to be watched for.

@@ -80,7 +80,7 @@ impl Gateway {
         }
     }
 
-    /// As [`begin`](Gateway::begin).
+    /// As [`begin`](Gateway::begin); `None`: it is over.
     async fn begin_remote(
         self: Arc<Self>,
         stream: TcpStream,
@@ -132,13 +132,7 @@ impl Gateway {
             opened = visit.open(&mut client, &mut room, &mut record) => opened,
             () = self.cut.cancelled() => Err(Stop::Cut),
         };
-        let is_joined = opened.is_ok();
-        let rest = self.settle(client, room, opened, record);
-        if is_joined {
-            return Some(rest);
-        }
-        rest.await;
-        None
+        Some(self.settle(client, room, opened, record))
     }
 
     /// From the accepted socket to one that speaks in the clear and has its room, and who it is; `None`: one that is

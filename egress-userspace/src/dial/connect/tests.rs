@@ -21,9 +21,11 @@ async fn a_socket_has_its_options() {
         introduces: true,
         ..PLAIN
     };
-    let stream = open(addr, wanted).await.expect("a connection");
-    let socket = SockRef::from(&stream);
-    assert!(socket.tcp_nodelay().expect("the option"));
+    for (wanted, is_prompt) in [(wanted, true), (PLAIN, false)] {
+        let stream = open(addr, wanted).await.expect("a connection");
+        let socket = SockRef::from(&stream);
+        assert_eq!(socket.tcp_nodelay().expect("the option"), is_prompt);
+    }
 }
 
 #[test]

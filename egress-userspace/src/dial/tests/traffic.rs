@@ -1,5 +1,6 @@
 //! What a service's traffic policy says, on real sockets.
 
+use socket2::SockRef;
 use tokio::io::AsyncReadExt;
 
 use super::*;
@@ -322,6 +323,9 @@ async fn an_upstream_is_told_of_the_client_first() {
         };
         let permit = under(policy, local(&[port]));
         let upstream = dialer(&[]).dial(&permit, &ends()).await.expect("connects");
+        // What the client says after it does not wait until it is acknowledged.
+        let socket = SockRef::from(&upstream.stream);
+        assert!(socket.tcp_nodelay().expect("the option"));
         drop(upstream);
         let (mut accepted, _) = listener.accept().await.expect("a connection");
         let mut read = Vec::new();
