@@ -8,16 +8,16 @@ use std::task::Poll;
 
 use futures_util::task::AtomicWaker;
 
-/// What other reactors have handed over, until it is taken in. Of those that come before that only the first wakes the
-/// reactor: a runtime that is given a task by another thread wakes its own for each, which is a call for each.
+/// What other reactors have handed over, until it is taken in. Only the first of those that come together wakes the
+/// reactor: to spawn them from another thread would wake it for each, with a call for each.
 #[derive(Default)]
 pub(super) struct Arrivals {
     waiting: Mutex<Vec<Begin>>,
     reactor: AtomicWaker,
 }
 
-/// Begins to serve a connection on the current runtime. Not what serves it: that would be on the heap twice for as long
-/// as the connection lasts.
+/// Begins to serve a connection on the current runtime: all that it does is to spawn, which does not panic there. It is
+/// not what serves the connection: that would be on the heap twice for as long as the connection lasts.
 pub(super) type Begin = Box<dyn FnOnce() + Send>;
 
 impl Arrivals {
@@ -50,5 +50,47 @@ impl Arrivals {
 impl fmt::Debug for Arrivals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Arrivals").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future as _;
+    use std::pin::pin;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Context;
+
+    use super::*;
+    use crate::net::wakes::Wakes;
+
+    #[test]
+    fn the_first_of_those_that_come_together_wakes_and_none_is_left() {
+        let arrivals = Arc::<Arrivals>::default();
+        let begun = Arc::<AtomicUsize>::default();
+        let (reactor, waker) = Wakes::none();
+        let mut cx = Context::from_waker(&waker);
+        let mut taking = pin!(Arc::clone(&arrivals).take_in());
+        let arrive = {
+            let (arrivals, begun) = (Arc::clone(&arrivals), Arc::clone(&begun));
+            move || {
+                let begun = Arc::clone(&begun);
+                arrivals.push(Box::new(move || {
+                    begun.fetch_add(1, Ordering::Relaxed);
+                }));
+            }
+        };
+        // Before anybody takes them in.
+        arrive();
+        assert!(taking.as_mut().poll(&mut cx).is_pending());
+        assert_eq!((begun.load(Ordering::Relaxed), reactor.count()), (1, 0));
+        arrive();
+        arrive();
+        assert_eq!(reactor.count(), 1);
+        // While others are taken in.
+        arrivals.push(Box::new(arrive));
+        assert!(taking.as_mut().poll(&mut cx).is_pending());
+        assert_eq!((begun.load(Ordering::Relaxed), reactor.count()), (3, 2));
+        assert!(taking.as_mut().poll(&mut cx).is_pending());
+        assert_eq!(begun.load(Ordering::Relaxed), 4);
     }
 }

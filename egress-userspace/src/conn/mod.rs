@@ -173,6 +173,8 @@ impl Gateway {
                 Box::pin(either(&live, &self.limits, &known, client, record)).await?
             }
             plan => {
+                // What goes before the relay is in two places of at most 1 KiB each, of which the allocator has some at
+                // hand; one as large as both would be looked for.
                 let named = step::by_name(&live, plan, &self.limits, &known, client, record);
                 Box::pin(named).await?
             }
@@ -275,8 +277,8 @@ impl Gateway {
     }
 }
 
-/// Records a connection that is not joined, and tells its client why. It has its room until then: a client that does not
-/// take its answer is a connection.
+/// Records a connection that is not joined, and tells its client why. It keeps its room until the client has been told: one
+/// that does not take its answer is a connection.
 async fn stopped(client: Downstream, room: Room, stop: Stop, record: Record) {
     record.finish(&stop.outcome());
     match (stop.words(), stop) {

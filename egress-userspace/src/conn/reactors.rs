@@ -17,7 +17,7 @@ use super::arrivals::Arrivals;
 use crate::net;
 
 /// A reactor keeps what it accepts unless it has so many connections more than another: handing one over
-/// costs a wake-up. Few are enough, for one may be bulk that fills a core.
+/// costs a wake-up, or a part of one. Few are enough, for one may be bulk that fills a core.
 const SLACK: usize = 1;
 
 /// The same, for each so many connections of the other: where there are many, one more or less is no

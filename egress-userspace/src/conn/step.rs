@@ -58,11 +58,12 @@ pub(super) async fn by_name(
     sniff(live, plan, limits, client, record).await?;
     let permit = decide(live, &known.facts(&client.claim), record)?;
     let ends = known.ends(&client.claim, !client.sent.is_empty());
-    match live.dialer.dial(&permit, &ends).await {
-        Ok(upstream) => Ok(arrived(permit, upstream, record)),
-        // On the heap: there is no room for it where the upstream is connected.
-        Err(error) => Box::pin(failed(error, &live.dialer, permit, &ends, record)).await,
-    }
+    let error = match live.dialer.dial(&permit, &ends).await {
+        Ok(upstream) => return Ok(arrived(permit, upstream, record)),
+        Err(error) => error,
+    };
+    // On the heap, so that a dial that succeeds has no room for it.
+    Box::pin(failed(error, &live.dialer, permit, &ends, record)).await
 }
 
 /// Reads what the client says it wants, where that can matter.
@@ -81,7 +82,8 @@ pub(super) async fn sniff(
     let read = client
         .at_hand(bounds.max_buffered())
         .map_err(|_| Stop::ClientGone)?;
-    // A client that speaks first has mostly said it all by now: only others take what waiting takes.
+    // A client that speaks first has mostly said it all by now: only others take what waiting takes, and are looked at
+    // once more.
     let sniffed = match sniff::at_once(read, &bounds) {
         Ok(sniffed) => sniffed,
         Err(read) => Box::pin(sniff::sniff_on(read, &mut client.stream, &bounds))

@@ -36,7 +36,7 @@ pub(super) struct Pace {
 /// Why there is no connection.
 #[derive(Debug)]
 pub(super) enum Lost {
-    /// Each attempt panicked, and the panic hook has told of it.
+    /// Each attempt that had a task of its own panicked, and the panic hook has told of it.
     Nowhere,
     /// None accepted in time.
     Timeout,

@@ -15,6 +15,8 @@ mod readiness;
 mod shared;
 mod stream;
 mod sys;
+#[cfg(test)]
+pub(crate) mod wakes;
 
 pub use descriptors::raise_limit;
 pub use keepalive::probe;

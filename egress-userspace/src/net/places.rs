@@ -228,33 +228,11 @@ impl From<u64> for Name {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::Wake;
-
     use tokio::time::Instant;
 
     use super::super::alarm::{Clock, TICK};
+    use super::super::wakes::Wakes;
     use super::*;
-
-    /// Counts how often it is woken.
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn waiter() -> (Arc<Count>, Waker) {
-        let count = Arc::<Count>::default();
-        (Arc::clone(&count), count.into())
-    }
-
-    fn woken(count: &Count) -> usize {
-        count.0.load(Ordering::Relaxed)
-    }
 
     fn new(places: &mut Places) -> Name {
         places.give(Readiness::UNKNOWN, true).expect("a place")
@@ -274,44 +252,44 @@ mod tests {
     fn each_hears_of_what_it_waits_for_and_once() {
         let mut places = Places::default();
         let name = new(&mut places);
-        let ((reader, read), (writer, write)) = (waiter(), waiter());
+        let ((reader, read), (writer, write)) = (Wakes::none(), Wakes::none());
         let socket = places.of(name).expect("it is there");
         assert!(socket.wait(Wait::Read, &read).is_none());
         assert!(socket.wait(Wait::Write, &write).is_none());
         tell(&mut places, name, EpollFlags::EPOLLIN);
         tell(&mut places, name, EpollFlags::EPOLLIN);
-        assert_eq!((woken(&reader), woken(&writer)), (1, 0));
+        assert_eq!((reader.count(), writer.count()), (1, 0));
         tell(&mut places, name, EpollFlags::EPOLLOUT);
-        assert_eq!((woken(&reader), woken(&writer)), (1, 1));
+        assert_eq!((reader.count(), writer.count()), (1, 1));
     }
 
     #[test]
     fn who_waits_for_a_failure_does_not_hear_of_data() {
         let mut places = Places::default();
         let name = new(&mut places);
-        let (watcher, watch) = waiter();
+        let (watcher, watch) = Wakes::none();
         let socket = places.of(name).expect("it is there");
         socket.wait(Wait::Failure, &watch);
         tell(&mut places, name, EpollFlags::EPOLLIN);
-        assert_eq!(woken(&watcher), 0);
+        assert_eq!(watcher.count(), 0);
         tell(
             &mut places,
             name,
             EpollFlags::EPOLLIN | EpollFlags::EPOLLERR,
         );
-        assert_eq!(woken(&watcher), 1);
+        assert_eq!(watcher.count(), 1);
     }
 
     #[test]
     fn who_waits_to_read_is_not_forgotten_for_one_who_waits_for_a_failure() {
         let mut places = Places::default();
         let name = new(&mut places);
-        let (task, waker) = waiter();
+        let (task, waker) = Wakes::none();
         let socket = places.of(name).expect("it is there");
         socket.wait(Wait::Read, &waker);
         socket.wait(Wait::Failure, &waker);
         tell(&mut places, name, EpollFlags::EPOLLIN);
-        assert_eq!(woken(&task), 1);
+        assert_eq!(task.count(), 1);
     }
 
     #[test]
@@ -325,10 +303,10 @@ mod tests {
             (next.index, Name::from(u64::from(next))),
             (gone.index, next)
         );
-        let (reader, read) = waiter();
+        let (reader, read) = Wakes::none();
         places.of(next).expect("it").wait(Wait::Read, &read);
         tell(&mut places, gone, EpollFlags::EPOLLIN);
-        assert_eq!(woken(&reader), 0);
+        assert_eq!(reader.count(), 0);
         let socket = places.of(next).expect("it is there");
         assert!(!socket.readiness.is_ready(Wait::Read));
     }
@@ -339,7 +317,7 @@ mod tests {
         let clock = Clock::new();
         let in_ticks = |ticks| clock.at(Instant::now() + ticks * TICK);
         let (early, late) = (in_ticks(1), in_ticks(1000));
-        let (sleeper, sleep) = waiter();
+        let (sleeper, sleep) = Wakes::none();
         let names: Vec<_> = (0..10).map(|_| new(&mut places)).collect();
         for (index, name) in names.iter().enumerate() {
             places.of(*name).expect("it").wait(Wait::Read, &sleep);
@@ -354,7 +332,7 @@ mod tests {
             (next, slices) = (left, slices + 1);
         }
         assert!(slices >= 3, "{slices}");
-        assert_eq!(woken(&sleeper), 5);
+        assert_eq!(sleeper.count(), 5);
         assert!(places.has_alarms());
         // Gone with their sockets.
         for name in names {

@@ -110,7 +110,8 @@ impl<'a> Direction<'a> {
         Ok(taken)
     }
 
-    /// The same of what is held back for the end of the stream, which lets it go.
+    /// Counts what an attempt to write has written, and leaves it to the kernel when that goes out: what is held back for
+    /// the end of the stream is let go of by it.
     pub(super) fn taken(&self, result: io::Result<usize>) -> Result<Option<usize>, Cut> {
         let taken = self.to().attempt(match result {
             // There was something to write: without this it would be tried for ever.
@@ -139,8 +140,8 @@ impl<'a> Direction<'a> {
         self.joint.activity.note();
     }
 
-    /// Has the upstream be sent at once what is written to it from its second message on, of which this many bytes were
-    /// counted last.
+    /// Where what was counted last, so many bytes, is more than a first message to the upstream: has it go out, and all
+    /// that follows.
     fn prompt(&self, bytes: usize) {
         if self.from == Side::Client && self.counter().load(Ordering::Relaxed) > bytes as u64 {
             self.joint.prompt();

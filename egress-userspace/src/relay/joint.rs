@@ -83,8 +83,8 @@ impl<'a> Joint<'a> {
 
     /// The upstream was sent more than a first message: from now on none waits until another is acknowledged (Nagle's
     /// algorithm, RFC 9293 section 3.7.4), and this one goes out. A first one goes at once and to its end, however long:
-    /// Linux holds back what is less than a segment only behind another such. Most connections that do not last have no
-    /// second.
+    /// Linux holds back what is less than a segment only behind another such. Where there is no second, as with a request
+    /// in the clear, that is a call less; and where the gateway has introduced itself, one too many.
     pub(super) fn prompt(&self) {
         if !self.prompt.load(Ordering::Relaxed) {
             self.prompt.store(true, Ordering::Relaxed);
