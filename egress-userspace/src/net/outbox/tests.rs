@@ -3,9 +3,7 @@
 use std::io::ErrorKind;
 use std::mem::MaybeUninit;
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake};
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
@@ -15,21 +13,12 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::super::poller::Poller;
+use super::super::wakes::Wakes;
 use super::*;
 use crate::net::TcpStream;
 
 /// Far more than any of these takes.
 const DEADLINE: Duration = Duration::from_secs(30);
-
-/// Counts how often it is woken.
-#[derive(Default)]
-struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
 
 async fn pairs(count: usize) -> Vec<(TcpStream, tokio::net::TcpStream)> {
     let mut pairs = Vec::new();
@@ -115,8 +104,7 @@ async fn what_there_is_no_room_for_is_given_back_to_who_is_woken() {
         for (other, _) in &others {
             assert!(other.post(b"fits"));
         }
-        let woken = Arc::<Count>::default();
-        let waker = Waker::from(Arc::clone(&woken));
+        let (sender, waker) = Wakes::none();
         let sent = near.poll_sent(&mut Context::from_waker(&waker));
         assert_eq!(sent, Poll::Pending);
         for (other, _) in &others {
@@ -128,7 +116,7 @@ async fn what_there_is_no_room_for_is_given_back_to_who_is_woken() {
         }
         yield_now().await;
         // The others' has been sent: nobody needs to hear of it.
-        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert_eq!(sender.count(), 1);
         assert!(near.send_error(io::Error::kind).is_none());
         let Unsent { bytes, error } = near.take_unsent().expect("there is no room");
         assert_eq!(bytes, &b"too much"[..]);
